@@ -1,0 +1,51 @@
+"""What every generator tells the code that feeds it: channels, size multiple, receptive field."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+
+class Generator(nn.Module, ABC):
+    """A network that maps a degraded picture to a restored one of the same shape.
+
+    The input and the output are float tensors of shape (N, `channels`, Y, X) on a scale where
+    0 is black and 1 is white; values outside that interval are legal.  Y and X must be multiples
+    of `size_multiple`.
+
+    Attributes
+    ----------
+    architecture : str
+        The name under which :func:`napari_deartifact.generators.build` finds the class.
+    channels : int
+        3 for RGB, 1 for luma.
+    size_multiple : int
+        Y and X of the input, and the start of every tile, must be multiples of this, in pixels.
+    receptive_radius : int
+        An output pixel depends on no input pixel farther away than this, in pixels along each
+        axis.  Tiles that overlap by it give the whole picture's answer.
+    fixed_tile : int or None
+        Set by networks with global parts (attention), which only work on tiles of this size.
+    """
+
+    architecture: ClassVar[str]
+    channels: int = 3
+    size_multiple: int = 1
+    receptive_radius: int
+    fixed_tile: int | None = None
+
+    @property
+    @abstractmethod
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments, as JSON types, that build this network again."""
+
+    @abstractmethod
+    def forward(self, image: Tensor) -> Tensor:
+        """Restore a batch of shape (N, `channels`, Y, X)."""
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained scalars."""
+        return sum(parameter.numel() for parameter in self.parameters())

@@ -1,0 +1,78 @@
+"""Five small convolutions in full colour: 57,987 parameters, each block seen with its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from napari_deartifact.generators.base import Generator
+
+
+class CompactCNN(Generator):
+    """A stack of 3×3 convolutions that predicts what to add to the picture.
+
+    Dilation widens the view from 11×11 pixels to a JPEG block and its eight neighbours without
+    a parameter more.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Feature maps after each layer but the last.
+    dilations : sequence of int
+        Dilation of each layer, one more entry than `widths`.
+    channels : int
+        Channels of the picture.
+
+    References
+    ----------
+    .. [1] "JPEG artifact removal with a Convolutional Neural Network", which reports the
+       parameter count and describes the layers.
+
+    Examples
+    --------
+    >>> network = CompactCNN()
+    >>> network.parameter_count
+    57987
+    """
+
+    architecture: ClassVar[str] = "compact-cnn"
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (28, 52, 60, 28),
+        dilations: Sequence[int] = (1, 2, 3, 2, 1),
+        channels: int = 3,
+    ) -> None:
+        super().__init__()
+        if len(dilations) != len(widths) + 1:
+            raise ValueError(
+                f"dilations has {len(dilations)} entries for {len(widths) + 1} layers; give one each"
+            )
+        self.widths = tuple(widths)
+        self.dilations = tuple(dilations)
+        self.channels = channels
+        self.receptive_radius = sum(dilations)
+        sizes = (channels, *widths, channels)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(before, after, 3, padding=dilation, dilation=dilation)
+            for before, after, dilation in zip(sizes[:-1], sizes[1:], dilations, strict=True)
+        )
+        self.activation = nn.ReLU(inplace=True)
+        for layer in self.layers:
+            assert isinstance(layer, nn.Conv2d)
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+        # An untrained network returns its input.
+        nn.init.zeros_(self.layers[-1].weight)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {"widths": list(self.widths), "dilations": list(self.dilations), "channels": self.channels}
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = image
+        for layer in self.layers[:-1]:
+            features = self.activation(layer(features))
+        return image + self.layers[-1](features)
