@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from torch import Tensor, nn
 
@@ -55,17 +55,17 @@ class CompactCNN(Generator):
         self.channels = channels
         self.receptive_radius = sum(dilations)
         sizes = (channels, *widths, channels)
-        self.layers = nn.ModuleList(
+        layers = [
             nn.Conv2d(before, after, 3, padding=dilation, dilation=dilation)
             for before, after, dilation in zip(sizes[:-1], sizes[1:], dilations, strict=True)
-        )
-        self.activation = nn.ReLU(inplace=True)
-        for layer in self.layers:
-            assert isinstance(layer, nn.Conv2d)
+        ]
+        for layer in layers:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(cast("Tensor", layer.bias))
         # An untrained network returns its input.
-        nn.init.zeros_(self.layers[-1].weight)
+        nn.init.zeros_(layers[-1].weight)
+        self.layers = nn.ModuleList(layers)
+        self.activation = nn.ReLU(inplace=True)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -75,4 +75,5 @@ class CompactCNN(Generator):
         features = image
         for layer in self.layers[:-1]:
             features = self.activation(layer(features))
-        return image + self.layers[-1](features)
+        restored: Tensor = image + self.layers[-1](features)
+        return restored

@@ -8,7 +8,7 @@ import os
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ColorSpace = Literal["grey", "ycbcr", "rgb", "cmyk", "ycck"]
 
-_SUBSAMPLING_NAMES = {
+_SUBSAMPLING_NAMES: dict[tuple[tuple[int, int], ...], str] = {
     ((1, 1), (1, 1), (1, 1)): "4:4:4",
     ((2, 1), (1, 1), (1, 1)): "4:2:2",
     ((2, 2), (1, 1), (1, 1)): "4:2:0",
@@ -123,7 +123,7 @@ class JPEGInfo:
                 # A header costs no memory; whoever decodes the pixels must mind their number.
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
                 with Image.open(stream, formats=("JPEG", "MPO")) as image:
-                    return cls.from_pillow(image)  # type: ignore[arg-type]
+                    return cls.from_pillow(cast("JpegImageFile", image))
         except UnidentifiedImageError as error:
             raise ValueError(f"{name} is not a JPEG, or its header is damaged") from error
         except (OSError, SyntaxError, IndexError, KeyError, TypeError, Image.DecompressionBombError) as error:
@@ -132,7 +132,7 @@ class JPEGInfo:
     @classmethod
     def from_pillow(cls, image: JpegImageFile) -> JPEGInfo:
         """Take the record from an open Pillow JPEG image."""
-        layers: list[tuple[int, int, int, int]] = image.layer  # type: ignore[attr-defined]
+        layers: list[tuple[int, int, int, int]] = image.layer
         missing = sorted({table for *_, table in layers} - set(image.quantization))
         if missing:
             raise ValueError(f"the JPEG names quantization table {missing[0]} but does not define it")
@@ -188,7 +188,9 @@ class JPEGInfo:
     @property
     def has_standard_tables(self) -> bool:
         """Whether libjpeg writes exactly these tables at :attr:`quality`."""
-        expected = [_as_tuple(quality_table(self.quality, chroma=index > 0)) for index in range(len(self.tables))]
+        expected = [
+            _as_tuple(quality_table(self.quality, chroma=index > 0)) for index in range(len(self.tables))
+        ]
         return list(self.tables) == expected
 
     @property
@@ -199,7 +201,7 @@ class JPEGInfo:
         horizontal = math.gcd(*(factor for factor, _ in self.sampling))
         vertical = math.gcd(*(factor for _, factor in self.sampling))
         reduced = tuple((h // horizontal, v // vertical) for h, v in self.sampling)
-        return _SUBSAMPLING_NAMES.get(reduced, ",".join(f"{h}x{v}" for h, v in reduced))  # type: ignore[call-overload]
+        return _SUBSAMPLING_NAMES.get(reduced, ",".join(f"{h}x{v}" for h, v in reduced))
 
     @property
     def mcu(self) -> tuple[int, int]:
@@ -254,7 +256,7 @@ def _as_tuple(table: NDArray[np.int_]) -> tuple[int, ...]:
 
 def _color_space(image: JpegImageFile) -> ColorSpace:
     transform = image.info.get("adobe_transform")
-    identifiers = [layer[0] for layer in image.layer]  # type: ignore[attr-defined]
+    identifiers = [layer[0] for layer in image.layer]
     if len(identifiers) == 1:
         return "grey"
     if len(identifiers) == 4:

@@ -63,7 +63,8 @@ def quality_table(quality: int, *, chroma: bool = False) -> NDArray[np.int_]:
         raise ValueError(f"quality is {quality}; expected 1 to 100")
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     standard = STANDARD_CHROMA if chroma else STANDARD_LUMA
-    return np.clip((standard * scale + 50) // 100, 1, 255)
+    table: NDArray[np.int_] = np.clip((standard * scale + 50) // 100, 1, 255)
+    return table
 
 
 @lru_cache(maxsize=2)

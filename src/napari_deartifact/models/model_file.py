@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -120,10 +121,17 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
         raise ValueError(f"{path} has a damaged header: {error}") from error
     if card.format_version > FORMAT_VERSION:
         raise ValueError(
-            f"{path} has format {card.format_version}, newer than {FORMAT_VERSION}; "
-            "update napari-deartifact"
+            f"{path} has format {card.format_version}, newer than {FORMAT_VERSION}; update napari-deartifact"
         )
     return card
+
+
+def count_parameters(path: str | os.PathLike[str]) -> int:
+    """Count the scalars that a model file stores, from its header alone."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as archive:
+        return sum(math.prod(archive.get_slice(key).get_shape()) for key in archive.keys())  # noqa: SIM118
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[Generator, ModelCard]:

@@ -1,0 +1,243 @@
+"""Any array as a series of pictures, and their intensities as 0 (black) to 1 (white), and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+RANGE_ADVICE = "give data_range as the white level, or as a pair (black, white)"
+
+
+@dataclass(frozen=True)
+class PictureLayout:
+    """Which axes of an array are a picture's, and which only number the pictures.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the whole array.
+    channel_axis : int or None
+        Counted from the front.
+    colors : int
+        Channels that are restored together: 3 for RGB, otherwise 1.
+    has_alpha : bool
+        Whether a fourth channel passes through.
+    """
+
+    shape: tuple[int, ...]
+    channel_axis: int | None
+    colors: int
+    has_alpha: bool = False
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], channel_axis: int | None, *, rgb: bool) -> PictureLayout:
+        """Read an array's shape by what the caller said of it.
+
+        Raises
+        ------
+        ValueError
+            When there is no picture in the shape, the channel axis does not exist, or a trailing
+            axis of 3 or 4 was not explained.
+        """
+        spatial = len(shape) - (channel_axis is not None)
+        if spatial < 2:
+            said = "" if channel_axis is None else f" with channel_axis={channel_axis}"
+            raise ValueError(f"image has shape {shape}{said}; expected at least the two axes Y and X")
+        if channel_axis is None:
+            if len(shape) >= 3 and shape[-1] in (3, 4):
+                raise ValueError(
+                    f"image has shape {shape}, and its last axis could be colours: write channel_axis=-1 "
+                    "for RGB or RGBA, or channel_axis=-1, rgb=False for independent channels"
+                )
+            return cls(shape, None, 1)
+        if not -len(shape) <= channel_axis < len(shape):
+            raise ValueError(
+                f"channel_axis is {channel_axis}, but image has {len(shape)} axes (shape {shape}); "
+                f"expected {-len(shape)} to {len(shape) - 1}"
+            )
+        axis = channel_axis % len(shape)
+        if rgb and shape[axis] in (3, 4):
+            return cls(shape, axis, 3, has_alpha=shape[axis] == 4)
+        return cls(shape, axis, 1)
+
+    @property
+    def spatial_axes(self) -> tuple[int, int]:
+        """The axes Y and X, counted from the front."""
+        y, x = [axis for axis in range(len(self.shape)) if axis != self.channel_axis][-2:]
+        return y, x
+
+    @property
+    def plane_shape(self) -> tuple[int, int]:
+        """Height and width of a picture, in pixels."""
+        y, x = self.spatial_axes
+        return self.shape[y], self.shape[x]
+
+    @property
+    def count(self) -> int:
+        """Number of pictures in the array."""
+        return math.prod(self.shape) // max(math.prod(self.plane_shape), 1) // (self.colors + self.has_alpha)
+
+    def pictures(self, array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        """Yield views of shape (colors, Y, X); writing to them writes to the array."""
+        if self.channel_axis is not None:
+            array = np.moveaxis(array, self.channel_axis, -3)
+        array = array[..., :3, :, :] if self.colors == 3 else array[..., np.newaxis, :, :]
+        for index in np.ndindex(array.shape[:-3]):
+            yield array[index]
+
+
+@dataclass(frozen=True)
+class IntensityScale:
+    """The affine map between an array's intensities and the scale 0 (black) to 1 (white).
+
+    Attributes
+    ----------
+    black, white : float
+        The ends of the data range; intensities outside are legal and stay outside.
+    dtype : dtype
+        Of the array.
+    """
+
+    black: float
+    white: float
+    dtype: np.dtype[Any]
+
+    @property
+    def width(self) -> float:
+        """White minus black, in intensity units."""
+        return self.white - self.black
+
+    @property
+    def working_dtype(self) -> np.dtype[Any]:
+        """A float type that holds the array's values exactly, or as nearly as there is one."""
+        return np.result_type(self.dtype, np.float32) if self.dtype.itemsize < 8 else np.dtype(np.float64)
+
+    def to_unit(self, picture: NDArray[Any]) -> NDArray[np.float32]:
+        """Map intensities to the unit scale."""
+        values = picture.astype(self.working_dtype)
+        values -= self.black
+        values /= self.width
+        with np.errstate(over="ignore"):  # what float32 cannot hold is treated as infinite
+            return values.astype(np.float32, copy=False)
+
+    def corrected(self, picture: NDArray[Any], correction: NDArray[Any]) -> NDArray[Any]:
+        """Add a correction, given on the unit scale, and return the picture's own dtype.
+
+        Where the correction is zero the intensity stays exactly as it was, for any dtype.
+        Integers are rounded to the nearest and kept within their type.
+        """
+        values = picture.astype(self.working_dtype)
+        values += correction.astype(self.working_dtype, copy=False) * self.width
+        if self.dtype.kind == "f":
+            return values.astype(self.dtype)
+        limits = np.iinfo(self.dtype)
+        # The largest 64-bit integers are no float64; the last float below them is.
+        highest = limits.max if self.dtype.itemsize < 8 else np.nextafter(float(limits.max), 0)
+        rounded = np.clip(np.rint(values), limits.min, highest).astype(self.dtype)
+        return np.where(correction == 0, picture, rounded)
+
+
+def check_dtype(dtype: np.dtype[Any]) -> None:
+    """Refuse what is not a picture's dtype.
+
+    Raises
+    ------
+    TypeError
+        For anything but integers and floats.
+    """
+    if dtype.kind not in "iuf":
+        raise TypeError(f"image has dtype {dtype}; expected integers or floats (convert it with astype)")
+
+
+def intensity_scale(
+    array: Any, data_range: float | tuple[float, float] | None, *, precision: int | None = None
+) -> IntensityScale | None:
+    """Decide which intensities are black and white.
+
+    Parameters
+    ----------
+    array : ndarray
+        The whole image; only its dtype is looked at when the range is known without.
+    data_range : number or (number, number) or None
+        0 to the number, or black and white, in intensity units.  None means 0 to 255 for uint8;
+        0 to 2**`precision` − 1 when a JPEG's precision is known; otherwise the finite minimum to
+        maximum of the array.
+    precision : int, optional
+        Bits a sample of the JPEG that the pixels came from.
+
+    Returns
+    -------
+    IntensityScale or None
+        None when every pixel is equal or none is finite: then there is nothing to restore.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a range that is no range, or none given for a lazy array that needs one.
+    """
+    dtype = np.dtype(array.dtype)
+    if data_range is not None:
+        return IntensityScale(*_parse_range(data_range), dtype)
+    if dtype == np.uint8:
+        return IntensityScale(0.0, 255.0, dtype)
+    if precision is not None:
+        return IntensityScale(0.0, float(2**precision - 1), dtype)
+    if not isinstance(array, np.ndarray):
+        raise ValueError(
+            f"a lazy array of dtype {dtype} needs its data range, which would take reading all of it; "
+            f"{RANGE_ADVICE}"
+        )
+    finite = array if dtype.kind in "iu" else array[np.isfinite(array)]
+    if finite.size == 0:
+        return None
+    black, white = float(finite.min()), float(finite.max())
+    return IntensityScale(black, white, dtype) if black < white else None
+
+
+def _parse_range(data_range: float | tuple[float, float]) -> tuple[float, float]:
+    ends: tuple[Any, ...] = (0, data_range) if isinstance(data_range, Real) else tuple(data_range)  # type: ignore[arg-type]
+    if len(ends) != 2 or not all(isinstance(end, Real) for end in ends):
+        raise TypeError(f"data_range is {data_range!r}; {RANGE_ADVICE}")
+    black, white = float(ends[0]), float(ends[1])
+    if not (math.isfinite(black) and math.isfinite(white) and black < white):
+        raise ValueError(
+            f"data_range is {data_range!r}; the white level must be above the black; {RANGE_ADVICE}"
+        )
+    return black, white
+
+
+def fill_nonfinite(picture: NDArray[np.float32], reach: int = 8) -> NDArray[np.float32]:
+    """Replace NaN and infinities by the mean of the finite pixels around them.
+
+    Parameters
+    ----------
+    picture : ndarray of float32, shape (C, Y, X)
+        On the unit scale.
+    reach : int
+        How far the mean reaches, in pixels; where nothing there is finite the filling is 0.5, so
+        that a tile is filled as the whole image is.
+
+    Returns
+    -------
+    ndarray of float32
+        The same array when all of it is finite.
+    """
+    finite = np.isfinite(picture)
+    if finite.all():
+        return picture
+    from scipy.ndimage import uniform_filter
+
+    size = (1, 2 * reach + 1, 2 * reach + 1)
+    known = np.where(finite, picture, 0).astype(np.float64)
+    share = uniform_filter(finite.astype(np.float64), size, mode="constant")
+    near = share > 0.5 / (size[1] * size[2])
+    mean = np.divide(
+        uniform_filter(known, size, mode="constant"), share, out=np.full(picture.shape, 0.5), where=near
+    )
+    return np.where(finite, picture, mean).astype(np.float32)

@@ -1,0 +1,152 @@
+"""Models by name: those that ship, and any model file by its path."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from napari_deartifact.devices import resolve_device
+from napari_deartifact.messages import nearest_name
+from napari_deartifact.models.model_file import SUFFIX, ModelCard, count_parameters, read_card, read_model
+
+if TYPE_CHECKING:
+    from napari_deartifact.models.restorer import Restorer
+
+DEFAULT_MODEL = "compact-cnn"
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A line of the list of models.
+
+    Attributes
+    ----------
+    name, description : str
+    color : {"rgb", "luma", "any"}
+        The channels that the model restores together.
+    kind : {"network", "classical"}
+        Trained, or computed from the JPEG's tables.
+    parameter_count : int
+        Trained scalars.
+    path : Path or None
+        The model file of a network.
+    """
+
+    name: str
+    description: str
+    color: Literal["rgb", "luma", "any"]
+    kind: Literal["network", "classical"]
+    parameter_count: int = 0
+    path: Path | None = None
+
+
+SPP = ModelSummary(
+    "spp",
+    "Weightless: the average of 64 shifted re-compressions with the JPEG's own tables.",
+    "any",
+    "classical",
+)
+
+
+def list_models() -> list[ModelSummary]:
+    """List the models that can be asked for by name.
+
+    Returns
+    -------
+    list of ModelSummary
+        The default first.
+
+    Examples
+    --------
+    >>> [model.name for model in list_models() if model.kind == "classical"]
+    ['spp']
+    """
+    networks = [_summary(path) for path in sorted(WEIGHTS.glob(f"*{SUFFIX}"))]
+    return sorted([*networks, SPP], key=lambda model: (model.name != DEFAULT_MODEL, model.kind != "network"))
+
+
+def _summary(path: Path) -> ModelSummary:
+    card = read_card(path)
+    return ModelSummary(card.name, card.description, card.color, "network", count_parameters(path), path)
+
+
+def find_model(model: str | os.PathLike[str]) -> Path | None:
+    """Return the model file behind a name or path; None for a classical method.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    FileNotFoundError
+        For a path where there is no file.
+    """
+    if isinstance(model, str):
+        if model == SPP.name:
+            return None
+        shipped = WEIGHTS / f"{model}{SUFFIX}"
+        if os.path.basename(model) == model and shipped.is_file():
+            return shipped
+    path = Path(model).expanduser()
+    if path.is_file():
+        return path
+    if path.suffix or path.name != str(model):
+        raise FileNotFoundError(f"no model file at {path}")
+    names = [summary.name for summary in list_models()]
+    raise ValueError(
+        f"unknown model {str(model)!r}{nearest_name(str(model), names)}; "
+        f"known: {', '.join(names)}, or give the path of a {SUFFIX} file"
+    )
+
+
+def load_model(model: str | os.PathLike[str] = DEFAULT_MODEL, device: str = "auto") -> Restorer:
+    """Load a model; loaded ones are kept, and a file that changed is read anew.
+
+    Parameters
+    ----------
+    model : str or path
+        A name of :func:`list_models`, or a model file.
+    device : str
+        ``"auto"`` (a GPU when there is one), ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+
+    Returns
+    -------
+    Restorer
+        It may be given to :func:`~napari_deartifact.deartifact` in place of the name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, a device that is not there, or a file that is not a model file.
+    FileNotFoundError
+        For a path where there is no file.
+
+    Examples
+    --------
+    >>> load_model("compact-cnn", device="cpu").halo
+    9
+    """
+    path = find_model(model)
+    device = resolve_device(device)
+    if path is None:
+        from napari_deartifact.models.spp import SPP as ShiftedRecompression
+
+        return ShiftedRecompression(device=device)
+    return _load_network(path.resolve(), path.stat().st_mtime_ns, device)
+
+
+@lru_cache(maxsize=8)
+def _load_network(path: Path, modified: int, device: str) -> Restorer:
+    from napari_deartifact.models.network import NetworkRestorer
+
+    generator, card = read_model(path)
+    return NetworkRestorer(generator, card, device)
+
+
+def model_card(model: str | os.PathLike[str]) -> ModelCard | None:
+    """Read what a model file says about itself; None for a classical method."""
+    path = find_model(model)
+    return None if path is None else read_card(path)

@@ -1,0 +1,317 @@
+"""`deartifact`: one function restores any image array; every face of the project is a layer over it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deartifact.axes import PictureLayout, check_dtype, intensity_scale
+from napari_deartifact.devices import default_tile_size, resolve_device
+from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.models.registry import DEFAULT_MODEL, find_model, load_model
+from napari_deartifact.picture import restore_picture
+from napari_deartifact.tiling import Progress, TileGrid
+
+if TYPE_CHECKING:
+    from napari_deartifact.models.restorer import Restorer
+
+Consistency = Literal["auto", True, False]
+ProgressCallback = Callable[[int, int], object]
+
+
+def deartifact(
+    image: Any,
+    model: str | os.PathLike[str] | Restorer = DEFAULT_MODEL,
+    *,
+    channel_axis: int | None = None,
+    rgb: bool = True,
+    data_range: float | tuple[float, float] | None = None,
+    strength: float = 1.0,
+    perceptual: float = 0.0,
+    jpeg: JPEGInfo | str | os.PathLike[str] | None = None,
+    consistency: Consistency = "auto",
+    device: str = "auto",
+    tile_size: int | None = None,
+    progress: bool | ProgressCallback | None = None,
+) -> Any:
+    """Take JPEG artifacts out of an image.
+
+    Parameters
+    ----------
+    image : array-like, 2-D or more, integer or float
+        The last two axes that are not `channel_axis` are Y and X; all others number independent
+        planes.  NaN and infinities stay where they are and do not spread.
+    model : str, path or Restorer
+        A name of :func:`list_models`, a model file, or what :func:`load_model` returned.
+    channel_axis : int, optional
+        The axis of the colours; without it the image is grey.  A trailing axis of 3 or 4 must be
+        explained, never guessed.
+    rgb : bool
+        Whether a channel axis of 3 or 4 is RGB or RGBA.  Alpha passes through.  With False, or
+        any other length, the channels are independent planes.
+    data_range : number or (number, number), optional
+        0 to the number, or (black, white), in intensity units.  By default 0 to 255 for uint8; 0 to
+        2**p − 1 with a `jpeg` of precision p; else the finite minimum to maximum of the whole
+        array, so that a crop may differ from the whole.  Values outside are not clipped.  A lazy
+        array that is not uint8 must say it.
+    strength : float
+        0 returns the input exactly, 1 the model's answer.
+    perceptual : float
+        0 is faithful, 1 the perceptual twin of a model that has one.
+    jpeg : JPEGInfo or path, optional
+        The JPEG that the pixels were decoded from; for a cut-out use :meth:`JPEGInfo.crop`.
+        Without it a method that needs the tables estimates them from the pixels.
+    consistency : {"auto", True, False}
+        Move the answer into the quantization cells that the JPEG's coefficients name.  "auto"
+        does so when `jpeg` is given.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+    tile_size : int, optional
+        Edge of a tile, in pixels; less takes less memory.  The answer does not depend on it.
+    progress : bool or callable, optional
+        True shows a bar; a callable gets (done, total) after each tile.
+
+    Returns
+    -------
+    ndarray or dask array
+        Of the same shape and dtype; lazy when `image` was.
+
+    Raises
+    ------
+    ValueError
+        For an argument out of its range, an unknown model, or a shape that needs explaining.
+    TypeError
+        For a dtype that is no image's.
+    FileNotFoundError
+        For a model file or JPEG that is not there.
+
+    Warns
+    -----
+    UserWarning
+        When a method that needs the tables finds no JPEG history; the image comes back unchanged.
+
+    Notes
+    -----
+    Tiles overlap by the model's receptive field, so that the answer is the same for every tile
+    size to float rounding, which may move a rounded integer by one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_deartifact import deartifact
+    >>> image = np.tile(np.arange(64, dtype=np.uint8), (48, 1))
+    >>> restored = deartifact(image, model="compact-cnn", device="cpu")
+    >>> restored.shape, restored.dtype
+    ((48, 64), dtype('uint8'))
+    """
+    steps = restoration_steps(
+        image,
+        model,
+        channel_axis=channel_axis,
+        rgb=rgb,
+        data_range=data_range,
+        strength=strength,
+        perceptual=perceptual,
+        jpeg=jpeg,
+        consistency=consistency,
+        device=device,
+        tile_size=tile_size,
+    )
+    if progress is not True:
+        return _exhaust(steps, progress or None)
+    from tqdm.auto import tqdm
+
+    with tqdm(desc="deartifact", unit="tile") as bar:
+        return _exhaust(steps, partial(_show, bar))
+
+
+def restoration_steps(
+    image: Any, model: str | os.PathLike[str] | Restorer = DEFAULT_MODEL, **options: Any
+) -> Generator[Progress, None, Any]:
+    """Do what :func:`deartifact` does, a tile a step; to cancel, stop iterating.
+
+    Parameters
+    ----------
+    image, model, **options
+        As for :func:`deartifact`, but for `progress`.
+
+    Yields
+    ------
+    Progress
+        (done, total) tiles; the first has none done.
+
+    Returns
+    -------
+    ndarray or dask array
+        The restored image, as the value of the generator.
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError
+        As :func:`deartifact`, at the first step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> steps = restoration_steps(np.eye(32, dtype=np.uint8), "compact-cnn", device="cpu", tile_size=16)
+    >>> [step.done for step in steps]
+    [0, 1, 2, 3, 4]
+    """
+    request = _Request(model, **options).checked()
+    if not hasattr(image, "__dask_graph__"):
+        return (yield from _restore_array(np.asarray(image), request))
+    yield Progress(0, 1)
+    answer = _restore_lazily(image, request)
+    yield Progress(1, 1)
+    return answer
+
+
+def _exhaust(steps: Generator[Progress, None, Any], progress: ProgressCallback | None) -> Any:
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value
+        if progress is not None:
+            progress(*step)
+
+
+def _show(bar: Any, done: int, total: int) -> None:
+    bar.total = total
+    bar.update(done - bar.n)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """The arguments of `deartifact` that say how; `jpeg` is a record and `device` real once checked."""
+
+    model: str | os.PathLike[str] | Restorer
+    channel_axis: int | None = None
+    rgb: bool = True
+    data_range: float | tuple[float, float] | None = None
+    strength: float = 1.0
+    perceptual: float = 0.0
+    jpeg: Any = None
+    consistency: Consistency = "auto"
+    device: str = "auto"
+    tile_size: int | None = None
+
+    def checked(self) -> _Request:
+        """Refuse what makes no sense, before any work is done, and resolve what was left open."""
+        for name in ("strength", "perceptual"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float | np.number) or not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1")
+        if self.perceptual > 0:
+            raise ValueError(
+                f"perceptual is {self.perceptual}, but model {self.model!r} has no perceptual twin; "
+                "use perceptual=0"
+            )
+        if self.consistency not in ("auto", True, False):
+            raise ValueError(f"consistency is {self.consistency!r}; expected 'auto', True or False")
+        if self.tile_size is not None and not (
+            isinstance(self.tile_size, int | np.integer) and self.tile_size > 0
+        ):
+            raise ValueError(
+                f"tile_size is {self.tile_size!r}; expected a whole number of pixels, at least 1"
+            )
+        jpeg = JPEGInfo.from_file(self.jpeg) if isinstance(self.jpeg, str | os.PathLike) else self.jpeg
+        if not isinstance(jpeg, JPEGInfo | None):
+            raise TypeError(
+                f"jpeg is a {type(jpeg).__name__}; expected a JPEGInfo or the path of a JPEG file"
+            )
+        if self.consistency is True and jpeg is None:
+            raise ValueError("consistency=True needs the JPEG's tables; give the JPEG's path as jpeg=")
+        if not isinstance(self.model, str | os.PathLike):
+            return replace(self, jpeg=jpeg)
+        find_model(self.model)
+        return replace(self, jpeg=jpeg, device=resolve_device(self.device))
+
+    def loaded_model(self) -> Restorer:
+        """Return the model, on its device."""
+        if isinstance(self.model, str | os.PathLike):
+            return load_model(self.model, self.device)
+        return self.model
+
+    def layout_of(self, image: Any) -> PictureLayout:
+        """Say what the image's axes are, once its dtype and the JPEG have been found to fit it."""
+        check_dtype(image.dtype)
+        layout = PictureLayout.of(image.shape, self.channel_axis, rgb=self.rgb)
+        if self.jpeg is None:
+            return layout
+        height, width = layout.plane_shape
+        if self.jpeg.shape != (height, width):
+            raise ValueError(
+                f"jpeg is {self.jpeg.height}×{self.jpeg.width} pixels and image is {height}×{width}; "
+                "for a cut-out give jpeg.crop(rows, columns)"
+            )
+        if self.consistency and len(self.jpeg.tables) != layout.colors:
+            raise ValueError(
+                f"jpeg has {len(self.jpeg.tables)} components and image has {layout.colors}; "
+                "give the image as it was decoded (channel_axis=-1 for RGB), or consistency=False"
+            )
+        return layout
+
+    def precision(self) -> int | None:
+        """Return the bits a sample of the JPEG, if it is known."""
+        return self.jpeg.precision if self.jpeg else None
+
+
+def _restore_array(image: NDArray[Any], request: _Request) -> Generator[Progress, None, NDArray[Any]]:
+    layout = request.layout_of(image)
+    restored = image.copy(order="C")
+    scale = intensity_scale(image, request.data_range, precision=request.precision())
+    if image.size == 0 or scale is None or request.strength == 0:
+        yield Progress(0, 1)
+        yield Progress(1, 1)
+        return restored
+    model = request.loaded_model()
+    tile_size = request.tile_size or default_tile_size(getattr(model, "device", "cpu"))
+    before = 0
+    for index, picture in enumerate(layout.pictures(restored)):
+        for step in restore_picture(
+            picture,
+            scale,
+            model,
+            strength=request.strength,
+            jpeg=request.jpeg,
+            consistency=bool(request.consistency),
+            tile_size=tile_size,
+        ):
+            if step.done or not before:
+                yield Progress(before + step.done, before + step.total * (layout.count - index))
+        before += step.total
+    return restored
+
+
+def _restore_lazily(image: Any, request: _Request) -> Any:
+    from napari_deartifact.lazy import restore_blocks
+
+    layout = request.layout_of(image)
+    scale = intensity_scale(image, request.data_range, precision=request.precision())
+    if image.size == 0 or scale is None or request.strength == 0:
+        return image
+    model = request.loaded_model()
+    if model.needs_tables and request.jpeg is None:
+        raise ValueError(
+            f"model {model.name!r} estimates the JPEG's tables from a whole image, and the array is lazy; "
+            "give jpeg=JPEGInfo.from_file(path)"
+        )
+    return restore_blocks(
+        image,
+        layout,
+        TileGrid.for_model(model, request.jpeg),
+        partial(_restore_block, request=replace(request, data_range=(scale.black, scale.white))),
+        jpeg=request.jpeg,
+    )
+
+
+def _restore_block(block: NDArray[Any], jpeg: JPEGInfo | None, request: _Request) -> NDArray[Any]:
+    restored: NDArray[Any] = _exhaust(_restore_array(block, replace(request, jpeg=jpeg)), None)
+    return restored
