@@ -92,7 +92,8 @@ class TileGrid:
         for first in range(begin, end, core):
             last = min(first + core, end)
             start = max(first - self.halo, 0)
-            stop = min(last + self.halo, length) if self.fixed is None else start + self.fixed
+            stop = _round_up(last + self.halo, self.multiple)
+            stop = min(stop, length) if self.fixed is None else start + self.fixed
             yield Span(start, stop, first, last)
 
     def padded(self, length: int) -> int:
@@ -147,7 +148,7 @@ def restore_in_tiles(
     padded = np.pad(picture, ((0, 0), (0, padded_height - height), (0, padded_width - width)), mode="edge")
     padded_jpeg = jpeg and replace(jpeg, height=padded_height, width=padded_width)
     restored = np.empty_like(padded)
-    tiles = deque(_tiles(grid, padded.shape, tile_size, (0, padded_height), (0, padded_width)))
+    tiles = deque(_tiles(grid, padded.shape, tile_size, (0, height), (0, width)))
     done = 0
     yield Progress(0, len(tiles))
     while tiles:

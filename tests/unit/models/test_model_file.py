@@ -1,0 +1,125 @@
+"""A model file holds everything, comes back exactly, and nothing else passes for one."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from napari_deartifact.generators import ARCHITECTURES, build
+from napari_deartifact.models.model_file import (
+    HEADER_KEY,
+    ModelCard,
+    count_parameters,
+    read_card,
+    read_model,
+    save_model,
+)
+from napari_deartifact.models.registry import find_model, list_models, load_model, model_card
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_round_trip(tmp_path, architecture):
+    generator = build(architecture)
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter)
+    card = ModelCard(
+        "mine",
+        architecture,
+        generator.arguments,
+        description="a test",
+        data=[{"name": "nothing", "licence": "CC0-1.0"}],
+        results=[{"command": "true", "table": [1.5, 2]}],
+    )
+    path = tmp_path / "mine.safetensors"
+    save_model(path, generator, card)
+    again, read = read_model(path)
+    assert read == card == read_card(path)
+    assert not again.training
+    assert count_parameters(path) == sum(value.numel() for value in generator.state_dict().values())
+    for key, value in generator.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[key], value, rtol=0, atol=0)
+
+
+def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "mine.safetensors"
+    save_model(path, build("compact-cnn"), ModelCard("old", "compact-cnn"))
+
+    def full_disk(*_args, **_kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        save_model(path, build("compact-cnn"), ModelCard("new", "compact-cnn"))
+    assert read_card(path).name == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["mine.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("content", "metadata", "message"),
+    [
+        (b"not weights at all", None, "is not a model file"),
+        (b"", None, "is not a model file"),
+        (None, {}, "no 'napari_deartifact' header"),
+        (None, {HEADER_KEY: "{"}, "damaged header"),
+        (None, {HEADER_KEY: '{"name": "x"}'}, "damaged header"),
+        (None, {HEADER_KEY: '{"name": "x", "architecture": "y", "format_version": 99}'}, "update"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, content, metadata, message):
+    path = tmp_path / "other.safetensors"
+    if content is None:
+        save_file({"a": np.zeros(2, np.float32)}, path, metadata=metadata)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load_model(path, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        (ModelCard("x", "compact-cn"), "did you mean 'compact-cnn'"),
+        (ModelCard("x", "compact-cnn", {"colour": 1}), "cannot be built"),
+        (ModelCard("x", "compact-cnn", {"widths": [4, 4, 4, 4]}), "do not fit"),
+    ],
+)
+def test_weights_must_fit_the_architecture(tmp_path, card, message):
+    path = tmp_path / "x.safetensors"
+    save_model(path, build("compact-cnn"), card)
+    with pytest.raises(ValueError, match=message):
+        read_model(path)
+
+
+def test_a_changed_file_is_read_anew(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    save_model(path, build("compact-cnn"), ModelCard("first", "compact-cnn"))
+    first = load_model(path, device="cpu")
+    save_model(path, build("compact-cnn"), ModelCard("second", "compact-cnn"))
+    assert (first.name, load_model(path, device="cpu").name) == ("first", "second")
+
+
+def test_what_ships():
+    models = {model.name: model for model in list_models()}
+    assert next(iter(models)) == "compact-cnn"
+    assert models["compact-cnn"].parameter_count == 57_987
+    assert models["spp"].kind == "classical"
+    assert model_card("spp") is None
+    for model in models.values():
+        assert model.description
+        if model.path is None:
+            continue
+        card = read_card(find_model(model.name))
+        assert card.name == model.path.stem
+        assert card.recipe
+        assert card.data
+        assert card.licence
+        assert card.results
+
+
+def test_shipped_weights_were_trained():
+    torch.manual_seed(0)
+    generator, card = read_model(find_model("compact-cnn"))
+    untrained = build(card.architecture, card.arguments)
+    assert generator.parameter_count == 57_987
+    assert untrained.layers[-1].weight.abs().max() == 0
+    assert generator.layers[-1].weight.abs().max() > 1e-3

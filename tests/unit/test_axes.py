@@ -1,0 +1,130 @@
+"""Axes are read as they were said, and intensities come back exactly."""
+
+import numpy as np
+import pytest
+
+from napari_deartifact.axes import IntensityScale, PictureLayout, fill_nonfinite, intensity_scale
+
+
+@pytest.mark.parametrize(
+    ("shape", "channel_axis", "rgb", "colors", "count", "plane"),
+    [
+        ((5, 6), None, True, 1, 1, (5, 6)),
+        ((7, 5, 6), None, True, 1, 7, (5, 6)),
+        ((2, 7, 5, 6), None, True, 1, 14, (5, 6)),
+        ((5, 6, 3), -1, True, 3, 1, (5, 6)),
+        ((5, 6, 4), 2, True, 3, 1, (5, 6)),
+        ((3, 5, 6), 0, True, 3, 1, (5, 6)),
+        ((9, 3, 5, 6), 1, True, 3, 9, (5, 6)),
+        ((5, 3, 6), 1, True, 3, 1, (5, 6)),
+        ((5, 6, 3), -1, False, 1, 3, (5, 6)),
+        ((5, 6, 2), -1, True, 1, 2, (5, 6)),
+        ((4, 2, 5, 6), 1, True, 1, 8, (5, 6)),
+        ((0, 5, 6), None, True, 1, 0, (5, 6)),
+    ],
+)
+def test_layout(shape, channel_axis, rgb, colors, count, plane):
+    layout = PictureLayout.of(shape, channel_axis, rgb=rgb)
+    pictures = list(layout.pictures(np.zeros(shape)))
+    assert (layout.colors, layout.count, layout.plane_shape) == (colors, count, plane)
+    assert len(pictures) == count
+    assert all(picture.shape == (colors, *plane) for picture in pictures)
+
+
+def test_pictures_are_views_and_leave_alpha_alone():
+    image = np.zeros((2, 5, 6, 4))
+    for number, picture in enumerate(PictureLayout.of(image.shape, -1, rgb=True).pictures(image)):
+        picture[...] = number + 1
+    assert (image[0, ..., :3] == 1).all()
+    assert (image[1, ..., :3] == 2).all()
+    assert (image[..., 3] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "channel_axis", "message"),
+    [
+        ((5,), None, "at least the two axes"),
+        ((), None, "at least the two axes"),
+        ((5, 3), -1, "at least the two axes"),
+        ((5, 6, 3), None, r"channel_axis=-1"),
+        ((9, 5, 6, 4), None, r"rgb=False"),
+        ((5, 6, 3), 3, "expected -3 to 2"),
+        ((5, 6, 3), -4, "expected -3 to 2"),
+    ],
+)
+def test_layout_errors(shape, channel_axis, message):
+    with pytest.raises(ValueError, match=message):
+        PictureLayout.of(shape, channel_axis, rgb=True)
+
+
+INTEGERS = [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.uint64, np.int64]
+FLOATS = [np.float16, np.float32, np.float64]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS + FLOATS)
+def test_no_correction_changes_nothing(dtype):
+    limits = np.iinfo(dtype) if np.issubdtype(dtype, np.integer) else np.finfo(dtype)
+    image = np.array([[limits.min, 0, 1, 7, limits.max]], dtype)
+    scale = IntensityScale(0, 100, image.dtype)
+    same = scale.corrected(image, np.zeros(image.shape, np.float32))
+    assert same.dtype == dtype
+    np.testing.assert_array_equal(same, image)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integers_round_and_saturate(dtype):
+    limits = np.iinfo(dtype)
+    image = np.array([[limits.min, 50, 50, limits.max]], dtype)
+    scale = IntensityScale(0, 100, image.dtype)
+    corrected = scale.corrected(image, np.array([[-1, 0.016, 0.014, 1]], np.float32))
+    assert corrected[0, 1] == 52
+    assert corrected[0, 2] == 51
+    assert corrected[0, 0] == limits.min
+    # Float64 has no 2**64 − 1; its last value below it does.
+    assert corrected[0, 3] >= limits.max - limits.max // 2**50
+
+
+@pytest.mark.parametrize(
+    ("image", "data_range", "precision", "expected"),
+    [
+        (np.array([[3, 9]], np.uint8), None, None, (0, 255)),
+        (np.array([[3, 9]], np.uint16), None, None, (3, 9)),
+        (np.array([[3, 9]], np.uint16), None, 12, (0, 4095)),
+        (np.array([[-3, 9]], np.int16), None, None, (-3, 9)),
+        (np.array([[np.nan, 1, np.inf, 5]]), None, None, (1, 5)),
+        (np.array([[3, 9]], np.uint16), 4095, 8, (0, 4095)),
+        (np.array([[3, 9]], np.float32), (-1, 2.5), None, (-1, 2.5)),
+        (np.array([[3, 9]], np.float32), np.float32(2), None, (0, 2)),
+    ],
+)
+def test_intensity_scale(image, data_range, precision, expected):
+    scale = intensity_scale(image, data_range, precision=precision)
+    assert scale is not None
+    assert (scale.black, scale.white) == expected
+
+
+@pytest.mark.parametrize("image", [np.full((2, 2), 7, np.uint16), np.full((2, 2), np.nan), np.zeros((0, 3))])
+def test_nothing_to_scale(image):
+    assert intensity_scale(image, None) is None
+
+
+@pytest.mark.parametrize(
+    ("data_range", "error"),
+    [(0, ValueError), ((5, 5), ValueError), ((9, 5), ValueError), (np.nan, ValueError)]
+    + [((1, 2, 3), TypeError), ("ab", TypeError), ((0, "1"), TypeError), ((0, np.inf), ValueError)],
+)
+def test_bad_range(data_range, error):
+    with pytest.raises(error, match="black, white"):
+        intensity_scale(np.zeros((2, 2)), data_range)
+
+
+def test_holes_are_filled_from_near_and_only_from_near():
+    picture = np.full((1, 40, 40), 0.25, np.float32)
+    picture[0, 10:30, 10:30] = np.nan
+    picture[0, 0, 0] = np.inf
+    filled = fill_nonfinite(picture, reach=4)
+    assert np.isfinite(filled).all()
+    np.testing.assert_allclose(filled[0, 11, 11], 0.25, rtol=1e-6)
+    np.testing.assert_allclose(filled[0, 0, 0], 0.25, rtol=1e-6)
+    assert filled[0, 20, 20] == 0.5
+    np.testing.assert_array_equal(filled[0, 31:], picture[0, 31:])

@@ -1,0 +1,128 @@
+"""Tiles give the whole picture's answer, for every generator there is."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_deartifact.generators import ARCHITECTURES, build
+from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.models.model_file import ModelCard
+from napari_deartifact.models.network import NetworkRestorer
+from napari_deartifact.tiling import Progress, TileGrid, restore_in_tiles
+
+
+def random_network(architecture):
+    """A network far from its initialisation, so that every weight takes part."""
+    torch.manual_seed(3)
+    generator = build(architecture)
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter, std=0.5 / max(parameter[0].numel(), 1) ** 0.5)
+    return NetworkRestorer(generator.eval(), ModelCard(architecture, architecture))
+
+
+def run(steps):
+    progress = []
+    while True:
+        try:
+            progress.append(next(steps))
+        except StopIteration as end:
+            return end.value, progress
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(0).random((3, 149, 107), np.float32)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("shape", [(149, 107), (128, 128), (7, 60), (1, 1), (200, 3)])
+def test_every_generator_answers_the_same_in_tiles(architecture, shape, picture):
+    model = random_network(architecture)
+    picture = np.resize(picture, (model.generator.channels, *shape))
+    whole, _ = run(restore_in_tiles(picture, model, tile_size=4096))
+    assert whole.shape == picture.shape
+    assert np.abs(whole - picture).max() > 0.01
+    for tile_size in (8, 40):
+        tiled, progress = run(restore_in_tiles(picture, model, tile_size=tile_size))
+        np.testing.assert_allclose(tiled, whole, atol=2e-5)
+        assert progress[0].done == 0
+        assert progress[-1] == Progress(len(progress) - 1, len(progress) - 1)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_receptive_radius_is_no_larger_than_said(architecture):
+    model = random_network(architecture)
+    reach = model.halo
+    size = -(-(2 * reach + 33) // model.size_multiple) * model.size_multiple
+    start = np.zeros((1, model.generator.channels, size, size), np.float32)
+    poked = start.copy()
+    row = size // 2
+    poked[..., row, row] = 1
+    changed = np.abs(model.restore(poked) - model.restore(start)).max(axis=(0, 1)) > 0
+    rows, columns = np.nonzero(changed)
+    assert max(np.abs(rows - row).max(), np.abs(columns - row).max()) <= reach
+
+
+class Blur:
+    """Averages over its halo; takes only so many pixels at once, as a small GPU does."""
+
+    name = "blur"
+    color = "any"
+    size_multiple = 4
+    halo = 5
+    needs_tables = False
+
+    def __init__(self, capacity=10**9, fixed_tile=None):
+        self.capacity = capacity
+        self.fixed_tile = fixed_tile
+        self.seen = []
+
+    def restore(self, tiles, jpeg):
+        if tiles[0, 0].size > self.capacity:
+            raise MemoryError("full")
+        assert tiles.shape[-1] % self.size_multiple == tiles.shape[-2] % self.size_multiple == 0
+        self.seen.append((tiles.shape[2:], jpeg))
+        padded = np.pad(tiles, ((0, 0), (0, 0), (5, 5), (5, 5)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (11, 11), axis=(2, 3))
+        return windows.mean(axis=(4, 5), dtype=np.float32)
+
+
+def test_memory_that_runs_out_halves_the_tiles(picture):
+    whole, _ = run(restore_in_tiles(picture, Blur(), tile_size=256))
+    small = Blur(capacity=100 * 100)
+    halved, progress = run(restore_in_tiles(picture, small, tile_size=256))
+    np.testing.assert_allclose(halved, whole, atol=1e-6)
+    assert max(rows * columns for (rows, columns), _ in small.seen) <= 100 * 100
+    assert progress[-1].done == progress[-1].total > 1
+
+
+def test_memory_too_small_for_any_tile(picture):
+    with pytest.raises(MemoryError, match="blur"):
+        run(restore_in_tiles(picture, Blur(capacity=10), tile_size=256))
+
+
+def test_fixed_tiles_have_that_size(picture):
+    model = Blur(fixed_tile=48)
+    run(restore_in_tiles(picture, model, tile_size=999))
+    assert {size for size, _ in model.seen} == {(48, 48)}
+
+
+def test_each_tile_gets_its_part_of_the_jpeg(picture):
+    info = JPEGInfo.from_quality(30, height=149, width=107, subsampling="4:2:0").crop(slice(3, None), slice(5, None))
+    model = Blur()
+    run(restore_in_tiles(picture[:, :146, :102], model, tile_size=64, jpeg=info))
+    assert all(jpeg.shape == size for size, jpeg in model.seen)
+    assert {jpeg.offset for _, jpeg in model.seen} == {
+        (3 + row, 5 + column) for row in (0, 48, 112) for column in (0, 48)
+    }
+
+
+@pytest.mark.parametrize(
+    ("multiple", "subsampling", "alignment"), [(1, None, 8), (12, None, 24), (1, "4:2:0", 16), (3, "4:2:2", 48)]
+)
+def test_alignment(multiple, subsampling, alignment):
+    model = Blur()
+    model.size_multiple = multiple
+    info = subsampling and JPEGInfo.from_quality(50, height=9, width=9, subsampling=subsampling)
+    grid = TileGrid.for_model(model, info)
+    assert (grid.alignment, grid.halo) == (alignment, alignment)
