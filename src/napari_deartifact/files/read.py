@@ -1,0 +1,241 @@
+"""A picture file as an array, and beside it all that a rewritten file should still say."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deartifact.jpeg.info import JPEGInfo
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+    from napari_deartifact.files.tiff import TIFFTags
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp"})
+"""Of the files that are looked for in a folder; what a file is, its first bytes say."""
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_JPEG_SIGNATURE = b"\xff\xd8"
+_PLAIN_MODES = ("L", "LA", "RGB", "RGBA")
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says beside its pixels, in the form in which writers take it.
+
+    Attributes
+    ----------
+    exif, icc, xmp : bytes, optional
+        Blocks as they are stored.
+    dpi : (float, float), optional
+        Pixels an inch along X and Y.
+    text : dict
+        The text chunks of a PNG.
+    tiff : TIFFTags, optional
+        Axes, resolution and descriptions of a TIFF.
+    """
+
+    exif: bytes | None = None
+    icc: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    text: dict[str, str] = field(default_factory=dict)
+    tiff: TIFFTags | None = None
+
+    @property
+    def orientation(self) -> int:
+        """EXIF orientation, 1 to 8; 1 when nothing is said."""
+        if self.tiff is not None:
+            return self.tiff.orientation
+        if self.exif is None:
+            return 1
+        from PIL import Image
+
+        exif = Image.Exif()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a damaged block is kept as it is
+            try:
+                exif.load(self.exif)
+                value = int(exif.get(_ORIENTATION, 1))
+            except (OSError, SyntaxError, TypeError, ValueError, LookupError):
+                return 1
+        return value if 1 <= value <= 8 else 1
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A picture file that was read.
+
+    Attributes
+    ----------
+    path : Path
+        Where it was.
+    format : str
+        ``"JPEG"``, ``"PNG"``, ``"TIFF"``, ``"WEBP"`` or ``"BMP"``, by its content.
+    pixels : ndarray
+        As stored: no orientation applied, nothing rescaled.  Palettes are resolved to RGB(A).
+    channel_axis : int or None
+        The axis of colours or channels; None for grey.
+    rgb : bool
+        Whether that axis holds RGB or RGBA rather than independent channels.
+    alpha : bool
+        Whether the last of the channels is alpha.
+    jpeg : JPEGInfo or None
+        What the header of a JPEG file says.
+    metadata : Metadata
+        What :func:`~napari_deartifact.files.write.write_image` keeps.
+    """
+
+    path: Path
+    format: str
+    pixels: NDArray[Any]
+    channel_axis: int | None
+    rgb: bool
+    alpha: bool
+    jpeg: JPEGInfo | None
+    metadata: Metadata
+
+
+def read_image(path: str | os.PathLike[str]) -> ImageFile:
+    """Read a JPEG, PNG, TIFF, WebP or BMP file.
+
+    Parameters
+    ----------
+    path : path
+        Its suffix does not matter.
+
+    Returns
+    -------
+    ImageFile
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When the file is no such picture, is damaged or truncated, or holds what cannot be
+        restored: CMYK, animations, several pictures of different shape.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a picture file")
+    if not path.exists():
+        raise FileNotFoundError(f"no file at {path}; check the name")
+    with path.open("rb") as stream:
+        signature = stream.read(4)
+        stream.seek(0)
+        if not signature:
+            raise ValueError(f"{path} is empty; get a complete copy of the file")
+        if signature in _TIFF_SIGNATURES:
+            from napari_deartifact.files.tiff import read_tiff
+
+            pixels, tags = read_tiff(path)
+            metadata = Metadata(icc=tags.icc, tiff=tags)
+            return ImageFile(path, "TIFF", pixels, tags.channel_axis, tags.rgb, tags.alpha, None, metadata)
+        return _read_with_pillow(path, stream, is_jpeg=signature.startswith(_JPEG_SIGNATURE))
+
+
+def _read_with_pillow(path: Path, stream: BinaryIO, *, is_jpeg: bool) -> ImageFile:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large pictures and of damaged EXIF blocks
+            with Image.open(stream, formats=_FORMATS) as image:
+                return _from_pillow(path, stream, image)
+    except UnidentifiedImageError as error:
+        if is_jpeg:
+            raise ValueError(f"{path} has a damaged JPEG header; get a complete copy of the file") from error
+        raise ValueError(
+            f"{path} is not a picture that can be read; expected a JPEG, PNG, TIFF, WebP or BMP file"
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path} claims an implausible size: {error}; save it as a tiled TIFF") from error
+    except (OSError, SyntaxError, EOFError, IndexError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is truncated or damaged ({error}); get a complete copy of the file"
+        ) from error
+
+
+def _from_pillow(path: Path, stream: BinaryIO, image: PillowImage) -> ImageFile:
+    name = "JPEG" if image.format == "MPO" else str(image.format)
+    if name != "JPEG" and getattr(image, "n_frames", 1) > 1:
+        raise ValueError(
+            f"{path} is an animation of {getattr(image, 'n_frames', 0)} frames; save them as single files"
+        )
+    jpeg = JPEGInfo.from_pillow(image) if name == "JPEG" else None  # type: ignore[arg-type]
+    info = image.info
+    if name == "PNG" and _is_16_bit_color_png(stream):
+        from napari_deartifact.files.png16 import decode_png
+
+        stream.seek(0)
+        pixels: NDArray[Any] = decode_png(stream.read(), str(path))
+    else:
+        pixels = _pixels(path, name, image)
+    text = {str(key): str(value) for key, value in (getattr(image, "text", None) or {}).items()}
+    xmp = text.pop("XML:com.adobe.xmp", None) or info.get("xmp")
+    metadata = Metadata(
+        exif=info.get("exif") or None,
+        icc=info.get("icc_profile") or None,
+        xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+        dpi=_positive_pair(info.get("dpi")),
+        text=text,
+    )
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    return ImageFile(
+        path=path,
+        format=name,
+        pixels=pixels,
+        channel_axis=-1 if pixels.ndim == 3 else None,
+        rgb=channels in (3, 4),
+        alpha=channels in (2, 4),
+        jpeg=jpeg,
+        metadata=metadata,
+    )
+
+
+def _pixels(path: Path, name: str, image: PillowImage) -> NDArray[Any]:
+    """Decode, as grey, grey and alpha, RGB or RGBA."""
+    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        raise ValueError(
+            f"{path} is a {image.mode} picture, and only grey and RGB can be restored; "
+            "convert it to RGB first with a program that knows its colour profile"
+        )
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        return values.astype(np.uint16 if name == "PNG" else values.dtype.newbyteorder("="))
+    if image.mode == "1":
+        image = image.convert("L")
+    elif image.mode in ("P", "PA"):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    elif image.mode in ("L", "RGB") and "transparency" in image.info:
+        image = image.convert({"L": "LA", "RGB": "RGBA"}[image.mode])
+    elif image.mode not in _PLAIN_MODES:
+        raise ValueError(f"{path} has pixels of the kind {image.mode!r}; convert it to 8-bit grey or RGB")
+    return np.array(image)
+
+
+def _is_16_bit_color_png(stream: BinaryIO) -> bool:
+    """Look into IHDR, because Pillow drops the low byte of these without a word."""
+    position = stream.tell()
+    stream.seek(24)
+    depth, color_type = stream.read(2)
+    stream.seek(position)
+    return depth == 16 and color_type in (2, 4, 6)
+
+
+def _positive_pair(dpi: Any) -> tuple[float, float] | None:
+    try:
+        x, y = (float(value) for value in dpi)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if 0 < x < 1e9 and 0 < y < 1e9 else None

@@ -1,0 +1,283 @@
+"""TIFF, read by what its axes and photometric tags say, and written so that they still say it."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ICC, _ORIENTATION = 34675, 274
+_GREY = {0: "miniswhite", 1: "minisblack"}
+_PALETTE, _RGB, _YCBCR = 3, 2, 6
+_IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
+# What tifffile derives from the shape and writes itself.
+_IMAGEJ_DERIVED = {"ImageJ", "axes", "shape", "images", "channels", "slices", "frames", "hyperstack"}
+_UUID = re.compile(r'<(\w+:)?UUID\b.*?</(\w+:)?UUID>|\sUUID="[^"]*"', re.DOTALL)
+
+Flavour = Literal["plain", "imagej", "ome"]
+
+
+@dataclass(frozen=True)
+class TIFFTags:
+    """What a TIFF says of its pixels.
+
+    Attributes
+    ----------
+    axes : str
+        A letter an axis: T, Z, C, Y, X as in OME, S for the samples of a pixel, I or Q for others.
+    channel_axis : int or None
+        Position of S, or else of C.
+    rgb, alpha : bool
+        Whether the channels are RGB or RGBA, and whether the last one is alpha.
+    photometric : str
+        As tifffile names it.
+    flavour : {"plain", "imagej", "ome"}
+        Who wrote the description.
+    imagej : dict
+        ImageJ's properties, when it was ImageJ.
+    description : str
+        Of the first page; OME-XML when the flavour is OME.
+    resolution : (float, float) or None
+        Pixels a `resolution_unit` along X and Y.
+    resolution_unit : int
+        1 none, 2 inch, 3 centimetre.
+    orientation : int
+        1 to 8.
+    icc : bytes, optional
+        Colour profile.
+    shape, dtype
+        Of the pixels as they were read.
+    compressed : bool
+        Whether they were.
+    """
+
+    axes: str
+    channel_axis: int | None
+    rgb: bool
+    alpha: bool
+    photometric: str
+    flavour: Flavour
+    imagej: dict[str, Any]
+    description: str
+    resolution: tuple[float, float] | None
+    resolution_unit: int
+    orientation: int
+    icc: bytes | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    compressed: bool
+
+
+def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[Any], TIFFTags]:
+    """Read the one picture or stack of a TIFF.
+
+    Parameters
+    ----------
+    path : path
+        Plain, multi-page, ImageJ or OME-TIFF.  Of a pyramid the full resolution is read.
+
+    Returns
+    -------
+    pixels : ndarray
+        As stored; palettes are resolved to RGB, except ImageJ's, which only colour a grey picture.
+    tags : TIFFTags
+
+    Raises
+    ------
+    ValueError
+        When the file is damaged, compressed in a way that needs another package, or holds several
+        pictures of different shape, CMYK, or axes in an order that cannot be restored.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            return _read(Path(path), file)
+    except tifffile.TiffFileError as error:
+        raise ValueError(f"{path} is a damaged TIFF ({error}); get a complete copy of the file") from error
+    except ValueError as error:
+        if "imagecodecs" in str(error):
+            raise ValueError(
+                f"{path} is compressed in a way that needs another package: "
+                "pip install 'napari-deartifact[slides]'"
+            ) from error
+        if str(path) in str(error):
+            raise
+        raise ValueError(
+            f"{path} is truncated or damaged ({error}); get a complete copy of the file"
+        ) from error
+    except (OSError, RuntimeError, LookupError, TypeError, ArithmeticError, struct.error) as error:
+        raise ValueError(
+            f"{path} is truncated or damaged ({error}); get a complete copy of the file"
+        ) from error
+
+
+def _read(path: Path, file: Any) -> tuple[NDArray[Any], TIFFTags]:
+    series = _only_series(path, file)
+    page = series.keyframe
+    if page.photometric not in (*_GREY, _PALETTE, _RGB, _YCBCR):
+        name = getattr(page.photometric, "name", page.photometric)
+        raise ValueError(
+            f"{path} has {name} pixels, and only grey and RGB can be restored; convert it to RGB"
+        )
+    if len(series.levels) > 1:
+        warnings.warn(f"{path} is a pyramid; only its full resolution is read", UserWarning, stacklevel=4)
+    pixels, axes = series.asarray(), series.axes
+    if pixels.shape != tuple(series.shape):
+        raise ValueError(
+            f"{path} is truncated: {series.shape} pixels were announced, {pixels.shape} are there"
+        )
+    if pixels.dtype == bool:
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    photometric = _GREY.get(page.photometric, "minisblack")
+    if page.photometric == _PALETTE and not file.is_imagej:
+        pixels, axes, photometric = _resolve_palette(pixels, page.colormap), axes + "S", "rgb"
+    elif page.photometric in (_RGB, _YCBCR):
+        photometric = "rgb"
+    channel_axis = _channel_axis(path, axes)
+    samples = pixels.shape[axes.index("S")] if "S" in axes else 1
+    flavour: Flavour = "ome" if file.is_ome else "imagej" if file.is_imagej else "plain"
+    tags = TIFFTags(
+        axes=axes,
+        channel_axis=channel_axis,
+        rgb=photometric == "rgb" and samples in (3, 4) and not _is_composite(file),
+        alpha=samples == 4 if photometric == "rgb" else samples == 2,
+        photometric=photometric,
+        flavour=flavour,
+        imagej=dict(file.imagej_metadata or {}) if flavour == "imagej" else {},
+        description=page.description or "",
+        resolution=_resolution(page),
+        resolution_unit=int(page.resolutionunit),
+        orientation=_orientation(page),
+        icc=page.tags[_ICC].value if _ICC in page.tags else None,
+        shape=pixels.shape,
+        dtype=pixels.dtype,
+        compressed=page.compression != 1,
+    )
+    return pixels, tags
+
+
+def _only_series(path: Path, file: Any) -> Any:
+    full = [series for series in file.series if not series.keyframe.is_reduced]
+    if not full or full[0].size == 0:
+        raise ValueError(f"{path} holds no pixels; get a complete copy of the file")
+    if len(full) > 1:
+        shapes = ", ".join("×".join(map(str, series.shape)) for series in full[:4])
+        raise ValueError(
+            f"{path} holds {len(full)} pictures of different shape ({shapes}); save them as single files"
+        )
+    return full[0]
+
+
+def _is_composite(file: Any) -> bool:
+    """Tell whether ImageJ stored independent channels as if they were RGB."""
+    return bool(file.is_imagej) and (file.imagej_metadata or {}).get("mode") == "composite"
+
+
+def _channel_axis(path: Path, axes: str) -> int | None:
+    channel = next((letter for letter in "SC" if letter in axes), None)
+    planes = axes.replace(channel, "") if channel else axes
+    if not planes.endswith("YX"):
+        raise ValueError(f"{path} has the axes {axes}; expected Y and X last, channels aside")
+    return None if channel is None else axes.index(channel)
+
+
+def _resolve_palette(indices: NDArray[Any], colormap: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    colors: NDArray[np.uint16] = colormap.T[indices]
+    return (colors >> 8).astype(np.uint8)
+
+
+def _resolution(page: Any) -> tuple[float, float] | None:
+    if "XResolution" not in page.tags or "YResolution" not in page.tags:
+        return None
+    try:
+        x, y = (
+            top / bottom for top, bottom in (page.tags[name].value for name in ("XResolution", "YResolution"))
+        )
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if x > 0 and y > 0 else None
+
+
+def _orientation(page: Any) -> int:
+    value = page.tags[_ORIENTATION].value if _ORIENTATION in page.tags else 1
+    return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def write_tiff(
+    path: str | os.PathLike[str],
+    pixels: NDArray[Any],
+    *,
+    tags: TIFFTags | None = None,
+    icc: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
+    orientation: int = 1,
+    color: bool = False,
+) -> None:
+    """Write a TIFF; what `tags` says of the axes and the scale is said again.
+
+    Parameters
+    ----------
+    path : path
+        The target.
+    pixels : ndarray
+        Of any dtype.
+    tags : TIFFTags, optional
+        Of the file that the pixels come from.
+    icc, dpi, orientation
+        The same, of a file that was no TIFF.
+    color : bool
+        Whether the last axis holds the samples of a pixel, when there are no `tags`.
+    """
+    import tifffile
+
+    options: dict[str, Any] = {"metadata": None, "compression": "zlib", "photometric": "minisblack"}
+    if tags is None or tags.shape != pixels.shape:
+        channels = pixels.shape[-1] if color else 1
+        options |= {"photometric": "rgb" if channels in (3, 4) else "minisblack"}
+        options |= {"planarconfig": "contig"} if channels > 1 else {}
+        options |= {"extrasamples": ["unassalpha"]} if channels in (2, 4) else {}
+        options |= {"resolution": dpi, "resolutionunit": 2} if dpi else {}
+    else:
+        options |= _options(tags, pixels.dtype)
+        orientation, icc = tags.orientation, tags.icc
+    if orientation != 1:
+        options["extratags"] = [(_ORIENTATION, "H", 1, orientation, True)]
+    if pixels.nbytes > 2**32 - 2**25 and not options.get("imagej"):
+        options["bigtiff"] = True
+    tifffile.imwrite(path, pixels, iccprofile=icc, **options)
+
+
+def _options(tags: TIFFTags, dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Tell tifffile what the tags say."""
+    options: dict[str, Any] = {"photometric": tags.photometric}
+    if "S" in tags.axes:
+        options["planarconfig"] = "contig" if tags.axes.endswith("S") else "separate"
+        options |= {"extrasamples": ["unassalpha"]} if tags.alpha else {}
+    if tags.resolution is not None:
+        options |= {"resolution": tags.resolution, "resolutionunit": tags.resolution_unit}
+    if tags.flavour == "imagej" and _suits_imagej(tags.axes, dtype):
+        properties = {key: value for key, value in tags.imagej.items() if key not in _IMAGEJ_DERIVED}
+        return options | {
+            "imagej": True,
+            "compression": None,
+            "metadata": {**properties, "axes": tags.axes},
+        }
+    if tags.flavour == "ome" and dtype == tags.dtype:
+        # Planes are written in the order in which they were read; names of the old file must not stay.
+        return options | {"description": _UUID.sub("", tags.description).encode()}
+    if tags.flavour != "ome" and tags.description and not tags.description.startswith('{"shape"'):
+        return options | {"description": tags.description.encode()}
+    return options | ({"metadata": {"axes": tags.axes}} if len(tags.axes.replace("S", "")) > 2 else {})
+
+
+def _suits_imagej(axes: str, dtype: np.dtype[Any]) -> bool:
+    """Tell whether ImageJ's dialect of TIFF has such pixels."""
+    return set(axes) <= set("TZCYXS") and dtype.name in (("uint8",) if "S" in axes else _IMAGEJ_DTYPES)

@@ -1,0 +1,202 @@
+"""Restored pixels as a file: whole or not at all, with what the original said beside its pixels."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deartifact.atomic import replacing
+from napari_deartifact.files.png16 import encode_png
+from napari_deartifact.files.read import ImageFile, Metadata
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+_JPEG_QUALITY = 95
+_XMP_KEY = "XML:com.adobe.xmp"
+
+
+def write_image(path: str | os.PathLike[str], pixels: NDArray[Any], like: ImageFile | None = None) -> None:
+    """Write a picture; an existing file is replaced only once the new one is complete.
+
+    Parameters
+    ----------
+    path : path
+        The suffix chooses the format: ``.png``, ``.tif`` or ``.tiff``, ``.webp`` (lossless), or
+        ``.jpg``, which brings artifacts back and warns.
+    pixels : ndarray
+        (Y, X) or (Y, X, 1 to 4), uint8 or uint16 (PNG), uint8 (WebP, JPEG); any shape and dtype in
+        a TIFF.
+    like : ImageFile, optional
+        The file that the pixels come from, whose orientation, colour profile, resolution, axes and
+        descriptions are kept.  Without it a last axis of 2 to 4 holds the samples of a pixel.
+
+    Raises
+    ------
+    ValueError
+        For an unknown suffix, or pixels that the format cannot hold.
+    FileNotFoundError, NotADirectoryError, PermissionError
+        When the target's folder does not exist or cannot be written to.
+
+    Warns
+    -----
+    UserWarning
+        When the format is JPEG.
+    """
+    path = Path(path)
+    pixels = np.asarray(pixels)
+    metadata = like.metadata if like is not None else Metadata()
+    check_fits(path, pixels)
+    writer = _writer(path)
+    with replacing(path) as temporary:
+        writer(temporary, pixels, metadata, like)
+
+
+Writer = Callable[[Path, NDArray[Any], Metadata, ImageFile | None], None]
+
+
+def writable_suffixes() -> list[str]:
+    """List the suffixes that :func:`write_image` knows.
+
+    Examples
+    --------
+    >>> writable_suffixes()
+    ['.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp']
+    """
+    return sorted(_WRITERS)
+
+
+def _writer(path: Path) -> Writer:
+    try:
+        return _WRITERS[path.suffix.lower()]
+    except KeyError:
+        raise ValueError(
+            f"{path} has the suffix {path.suffix!r}; expected one of {', '.join(writable_suffixes())}"
+        ) from None
+
+
+def check_fits(path: str | os.PathLike[str], pixels: NDArray[Any]) -> None:
+    """Refuse pixels that the format of a target cannot hold, before work is spent on them.
+
+    Parameters
+    ----------
+    path : path
+        The target.
+    pixels : ndarray
+        Anything of the dtype and shape that will be written.
+
+    Raises
+    ------
+    ValueError
+        As :func:`write_image`.
+    """
+    path = Path(path)
+    if pixels.size == 0:
+        raise ValueError(f"shape {pixels.shape} holds no pixels to write to {path}")
+    if _writer(path) is _write_tiff:
+        return
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    dtypes = ("uint8", "uint16") if path.suffix.lower() == ".png" else ("uint8",)
+    if pixels.dtype.name not in dtypes:
+        problem = f"{pixels.dtype.name} pixels"
+    elif pixels.ndim not in (2, 3) or not 1 <= channels <= 4:
+        problem = f"pixels of shape {pixels.shape}"
+    elif channels in (2, 4) and _writer(path) is _write_jpeg:
+        problem = "an alpha channel"
+    else:
+        return
+    raise ValueError(f"{path} cannot hold {problem}; name the target {path.stem}.tif")
+
+
+def _write_tiff(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
+    from napari_deartifact.files.tiff import write_tiff
+
+    color = (
+        pixels.ndim > 2 and pixels.shape[-1] in (2, 3, 4) if like is None else like.channel_axis is not None
+    )
+    write_tiff(
+        path,
+        pixels,
+        tags=metadata.tiff,
+        icc=metadata.icc,
+        dpi=metadata.dpi,
+        orientation=metadata.orientation,
+        color=color,
+    )
+
+
+def _write_png(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
+    exif, dpi = _exif(metadata), _dpi(metadata)
+    if pixels.dtype == np.uint16 and pixels.ndim == 3:
+        path.write_bytes(encode_png(pixels, exif=exif, icc=metadata.icc, dpi=dpi))
+        return
+    from PIL.PngImagePlugin import PngInfo
+
+    chunks = PngInfo()
+    for key, value in metadata.text.items():
+        chunks.add_itxt(key, value)
+    if metadata.xmp is not None:
+        chunks.add_itxt(_XMP_KEY, metadata.xmp.decode("utf-8", errors="replace"))
+    _to_pillow(pixels).save(
+        path, format="PNG", pnginfo=chunks, **_present(exif=exif, icc_profile=metadata.icc, dpi=dpi)
+    )
+
+
+def _write_webp(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
+    options = _present(exif=_exif(metadata), icc_profile=metadata.icc, xmp=metadata.xmp)
+    _to_pillow(pixels).save(path, format="WEBP", lossless=True, exact=True, **options)
+
+
+def _write_jpeg(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
+    warnings.warn(
+        "JPEG brings artifacts back into the restored picture; PNG, TIFF and WebP do not",
+        UserWarning,
+        stacklevel=3,
+    )
+    options = _present(exif=_exif(metadata), icc_profile=metadata.icc, dpi=_dpi(metadata))
+    _to_pillow(pixels).save(path, format="JPEG", quality=_JPEG_QUALITY, subsampling="4:4:4", **options)
+
+
+_WRITERS: dict[str, Writer] = {
+    ".png": _write_png,
+    ".tif": _write_tiff,
+    ".tiff": _write_tiff,
+    ".webp": _write_webp,
+    ".jpg": _write_jpeg,
+    ".jpeg": _write_jpeg,
+}
+
+
+def _to_pillow(pixels: NDArray[Any]) -> PillowImage:
+    from PIL import Image
+
+    return Image.fromarray(np.ascontiguousarray(pixels.squeeze(2) if pixels.shape[2:] == (1,) else pixels))
+
+
+def _exif(metadata: Metadata) -> bytes | None:
+    """Return the EXIF block; of a TIFF, one that holds its orientation."""
+    if metadata.exif is not None or metadata.orientation == 1:
+        return metadata.exif
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = metadata.orientation
+    return exif.tobytes()
+
+
+def _dpi(metadata: Metadata) -> tuple[float, float] | None:
+    tags = metadata.tiff
+    if tags is None or tags.resolution is None or tags.resolution_unit not in (2, 3):
+        return metadata.dpi
+    scale = 1.0 if tags.resolution_unit == 2 else 2.54
+    return tags.resolution[0] * scale, tags.resolution[1] * scale
+
+
+def _present(**options: Any) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
