@@ -1,0 +1,135 @@
+"""The Inspect dock widget: what an image layer's JPEG history is, from its file or from its pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_deartifact.widgets.layer_choice import LayerChoice
+from napari_deartifact.widgets.layers import JPEG_KEY, PROVENANCE_KEY, known_jpeg, sample_plane
+from napari_deartifact.widgets.report import (
+    FORMER_JPEG,
+    Report,
+    report_on_estimate,
+    report_on_file,
+    report_on_restored,
+)
+from napari_deartifact.widgets.restore_inputs import NO_LAYER
+from napari_deartifact.widgets.table_view import QuantizationTableView
+from napari_deartifact.widgets.workers import first_line, start_function
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+LOOKING = "Looking at the pixels…"
+
+
+class InspectWidget(QWidget):
+    """Dock widget that tells a layer's JPEG history.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._request = 0
+        self.report = Report("")
+        self.layer = LayerChoice(napari_viewer)
+        self.verdict = QLabel()
+        self.facts = QFormLayout()
+        self.component = QComboBox()
+        self.table = QuantizationTableView()
+        self.note = QLabel()
+        self._lay_out()
+        self.layer.layer_changed.connect(self.inspect)
+        self.component.currentIndexChanged.connect(self._show_table)
+        self.inspect()
+
+    def _lay_out(self) -> None:
+        for label in (self.verdict, self.note):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        font = self.verdict.font()
+        font.setBold(True)
+        font.setPointSizeF(1.2 * font.pointSizeF())
+        self.verdict.setFont(font)
+        self.component.setToolTip("The component whose quantization table is shown")
+        chooser = QFormLayout()
+        chooser.addRow("Layer", self.layer)
+        for form in (chooser, self.facts):
+            form.setContentsMargins(0, 0, 0, 0)
+            form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        layout = QVBoxLayout(self)
+        layout.addLayout(chooser)
+        layout.addWidget(self.verdict)
+        layout.addLayout(self.facts)
+        layout.addWidget(self.component)
+        layout.addWidget(self.table)
+        layout.addWidget(self.note)
+        layout.addStretch(1)
+
+    def inspect(self) -> None:
+        """Show what is known of the chosen layer; what is not, estimate in a thread."""
+        self._request += 1
+        layer = self.layer.layer
+        if layer is None:
+            self._show(Report(NO_LAYER))
+        elif (jpeg := known_jpeg(layer)) is not None:
+            self._show(report_on_file(jpeg))
+        elif PROVENANCE_KEY in layer.metadata:
+            self._show(report_on_restored(layer.metadata[PROVENANCE_KEY]))
+        else:
+            self._show(Report(LOOKING, note=FORMER_JPEG if layer.metadata.get(JPEG_KEY) else ""))
+            start_function(
+                _examine,
+                self._request,
+                layer.data[0] if layer.multiscale else layer.data,
+                rgb=layer.rgb,
+                position=tuple(layer.world_to_data(self._viewer.dims.point)),
+                connect={"returned": self._on_examined},
+            )
+
+    def _on_examined(self, answer: tuple[int, Report]) -> None:
+        request, report = answer
+        if request == self._request:
+            self._show(report)
+
+    def _show(self, report: Report) -> None:
+        self.report = report
+        self.verdict.setText(report.verdict)
+        self.note.setText(report.note)
+        self.note.setVisible(bool(report.note))
+        while self.facts.rowCount():
+            self.facts.removeRow(0)
+        for label, value in report.facts:
+            text = QLabel(value)
+            text.setWordWrap(True)
+            self.facts.addRow(label, text)
+        self.component.blockSignals(True)
+        self.component.clear()
+        self.component.addItems([f"Quantization table: {name}" for name, _ in report.tables])
+        self.component.blockSignals(False)
+        for widget in (self.component, self.table):
+            widget.setVisible(bool(report.tables))
+        self._show_table(0)
+
+    def _show_table(self, index: int) -> None:
+        if 0 <= index < len(self.report.tables):
+            self.table.show_steps(self.report.tables[index][1])
+
+
+def _examine(request: int, data: Any, *, rgb: bool, position: tuple[float, ...]) -> tuple[int, Report]:
+    """Estimate in a thread; errors come back as reports, under the number of the request."""
+    from napari_deartifact.jpeg.estimation import estimate_jpeg
+
+    try:
+        plane = sample_plane(data, position, rgb=rgb)
+        estimate = estimate_jpeg(plane, channel_axis=-1 if rgb else None)
+        return request, report_on_estimate(estimate, plane.shape[:2])
+    except (ValueError, TypeError, OSError, MemoryError, RuntimeError) as error:
+        return request, Report(f"The pixels could not be examined: {first_line(error)}")

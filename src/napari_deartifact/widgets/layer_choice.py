@@ -1,0 +1,87 @@
+"""A drop-down of the viewer's image layers that keeps up with the layer list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+
+from napari_deartifact.widgets.layers import PROVENANCE_KEY
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+
+class LayerChoice(QComboBox):
+    """Choose an image layer.
+
+    The layer that the user makes active is chosen, too; with `skip_restored` not when it is an
+    answer of this program, so that a second run starts from the same original.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    skip_restored : bool
+    parent : QWidget, optional
+    """
+
+    layer_changed = Signal()
+
+    def __init__(self, viewer: Viewer, *, skip_restored: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._skip_restored = skip_restored
+        self._layers: list[Any] = []
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(12)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setPlaceholderText("no image layer")
+        events = viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered, events.renamed):
+            event.connect(self._refresh)
+        viewer.layers.selection.events.active.connect(self._follow)
+        self.currentIndexChanged.connect(self._announce)
+        self._refresh()
+        self._follow()
+
+    @property
+    def layer(self) -> Image | None:
+        """The layer chosen, if there is one."""
+        index = self.currentIndex()
+        return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    @layer.setter
+    def layer(self, layer: Image) -> None:
+        self.setCurrentIndex(self._layers.index(layer))
+
+    def _refresh(self, event: Any = None) -> None:
+        from napari.layers import Image
+
+        chosen = self.layer
+        self._layers = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        self.blockSignals(True)
+        self.clear()
+        self.addItems([layer.name for layer in self._layers])
+        if chosen in self._layers:
+            self.setCurrentIndex(self._layers.index(chosen))
+        self.blockSignals(False)
+        if self.layer != chosen:
+            self._announce()
+
+    def _follow(self, event: Any = None) -> None:
+        active = self._viewer.layers.selection.active
+        if active not in self._layers:
+            return
+        if not (self._skip_restored and PROVENANCE_KEY in active.metadata and self.layer is not None):
+            self.layer = active
+
+    def _announce(self, index: int = 0) -> None:
+        layer = self.layer
+        self.setToolTip(
+            "Image layer"
+            if layer is None
+            else f"{layer.name}; a layer made active in the list is chosen here"
+        )
+        self.layer_changed.emit()

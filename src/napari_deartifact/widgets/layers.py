@@ -1,0 +1,264 @@
+"""From a napari layer to the arguments of `deartifact`, and from its answer to a layer like the first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deartifact._version import __version__
+from napari_deartifact.jpeg.info import JPEGInfo
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+JPEG_KEY = "jpeg"
+"""Of a layer's metadata: the `JPEGInfo` of the file that its pixels were decoded from."""
+
+PROVENANCE_KEY = "deartifact"
+"""Of a restored layer's metadata: what was done to it, as JSON would hold it."""
+
+EXAMINED = 1024
+"""Edge, in pixels, of the part of a plane from which a JPEG history is estimated."""
+
+# A pyramid of one array says nothing of these.
+_PYRAMID_STATE = ("multiscale", "locked_data_level")
+
+
+@dataclass(frozen=True)
+class LayerImage:
+    """What of an image layer goes into `deartifact`.
+
+    Attributes
+    ----------
+    levels : tuple of array
+        The layer's array; of a pyramid the finest level, or all levels when they are lazy.
+    options : dict
+        The arguments that the layer itself answers: `channel_axis`, `rgb` and `data_range`.
+    jpeg : JPEGInfo or None
+        The JPEG that the finest level was decoded from, while the layer still has its shape.
+    """
+
+    levels: tuple[Any, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    jpeg: JPEGInfo | None = None
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether the array is read when it is looked at."""
+        return is_lazy(self.levels[0])
+
+    @property
+    def data_range(self) -> tuple[float, float] | None:
+        """Black and white as the layer suggests them; None leaves it to `deartifact`."""
+        answer: tuple[float, float] | None = self.options.get("data_range")
+        return answer
+
+    @classmethod
+    def of(cls, layer: Image) -> LayerImage:
+        """Read a layer.
+
+        Parameters
+        ----------
+        layer : napari.layers.Image
+
+        Returns
+        -------
+        LayerImage
+        """
+        levels = tuple(layer.data) if layer.multiscale else (layer.data,)
+        finest = _unwrapped(levels[0])
+        options = _axes(tuple(finest.shape), rgb=layer.rgb)
+        jpeg = known_jpeg(layer)
+        lazy = is_lazy(finest)
+        if lazy and finest.dtype != np.uint8 and jpeg is None:
+            options["data_range"] = suggested_range(finest.dtype, layer.contrast_limits_range)
+        return cls(levels if lazy else levels[:1], options, jpeg)
+
+
+def _axes(shape: tuple[int, ...], *, rgb: bool) -> dict[str, Any]:
+    """Say which axis holds colours: napari has it last, and knows."""
+    if rgb:
+        return {"channel_axis": -1}
+    if len(shape) > 2 and shape[-1] in (3, 4):
+        return {"channel_axis": 0, "rgb": False}  # an image 3 or 4 pixels wide, not colours
+    return {}
+
+
+def _unwrapped(data: Any) -> Any:
+    """Return the array inside an xarray one, any other as it is."""
+    return data.data if hasattr(data, "dims") and hasattr(data, "coords") else data
+
+
+def is_lazy(data: Any) -> bool:
+    """Whether an array is stored in chunks that are read on demand: dask, zarr, HDF5."""
+    data = _unwrapped(data)
+    return hasattr(data, "__dask_graph__") or bool(getattr(data, "chunks", None))
+
+
+def as_array(data: Any) -> Any:
+    """Return what `deartifact` takes: a dask array for whatever is lazy, else a numpy array."""
+    data = _unwrapped(data)
+    if hasattr(data, "__dask_graph__"):
+        return data
+    if is_lazy(data):
+        import dask.array as da
+
+        return da.from_array(data)
+    return np.asarray(data)
+
+
+def suggested_range(dtype: Any, limits: tuple[float, float]) -> tuple[float, float]:
+    """Guess black and white of a lazy array from what napari has seen of it.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Of the array.
+    limits : (float, float)
+        The layer's `contrast_limits_range`.
+
+    Returns
+    -------
+    (float, float)
+        For integers the smallest range of whole bits that holds `limits`, as cameras have 10,
+        12, 14 or 16 of them; for floats `limits`.
+
+    Examples
+    --------
+    >>> suggested_range("uint16", (137, 3987))
+    (0.0, 4095.0)
+    >>> suggested_range("int16", (-1024, 3071))
+    (-4096.0, 4095.0)
+    >>> suggested_range("float32", (0.0, 1.5))
+    (0.0, 1.5)
+    """
+    low, high = (float(limit) for limit in limits)
+    if np.dtype(dtype).kind == "f":
+        return low, high
+    bits = max(math.ceil(math.log2(max(high + 1, -low, 2))), 1)
+    return (-(2.0**bits) if low < 0 else 0.0), 2.0**bits - 1
+
+
+def known_jpeg(layer: Image) -> JPEGInfo | None:
+    """Return the record of the JPEG that a layer's pixels were decoded from.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+
+    Returns
+    -------
+    JPEGInfo or None
+        None as well when the layer no longer has the JPEG's size or components, or was restored.
+    """
+    jpeg = layer.metadata.get(JPEG_KEY)
+    if not isinstance(jpeg, JPEGInfo) or PROVENANCE_KEY in layer.metadata:
+        return None
+    data = layer.data[0] if layer.multiscale else layer.data
+    colors, plane = (3, data.shape[:-1]) if layer.rgb else (1, data.shape)
+    return jpeg if tuple(plane) == jpeg.shape and len(jpeg.tables) == colors else None
+
+
+def sample_plane(data: Any, position: tuple[float, ...], *, rgb: bool) -> NDArray[Any]:
+    """Cut out of an array what shows its JPEG history.
+
+    Parameters
+    ----------
+    data : array
+        A layer's; only the part that is returned is read.
+    position : tuple of float
+        Where the viewer stands, in the array's own coordinates; says which plane.
+    rgb : bool
+        Whether the last axis holds colours; alpha is left out.
+
+    Returns
+    -------
+    ndarray, shape (Y, X) or (Y, X, 3)
+        The middle of the plane, at most `EXAMINED` pixels on each side, cut on the 8×8 grid.
+    """
+    data = _unwrapped(data)
+    shape = data.shape[:-1] if rgb else data.shape
+    plane = [
+        min(max(round(place), 0), length - 1) for place, length in zip(position, shape[:-2], strict=False)
+    ]
+    middle = [_middle(length) for length in shape[-2:]]
+    colors = (slice(3),) if rgb else ()
+    return np.asarray(data[(*plane, *middle, *colors)])
+
+
+def _middle(length: int) -> slice:
+    start = max(length - EXAMINED, 0) // 16 * 8
+    return slice(start, min(start + EXAMINED, length))
+
+
+def restored_layer_data(
+    layer: Image, levels: list[Any], provenance: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any], str]:
+    """Describe a new layer that shows the answer as `layer` shows its own data.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The layer that was restored; it stays as it is.
+    levels : list of array
+        The answer; more than one for a pyramid.
+    provenance : dict
+        What was done, for the metadata; see :func:`provenance_record`.
+
+    Returns
+    -------
+    (data, attributes, "image")
+        Position, units, contrast, colours, and everything else that the layer says is carried on.
+    """
+    _, state, kind = layer.as_layer_data_tuple()
+    attributes = {key: value for key, value in dict(state).items() if key not in _PYRAMID_STATE}
+    attributes["name"] = f"{layer.name} restored ({provenance['model']})"
+    attributes["visible"] = True
+    attributes["metadata"] = {**layer.metadata, PROVENANCE_KEY: dict(provenance)}
+    if len(levels) > 1:
+        attributes["multiscale"] = True
+    return (levels if len(levels) > 1 else levels[0]), attributes, kind
+
+
+def provenance_record(
+    *,
+    model: str,
+    source: str,
+    strength: float,
+    tile_size: int | None,
+    device: str,
+    data_range: tuple[float, float] | None,
+    jpeg: JPEGInfo | None,
+) -> dict[str, Any]:
+    """Write down how a layer came to be, in what JSON can hold.
+
+    Parameters
+    ----------
+    model : str
+        Its name.
+    source : str
+        Name of the layer that was restored.
+    strength, tile_size, device, data_range, jpeg
+        As they were used in :func:`~napari_deartifact.deartifact`; `data_range` is None when
+        nothing had to be restored.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "program": "napari-deartifact",
+        "version": __version__,
+        "source": source,
+        "model": model,
+        "strength": strength,
+        "tile_size": tile_size,
+        "device": device,
+        "data_range": None if data_range is None else list(data_range),
+        "jpeg_quality": None if jpeg is None else jpeg.quality,
+    }

@@ -1,0 +1,119 @@
+"""A drop-down of models: those that ship, and any model file that the user opens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
+
+from napari_deartifact.models.model_file import SUFFIX, count_parameters, read_card
+from napari_deartifact.models.registry import ModelSummary, list_models
+from napari_deartifact.widgets.workers import EXPECTED_ERRORS, show_failure
+
+OPEN_FILE = "Open model file…"
+
+
+class ModelChoice(QComboBox):
+    """Choose a model.
+
+    Parameters
+    ----------
+    parent : QWidget, optional
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._models: list[ModelSummary] = []
+        self._chosen = 0
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(12)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.addItem(OPEN_FILE)
+        self.setItemData(0, f"A {SUFFIX} file that was trained with Deartifact", Qt.ItemDataRole.ToolTipRole)
+        for model in list_models():
+            self._add(model)
+        self._choose(0)
+        self.activated.connect(self._on_activated)
+        self.currentIndexChanged.connect(self._describe)
+
+    @property
+    def summary(self) -> ModelSummary | None:
+        """The model chosen."""
+        index = self.currentIndex()
+        return self._models[index] if 0 <= index < len(self._models) else None
+
+    def add_file(self, path: str | Path) -> ModelSummary:
+        """Offer a model file, and choose it.
+
+        Parameters
+        ----------
+        path : path
+
+        Returns
+        -------
+        ModelSummary
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            When it is no model file.
+        """
+        path = Path(path)
+        card = read_card(path)
+        model = ModelSummary(
+            card.name, card.description, card.color, "network", count_parameters(path), path.absolute()
+        )
+        if model not in self._models:
+            self._add(model, label=f"{card.name} ({path.name})")
+        self._choose(self._models.index(model))
+        return model
+
+    @property
+    def argument(self) -> str | Path | None:
+        """What :func:`~napari_deartifact.deartifact` takes for the model chosen: its name or its file."""
+        model = self.summary
+        if model is None:
+            return None
+        shipped = self.itemText(self.currentIndex()) == model.name
+        return model.name if shipped else model.path
+
+    def _add(self, model: ModelSummary, label: str | None = None) -> None:
+        index = len(self._models)
+        self._models.append(model)
+        self.insertItem(index, label or model.name)
+        self.setItemData(index, description(model), Qt.ItemDataRole.ToolTipRole)
+
+    def _choose(self, index: int) -> None:
+        self.setCurrentIndex(index)
+        self._chosen = self.currentIndex()
+        self._describe()
+
+    def _on_activated(self, index: int) -> None:
+        if index < len(self._models):
+            self._chosen = index
+            return
+        self.setCurrentIndex(self._chosen)
+        path, _ = QFileDialog.getOpenFileName(self, "Open a model file", "", f"Model files (*{SUFFIX})")
+        if not path:
+            return
+        try:
+            self.add_file(path)
+        except EXPECTED_ERRORS as error:
+            show_failure(error)
+
+    def _describe(self, index: int = 0) -> None:
+        model = self.summary
+        self.setToolTip("How artifacts are taken out" if model is None else description(model))
+
+
+def description(model: ModelSummary) -> str:
+    """Say in a tooltip what a model is.
+
+    Examples
+    --------
+    >>> description(ModelSummary("tiny", "Does little.", "rgb", "network", 57987))
+    'Does little.\\n57,987 parameters'
+    """
+    size = f"{model.parameter_count:,} parameters" if model.kind == "network" else "Nothing trained"
+    return "\n".join(part for part in (model.description, size) if part)

@@ -1,0 +1,147 @@
+"""What is known of a layer's JPEG history, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_deartifact.jpeg.info import JPEGInfo
+
+if TYPE_CHECKING:
+    from napari_deartifact.jpeg.estimation import JPEGEstimate
+
+_COMPONENTS = {
+    "grey": ("Grey",),
+    "ycbcr": ("Luma (Y)", "Chroma (Cb)", "Chroma (Cr)"),
+    "rgb": ("Red", "Green", "Blue"),
+    "cmyk": ("Cyan", "Magenta", "Yellow", "Black"),
+    "ycck": ("Luma (Y)", "Chroma (Cb)", "Chroma (Cr)", "Black"),
+}
+
+FORMER_JPEG = (
+    "The layer still carries a JPEG's record, but its pixels no longer have that JPEG's size or "
+    "components, so only the pixels were looked at."
+)
+
+
+CLEAN = (
+    "This was never a JPEG, or one of high quality, or it was resized afterwards.  A method that needs "
+    "quantization tables will leave it as it is."
+)
+ESTIMATED = "Estimated.  To know the tables, open the JPEG file itself with Deartifact's reader."
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the Inspect widget shows.
+
+    Attributes
+    ----------
+    verdict : str
+        One sentence.
+    facts : tuple of (str, str)
+        Labels and values.
+    tables : tuple of (str, tuple of int)
+        Component names and quantization tables, 64 steps in natural order; equal ones once.
+    note : str
+        What to do about it, or what to mind.
+    """
+
+    verdict: str
+    facts: tuple[tuple[str, str], ...] = ()
+    tables: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    note: str = ""
+
+
+def report_on_file(jpeg: JPEGInfo) -> Report:
+    """Tell what a JPEG's header says.
+
+    Examples
+    --------
+    >>> report = report_on_file(JPEGInfo.from_quality(10, height=48, width=64))
+    >>> report.verdict
+    'JPEG, quality 10'
+    >>> dict(report.facts)["Size"]
+    '64 × 48 px'
+    """
+    standard = jpeg.has_standard_tables
+    facts = [
+        ("Known from", "the header of its file"),
+        ("Chroma", _chroma(jpeg)),
+        ("Size", f"{jpeg.width} × {jpeg.height} px"),
+        ("Coding", f"{'progressive' if jpeg.progressive else 'baseline'}, {jpeg.precision} bits"),
+        (
+            "Tables",
+            "libjpeg's standard ones"
+            if standard
+            else "the encoder's own; libjpeg's nearest quality is shown",
+        ),
+    ]
+    if jpeg.grid != (0, 0):
+        facts.append(("Grid", _grid(jpeg.grid)))
+    if jpeg.orientation != 1:
+        facts.append(("Orientation", f"EXIF {jpeg.orientation}; pixels are shown as stored"))
+    verdict = f"JPEG, quality {jpeg.quality}" if standard else f"JPEG, quality about {jpeg.quality}"
+    return Report(verdict, tuple(facts), _named_tables(jpeg))
+
+
+def report_on_estimate(estimate: JPEGEstimate, shape: tuple[int, int]) -> Report:
+    """Tell what the pixels say.
+
+    Parameters
+    ----------
+    estimate : JPEGEstimate
+    shape : (int, int)
+        Height and width of the part that was examined, in pixels.
+
+    Returns
+    -------
+    Report
+    """
+    facts = [
+        ("Known from", f"{shape[1]} × {shape[0]} px of the plane in view"),
+        ("Confidence", f"{100 * estimate.confidence:.0f} %"),
+    ]
+    if not estimate.is_jpeg:
+        return Report("No JPEG history found", tuple(facts), note=CLEAN)
+    jpeg = estimate.to_jpeg_info(*shape)
+    facts += [("Chroma", _chroma(jpeg)), ("Grid", _grid(jpeg.grid))]
+    if estimate.double:
+        facts.append(("Compressed", "more than once"))
+    return Report(f"JPEG, quality about {estimate.quality}", tuple(facts), _named_tables(jpeg), ESTIMATED)
+
+
+def report_on_restored(provenance: Mapping[str, Any]) -> Report:
+    """Tell how a layer that this program made came to be."""
+    quality = provenance.get("jpeg_quality")
+    facts = [
+        ("From", str(provenance.get("source", "unknown"))),
+        ("Model", str(provenance.get("model", "unknown"))),
+        ("Strength", f"{provenance.get('strength', 1):g}"),
+        ("JPEG quality", "not known from a file" if quality is None else str(quality)),
+        ("Version", str(provenance.get("version", "unknown"))),
+    ]
+    return Report("Restored by Deartifact", tuple(facts))
+
+
+def _chroma(jpeg: JPEGInfo) -> str:
+    if jpeg.color_space == "grey":
+        return "none, grey"
+    names = {"4:4:4": "full resolution", "4:2:2": "half width", "4:2:0": "half width and height"}
+    name = names.get(jpeg.subsampling)
+    return f"{jpeg.subsampling} ({name})" if name else jpeg.subsampling
+
+
+def _grid(grid: tuple[int, int]) -> str:
+    return f"first block corner at row {grid[0]}, column {grid[1]}"
+
+
+def _named_tables(jpeg: JPEGInfo) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    names = _COMPONENTS[jpeg.color_space]
+    by_table: dict[tuple[int, ...], list[str]] = {}
+    for name, table in zip(names, jpeg.tables, strict=False):
+        by_table.setdefault(tuple(int(step) for step in np.ravel(table)), []).append(name)
+    return tuple((", ".join(names), table) for table, names in by_table.items())

@@ -1,0 +1,266 @@
+"""The Restore dock widget: choose a layer and a model, press Run, get a new layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import (
+    QApplication,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+
+from napari_deartifact.tiling import Progress
+from napari_deartifact.widgets.device_choice import DeviceChoice
+from napari_deartifact.widgets.layer_choice import LayerChoice
+from napari_deartifact.widgets.layers import LayerImage, restored_layer_data
+from napari_deartifact.widgets.model_choice import ModelChoice
+from napari_deartifact.widgets.restore_inputs import RestoreInputs, RestoreJob
+from napari_deartifact.widgets.script import restoration_script
+from napari_deartifact.widgets.workers import Restored, restore_levels, show_failure, start_steps
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+TILE_STEP = 64
+LARGEST_TILE = 8192
+
+
+class RestoreWidget(QWidget):
+    """Dock widget that restores an image layer into a new one.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._worker: Any = None
+        self._job: RestoreJob | None = None
+
+        self.layer = LayerChoice(napari_viewer, skip_restored=True)
+        self.history = _note()
+        self.model = ModelChoice()
+        self.strength = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.data_range = QLineEdit()
+        self.device = DeviceChoice()
+        self.tile_size = QSpinBox()
+        self.run_button = QPushButton("Run")
+        self.cancel_button = QPushButton("Cancel")
+        self.copy_button = QPushButton("Copy as Python")
+        self.progress = QProgressBar()
+        self.status = _note()
+
+        self._set_up()
+        self._lay_out()
+        self._connect()
+        self.update_state()
+
+    def _set_up(self) -> None:
+        self.strength.setRange(0, 1)
+        self.strength.setSingleStep(0.05)  # type: ignore[arg-type]
+        self.strength.setDecimals(2)
+        self.strength.setValue(1)
+        self.strength.setToolTip("0 leaves the image as it is, 1 is the model's answer")
+        self.tile_size.setRange(0, LARGEST_TILE)
+        self.tile_size.setSingleStep(TILE_STEP)
+        self.tile_size.setSpecialValueText("auto")
+        self.tile_size.setSuffix(" px")
+        self.tile_size.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.tile_size.setToolTip("Edge of a tile; smaller takes less memory, the answer stays the same")
+        self.data_range.setToolTip("Black and white, such as 0 4095; empty takes the range shown in grey")
+        self.run_button.setToolTip("Restore the layer into a new one")
+        self.cancel_button.setToolTip("Stop after the tile in hand; nothing is added")
+        self.copy_button.setToolTip("Put the same restoration on the clipboard, as a Python script")
+        self.progress.setTextVisible(True)
+        self.progress.setVisible(False)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setContentsMargins(0, 0, 0, 0)
+        for label, field in (
+            ("Layer", self.layer),
+            ("", self.history),
+            ("Model", self.model),
+            ("Strength", self.strength),
+            ("Range", self.data_range),
+            ("Device", self.device),
+            ("Tile size", self.tile_size),
+        ):
+            form.addRow(label, field)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button, 1)
+        buttons.addWidget(self.cancel_button, 1)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addLayout(buttons)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.status)
+        layout.addWidget(self.copy_button)
+        layout.addStretch(1)
+
+    def _connect(self) -> None:
+        self.layer.layer_changed.connect(self.update_state)
+        self.model.currentIndexChanged.connect(self.update_state)
+        self.data_range.textChanged.connect(self.update_state)
+        self.run_button.clicked.connect(self.run)
+        self.cancel_button.clicked.connect(self.cancel)
+        self.copy_button.clicked.connect(self.copy_script)
+
+    def inputs(self) -> RestoreInputs:
+        """Read the fields.
+
+        Returns
+        -------
+        RestoreInputs
+        """
+        model = self.model.summary
+        return RestoreInputs(
+            layer=self.layer.layer,
+            model=self.model.argument,
+            strength=round(self.strength.value(), 4),
+            device=self.device.device,
+            tile_size=self.tile_size.value() or None,
+            range_text=self.data_range.text(),
+            needs_tables=model is not None and model.kind == "classical",
+        )
+
+    def update_state(self) -> None:
+        """Show what the inputs allow."""
+        inputs = self.inputs()
+        error = inputs.validation_error()
+        running = self._worker is not None
+        self.run_button.setEnabled(error is None and not running)
+        self.copy_button.setEnabled(error is None)
+        self.cancel_button.setEnabled(running)
+        if not running:
+            _say(self.status, error or "")
+        image = None if inputs.layer is None else LayerImage.of(inputs.layer)
+        self.data_range.setPlaceholderText("" if image is None else _range_hint(image))
+        _say(self.history, "" if image is None else _history_hint(image))
+
+    def run(self) -> None:
+        """Start to restore the chosen layer."""
+        inputs = self.inputs()
+        if self._worker is not None or inputs.validation_error() is not None:
+            return
+        self._job = RestoreJob.of(inputs)
+        self._worker = start_steps(
+            restore_levels,
+            LayerImage.of(inputs.layer).levels,
+            inputs.model,
+            description=f"Restoring {inputs.layer.name}",
+            connect={
+                "yielded": self._on_step,
+                "returned": self._on_restored,
+                "errored": self._on_error,
+                "finished": self._on_finished,
+            },
+            **inputs.options(),
+        )
+        self.destroyed.connect(self._worker.quit)
+        self.progress.setRange(0, 0)
+        self.progress.setVisible(True)
+        _say(self.status, "Loading the model…")
+        self.update_state()
+
+    def cancel(self) -> None:
+        """Stop after the tile in hand."""
+        if self._worker is not None:
+            self._worker.quit()
+            self.cancel_button.setEnabled(False)
+            _say(self.status, "Stopping…")
+
+    def copy_script(self) -> None:
+        """Put a Python script that does the same on the clipboard."""
+        inputs = self.inputs()
+        if inputs.layer is not None and inputs.model is not None:
+            script = restoration_script(inputs.layer, inputs.model, inputs.options())
+            clipboard: Any = QApplication.clipboard()
+            clipboard.setText(script)
+            _say(self.status, "The script is on the clipboard.")
+
+    def _on_step(self, step: Progress) -> None:
+        worker = self._worker
+        if worker is None or not step.total:
+            return
+        self.progress.setRange(0, step.total)
+        self.progress.setValue(step.done)
+        if not worker.abort_requested:
+            _say(self.status, f"{step.done} of {step.total} tiles")
+        # Last, as napari handles events meanwhile, the next steps and the end among them.
+        worker.pbar.total = step.total
+        worker.pbar.update(step.done - worker.pbar.n)
+
+    def _on_restored(self, restored: Restored) -> None:
+        if self._worker is None or self._worker.abort_requested or self._job is None:
+            return
+        from napari.layers import Layer
+
+        source = self._job.layer
+        layer = Layer.create(*restored_layer_data(source, restored.levels, self._job.provenance(restored)))
+        layers = self._viewer.layers
+        layers.insert(layers.index(source) + 1 if source in layers else len(layers), layer)
+        layer.contrast_limits_range = source.contrast_limits_range
+        _say(self.status, f"Done: {layer.name}")
+
+    def _on_error(self, error: Exception) -> None:
+        _say(self.status, show_failure(error))
+
+    def _on_finished(self) -> None:
+        if self._worker is None:
+            return
+        stopped = self._worker.abort_requested
+        self.destroyed.disconnect(self._worker.quit)
+        message = "Stopped; no layer was added." if stopped else self.status.text()
+        self._worker = self._job = None
+        self.progress.setVisible(False)
+        self.update_state()
+        _say(self.status, message)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Stop when napari takes the widget out of its dock; it does not close or delete it."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.cancel()
+        return bool(super().event(event))
+
+
+def _note() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setVisible(False)
+    return label
+
+
+def _say(label: QLabel, text: str) -> None:
+    label.setText(text)
+    label.setVisible(bool(text))
+
+
+def _range_hint(image: LayerImage) -> str:
+    if image.data_range is not None:
+        return "{:g} {:g} (of what was seen)".format(*image.data_range)
+    if image.levels[0].dtype == "uint8":
+        return "0 255"
+    if image.jpeg is not None:
+        return f"0 {2**image.jpeg.precision - 1}"
+    return "minimum to maximum"
+
+
+def _history_hint(image: LayerImage) -> str:
+    if image.jpeg is None:
+        return "No JPEG file is known for this layer."
+    return f"From a JPEG of quality {image.jpeg.quality}; the answer will agree with it."

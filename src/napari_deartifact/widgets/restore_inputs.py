@@ -1,0 +1,138 @@
+"""What the Restore widget asks for: checked here, so that the widget only has to show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_deartifact.axes import check_dtype
+from napari_deartifact.widgets.layers import LayerImage, provenance_record
+
+if TYPE_CHECKING:
+    from napari_deartifact.jpeg.info import JPEGInfo
+    from napari_deartifact.widgets.workers import Restored
+
+NO_LAYER = "Open an image first, or try one of File ▸ Open Sample ▸ Deartifact."
+
+
+@dataclass(frozen=True)
+class RestoreInputs:
+    """What the widget asks for; `deartifact` gets exactly this.
+
+    Attributes
+    ----------
+    layer : napari.layers.Image or None
+    model : str, Path or None
+        A name or a model file.
+    strength : float
+    device : str
+    tile_size : int or None
+        In pixels.
+    range_text : str
+        Black and white as typed; empty leaves them to the layer and to `deartifact`.
+    needs_tables : bool
+        Whether the model works from the JPEG's tables.
+    """
+
+    layer: Any
+    model: str | Path | None
+    strength: float = 1.0
+    device: str = "auto"
+    tile_size: int | None = None
+    range_text: str = ""
+    needs_tables: bool = False
+
+    def validation_error(self) -> str | None:
+        """Say what is wrong with the inputs, and what to do about it; None when they are fine."""
+        if self.layer is None:
+            return NO_LAYER
+        if self.model is None:
+            return "Choose a model."
+        image = LayerImage.of(self.layer)
+        try:
+            check_dtype(image.levels[0].dtype)
+            parse_range(self.range_text)
+        except (TypeError, ValueError) as error:
+            return str(error)
+        if image.is_lazy and self.needs_tables and image.jpeg is None:
+            return (
+                f"{self.model} works from the JPEG's tables, and this lazy layer does not know them; "
+                "choose a network."
+            )
+        return None
+
+    def options(self) -> dict[str, Any]:
+        """Return the keyword arguments of `deartifact`, for inputs without a validation error."""
+        image = LayerImage.of(self.layer)
+        data_range = parse_range(self.range_text) or image.data_range
+        return {
+            **image.options,
+            "data_range": data_range,
+            "strength": self.strength,
+            "jpeg": image.jpeg,
+            "device": self.device,
+            "tile_size": self.tile_size,
+        }
+
+
+def parse_range(text: str) -> tuple[float, float] | None:
+    """Read black and white.
+
+    Parameters
+    ----------
+    text : str
+        "black white", "white" alone for 0 to it, or nothing.
+
+    Returns
+    -------
+    (float, float) or None
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+
+    Examples
+    --------
+    >>> parse_range("0 4095"), parse_range("255"), parse_range(" ")
+    ((0.0, 4095.0), (0.0, 255.0), None)
+    """
+    words = text.replace(",", " ").split()
+    if not words:
+        return None
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    ends = [0.0, *numbers] if len(numbers) == 1 else numbers
+    if len(ends) != 2 or not ends[0] < ends[1] < float("inf"):
+        raise ValueError(f"The intensity range is {text!r}; write black and white, such as 0 4095.")
+    return ends[0], ends[1]
+
+
+@dataclass(frozen=True)
+class RestoreJob:
+    """What must be remembered while a layer is being restored, whatever is changed meanwhile."""
+
+    layer: Any
+    strength: float
+    tile_size: int | None
+    jpeg: JPEGInfo | None
+
+    @classmethod
+    def of(cls, inputs: RestoreInputs) -> RestoreJob:
+        """Take what matters from the inputs."""
+        return cls(inputs.layer, inputs.strength, inputs.tile_size, LayerImage.of(inputs.layer).jpeg)
+
+    def provenance(self, restored: Restored) -> dict[str, Any]:
+        """Return the record that goes into the new layer's metadata."""
+        return provenance_record(
+            model=restored.model,
+            source=self.layer.name,
+            strength=self.strength,
+            tile_size=self.tile_size,
+            device=restored.device,
+            data_range=restored.data_range,
+            jpeg=self.jpeg,
+        )

@@ -1,0 +1,213 @@
+"""Long work off the GUI thread, as generators that stop within one step."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+from napari_deartifact.tiling import Progress
+from napari_deartifact.widgets.layers import as_array
+
+Returned = TypeVar("Returned")
+Steps = Generator[Progress, None, Returned]
+
+EXPECTED_ERRORS = (ValueError, TypeError, OSError, MemoryError)
+"""Errors that tell the user what to do; others are mistakes of this program and need their traceback."""
+
+
+class WorkError(ValueError):
+    """A RuntimeError under another name: Qt workers take that one for a worker that was deleted."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What :func:`restore_levels` answers.
+
+    Attributes
+    ----------
+    levels : list of array
+        As they came, restored.
+    model, device : str
+        The model's name and the device it ran on.
+    data_range : (float, float) or None
+        The intensities that were taken for black and white in the finest level.
+    """
+
+    levels: list[Any]
+    model: str
+    device: str
+    data_range: tuple[float, float] | None
+
+
+def restore_levels(
+    levels: tuple[Any, ...],
+    model: str | Path,
+    *,
+    device: str,
+    jpeg: Any = None,
+    data_range: tuple[float, float] | None = None,
+    **options: Any,
+) -> Steps[Restored]:
+    """Restore the levels of a layer, a tile a step.
+
+    Parameters
+    ----------
+    levels : tuple of array
+        As in :class:`~napari_deartifact.widgets.layers.LayerImage`.
+    model : str or Path
+        It is loaded here, after the first step.
+    device : str
+    jpeg : JPEGInfo, optional
+        Of the finest level.
+    data_range, **options
+        As for :func:`~napari_deartifact.deartifact`.
+
+    Yields
+    ------
+    Progress
+        With a total of 0 while the model is being loaded.
+
+    Returns
+    -------
+    Restored
+    """
+    yield Progress(0, 0)
+    from napari_deartifact.axes import intensity_scale
+    from napari_deartifact.models.registry import load_model
+    from napari_deartifact.restoration import restoration_steps
+
+    restorer = load_model(model, device)
+    yield Progress(0, 0)
+    arrays = [as_array(level) for level in levels]
+    answers = []
+    for index, array in enumerate(arrays):
+        answers.append(
+            (
+                yield from restoration_steps(
+                    array, restorer, jpeg=None if index else jpeg, data_range=data_range, **options
+                )
+            )
+        )
+    scale = intensity_scale(arrays[0], data_range, precision=jpeg.precision if jpeg else None)
+    return Restored(
+        answers,
+        restorer.name,
+        str(getattr(restorer, "device", "cpu")),
+        (scale.black, scale.white) if scale else None,
+    )
+
+
+def start_steps(
+    steps: Callable[..., Steps[Any]],
+    *arguments: Any,
+    description: str,
+    connect: Mapping[str, Callable[..., Any]],
+    **options: Any,
+) -> Any:
+    """Run a generator in a thread, with a bar among napari's activities.
+
+    Parameters
+    ----------
+    steps : generator function
+        It yields :class:`~napari_deartifact.tiling.Progress`.
+    *arguments, **options
+        For `steps`.
+    description : str
+        Shown beside the bar.
+    connect : dict
+        Slots by the worker's signals: ``yielded``, ``returned``, ``errored``, ``finished``.
+
+    Returns
+    -------
+    worker
+        Started; ``quit()`` stops it after the step in hand, and ``pbar`` is the bar, which closes
+        when the worker finishes for whatever reason.
+    """
+    from napari.qt.threading import thread_worker
+    from superqt.utils import GeneratorWorker
+
+    worker = thread_worker(
+        _guarded(steps),
+        start_thread=False,
+        progress={"desc": description},
+        worker_class=GeneratorWorker,  # napari's own would report errors a second time
+        ignore_errors=True,
+    )(*arguments, **options)
+    for signal, slot in connect.items():
+        getattr(worker, signal).connect(slot)
+    worker.warned.connect(show_warning)
+    worker.start()
+    return worker
+
+
+def start_function(
+    function: Callable[..., Any], *arguments: Any, connect: Mapping[str, Callable[..., Any]], **options: Any
+) -> Any:
+    """Run a short function in a thread; parameters and answer are those of :func:`start_steps`."""
+    from superqt.utils import create_worker
+
+    worker = create_worker(function, *arguments, _start_thread=False, _ignore_errors=True, **options)
+    for signal, slot in connect.items():
+        getattr(worker, signal).connect(slot)
+    worker.start()
+    return worker
+
+
+def _guarded(steps: Callable[..., Steps[Any]]) -> Callable[..., Steps[Any]]:
+    @wraps(steps)
+    def guarded(*arguments: Any, **options: Any) -> Steps[Any]:
+        try:
+            return (yield from steps(*arguments, **options))
+        except RuntimeError as error:
+            raise WorkError(str(error) or type(error).__name__) from error
+
+    return guarded
+
+
+def show_warning(record: tuple[Any, ...]) -> None:
+    """Show a warning raised in a worker, unless only programmers can do something about it."""
+    from napari.utils.notifications import show_warning as notify
+
+    message, category = record[:2]
+    if category is UserWarning:
+        notify(str(message))
+    else:
+        warnings.warn_explicit(*record[:4])
+
+
+def show_failure(error: Exception) -> str:
+    """Show an error raised in a worker as a napari notification.
+
+    Parameters
+    ----------
+    error : Exception
+
+    Returns
+    -------
+    str
+        Its first line.
+    """
+    from napari.utils.notifications import notification_manager, show_error
+
+    message = first_line(error)
+    if isinstance(error, EXPECTED_ERRORS):
+        show_error(message)
+    else:
+        notification_manager.receive_error(type(error), error, error.__traceback__)
+    return message
+
+
+def first_line(error: Exception) -> str:
+    """Return an error's message without what follows its first line.
+
+    Examples
+    --------
+    >>> first_line(ValueError("no such model\\nknown: …"))
+    'no such model'
+    """
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
