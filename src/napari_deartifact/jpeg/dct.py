@@ -1,0 +1,319 @@
+"""JPEG's own arithmetic on tensors: the 8×8 DCT, quantization, JFIF colour, chroma subsampling.
+
+Samples are on the scale of the decoded picture, 0 to 255 (0 to 2^p − 1), in tensors that end in (Y, X).
+A quantization table applies directly to the coefficients of level-shifted samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+BLOCK = 8
+_TIE = 1e-4
+"""What arithmetic in floating point may miss a tie by; flat blocks of whole numbers make exact ones."""
+
+# ITU-R BT.601 as JFIF writes it, full range.
+_TO_YCBCR = (
+    (0.299, 0.587, 0.114),
+    (-0.168735892, -0.331264108, 0.5),
+    (0.5, -0.418687589, -0.081312411),
+)
+_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136286, -0.714136286), (1.0, 1.772, 0.0))
+
+
+def dct_matrix(*, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Tensor:
+    """Return the orthonormal 8-point DCT-II.
+
+    Returns
+    -------
+    Tensor, shape (8, 8)
+        Frequency first.  JPEG's two-dimensional DCT is ``matrix @ block @ matrix.T``.
+
+    Examples
+    --------
+    >>> matrix = dct_matrix()
+    >>> torch.allclose(matrix @ matrix.T, torch.eye(8, dtype=torch.float64))
+    True
+    """
+    frequency = torch.arange(BLOCK, dtype=torch.float64)
+    matrix = torch.cos(math.pi * frequency[:, None] * (2 * frequency + 1) / (2 * BLOCK)) / 2
+    matrix[0] /= math.sqrt(2)
+    return matrix.to(dtype=dtype, device=device)
+
+
+def _block_basis(samples: Tensor) -> Tensor:
+    """Return the 64×64 DCT of flattened blocks: one product does rows and columns."""
+    matrix = dct_matrix()
+    return torch.kron(matrix, matrix).to(samples)
+
+
+def block_dct(samples: Tensor) -> Tensor:
+    """Transform every 8×8 block.
+
+    Parameters
+    ----------
+    samples : Tensor, shape (..., Y, X)
+        Level-shifted: 0 is mid-grey.  Y and X are multiples of 8.
+
+    Returns
+    -------
+    Tensor, shape (..., Y / 8, X / 8, 8, 8)
+        Coefficients, vertical frequency first.
+
+    Raises
+    ------
+    ValueError
+        When Y or X is no multiple of 8; see `pad_to_multiple`.
+
+    Examples
+    --------
+    >>> block_dct(torch.ones(16, 24))[1, 2, 0, :2].abs().round().tolist()
+    [8.0, 0.0]
+    """
+    height, width = samples.shape[-2:]
+    if height % BLOCK or width % BLOCK:
+        raise ValueError(f"samples are {height}×{width}; expected multiples of {BLOCK}: pad them first")
+    grid = (*samples.shape[:-2], height // BLOCK, width // BLOCK)
+    blocks = samples.reshape(*grid[:-1], BLOCK, grid[-1], BLOCK).transpose(-3, -2)
+    coefficients = blocks.reshape(*grid, BLOCK * BLOCK) @ _block_basis(samples).T
+    return coefficients.reshape(*grid, BLOCK, BLOCK)
+
+
+def block_idct(coefficients: Tensor) -> Tensor:
+    """Undo `block_dct`.
+
+    Parameters
+    ----------
+    coefficients : Tensor, shape (..., Y / 8, X / 8, 8, 8)
+
+    Returns
+    -------
+    Tensor, shape (..., Y, X)
+        Level-shifted samples.
+    """
+    *batch, rows, columns = coefficients.shape[:-2]
+    blocks = (coefficients.flatten(-2) @ _block_basis(coefficients)).reshape(coefficients.shape)
+    return blocks.transpose(-3, -2).reshape(*batch, rows * BLOCK, columns * BLOCK)
+
+
+def quantize(coefficients: Tensor, table: Tensor) -> Tensor:
+    """Return quantization indices, whole numbers in the tensor's own dtype; ties go away from zero.
+
+    Parameters
+    ----------
+    coefficients : Tensor, shape (..., 8, 8)
+    table : Tensor, shape (8, 8)
+        Quantization steps.
+
+    Returns
+    -------
+    Tensor, shape (..., 8, 8)
+    """
+    steps = coefficients / table
+    return torch.trunc(steps + torch.copysign(torch.full_like(steps, 0.5 + _TIE), steps))
+
+
+def dequantize(indices: Tensor, table: Tensor) -> Tensor:
+    """Return the coefficients at the middle of their quantization cells, shape (..., 8, 8)."""
+    return indices * table
+
+
+def rgb_to_ycbcr(image: Tensor, *, white: float = 255.0) -> Tensor:
+    """Convert as JFIF does, at full range.
+
+    Parameters
+    ----------
+    image : Tensor, shape (..., 3, Y, X)
+        0 to `white`.
+    white : float
+        255 for 8 bits.
+
+    Returns
+    -------
+    Tensor, shape (..., 3, Y, X)
+        Cb and Cr of a grey are (white + 1) / 2.
+
+    Examples
+    --------
+    >>> rgb_to_ycbcr(torch.full((3, 1, 1), 90.0)).flatten().round().tolist()
+    [90.0, 128.0, 128.0]
+    """
+    ycbcr = _mix_channels(_TO_YCBCR, image)
+    ycbcr[..., 1:, :, :] += (white + 1) / 2
+    return ycbcr
+
+
+def ycbcr_to_rgb(image: Tensor, *, white: float = 255.0) -> Tensor:
+    """Undo `rgb_to_ycbcr`; colours outside the RGB cube are not clipped."""
+    ycbcr = image.clone()
+    ycbcr[..., 1:, :, :] -= (white + 1) / 2
+    return _mix_channels(_TO_RGB, ycbcr)
+
+
+def _mix_channels(matrix: Sequence[Sequence[float]], image: Tensor) -> Tensor:
+    weights = torch.tensor(matrix, dtype=image.dtype, device=image.device)
+    return torch.einsum("oc,...cyx->...oyx", weights, image)
+
+
+def pad_to_multiple(samples: Tensor, vertical: int, horizontal: int | None = None) -> Tensor:
+    """Repeat the last row and column until Y and X are multiples, as libjpeg fills its last blocks.
+
+    Parameters
+    ----------
+    samples : Tensor, shape (..., Y, X)
+    vertical, horizontal : int
+        In samples; `horizontal` is `vertical` unless said.
+
+    Returns
+    -------
+    Tensor, shape (..., Y', X')
+    """
+    height, width = samples.shape[-2:]
+    bottom, right = -height % vertical, -width % (horizontal or vertical)
+    return extend_edges(samples, bottom=bottom, right=right)
+
+
+def extend_edges(samples: Tensor, *, top: int = 0, bottom: int = 0, left: int = 0, right: int = 0) -> Tensor:
+    """Continue a picture (..., Y, X) by repeating its border samples."""
+    height, width = samples.shape[-2:]
+    if top or bottom:
+        rows = torch.arange(-top, height + bottom, device=samples.device).clamp(0, height - 1)
+        samples = samples.index_select(-2, rows)
+    if left or right:
+        columns = torch.arange(-left, width + right, device=samples.device).clamp(0, width - 1)
+        samples = samples.index_select(-1, columns)
+    return samples
+
+
+def downsample(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
+    """Average boxes of samples, which is libjpeg's chroma downsampling.
+
+    Parameters
+    ----------
+    plane : Tensor, shape (..., Y, X)
+        Y and X are multiples of the factors.
+    vertical, horizontal : int
+        Factors, 1 or more.
+
+    Returns
+    -------
+    Tensor, shape (..., Y / vertical, X / horizontal)
+    """
+    *batch, height, width = plane.shape
+    boxes = plane.reshape(*batch, height // vertical, vertical, width // horizontal, horizontal)
+    return boxes.mean(dim=(-3, -1))
+
+
+def upsample(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
+    """Interpolate as libjpeg does: a triangle filter ("fancy upsampling") for a factor of 2, else copies.
+
+    Parameters
+    ----------
+    plane : Tensor, shape (..., Y, X)
+    vertical, horizontal : int
+        Factors, 1 or more.
+
+    Returns
+    -------
+    Tensor, shape (..., Y · vertical, X · horizontal)
+
+    Examples
+    --------
+    >>> upsample(torch.tensor([[0.0, 8.0]]), 1, 2).tolist()
+    [[0.0, 2.0, 6.0, 8.0]]
+    """
+    rows = _upsample_last_axis(plane.transpose(-2, -1), vertical).transpose(-2, -1)
+    return _upsample_last_axis(rows, horizontal)
+
+
+def _upsample_last_axis(plane: Tensor, factor: int) -> Tensor:
+    if factor != 2:
+        return plane.repeat_interleave(factor, dim=-1)
+    before = torch.cat([plane[..., :1], plane[..., :-1]], dim=-1)
+    after = torch.cat([plane[..., 1:], plane[..., -1:]], dim=-1)
+    return torch.stack([3 * plane + before, 3 * plane + after], dim=-1).flatten(-2) / 4
+
+
+def sampling_ratios(sampling: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return by how much each component is downsampled, (vertical, horizontal).
+
+    Parameters
+    ----------
+    sampling : sequence of (int, int)
+        Horizontal and vertical sampling factors, as a JPEG's header has them.
+
+    Examples
+    --------
+    >>> sampling_ratios([(2, 2), (1, 1), (1, 1)])
+    [(1, 1), (2, 2), (2, 2)]
+    """
+    most_h, most_v = (max(factor) for factor in zip(*sampling, strict=True))
+    return [(most_v // v, most_h // h) for h, v in sampling]
+
+
+def simulate_jpeg(
+    batch: Tensor,
+    tables: Sequence[Tensor],
+    sampling: Sequence[tuple[int, int]] = ((1, 1),),
+    *,
+    white: float = 255.0,
+    rounded: bool = True,
+) -> Tensor:
+    """Compress and decompress, without the bits in between.
+
+    Parameters
+    ----------
+    batch : Tensor, shape (..., C, Y, X)
+        0 to `white`.  Three channels are RGB coded as YCbCr when `sampling` has three entries;
+        otherwise each channel is coded as a grey picture with the first table.
+    tables : sequence of Tensor, shape (8, 8)
+        A quantization table for each component.
+    sampling : sequence of (int, int)
+        Horizontal and vertical sampling factor of each component.
+    white : float
+        The white level, 2^p − 1.
+    rounded : bool
+        Round and clip samples wherever a codec of whole numbers does.
+
+    Returns
+    -------
+    Tensor, shape (..., C, Y, X)
+
+    Examples
+    --------
+    >>> grey = torch.full((1, 1, 9, 9), 77.0)
+    >>> simulate_jpeg(grey, [torch.full((8, 8), 16.0)])[0, 0, 0, 0].item()
+    76.0
+    """
+
+    def settle(samples: Tensor, *, odd_up: bool | None = None) -> Tensor:
+        """Round; a tie goes up, or in libjpeg's chroma filters up and down by the parity of the column."""
+        if not rounded:
+            return samples
+        threshold = torch.full_like(samples[..., :1, :], 0.5 + _TIE)
+        if odd_up is not None:
+            threshold[..., int(not odd_up) :: 2] = 0.5 - _TIE
+        return (samples + threshold).floor().clamp(0, white)
+
+    def code(plane: Tensor, table: Tensor) -> Tensor:
+        middle = (white + 1) / 2
+        coefficients = block_dct(pad_to_multiple(plane, BLOCK) - middle)
+        coded = block_idct(dequantize(quantize(coefficients, table), table))
+        return settle(coded[..., : plane.shape[-2], : plane.shape[-1]] + middle)
+
+    if len(sampling) == 1:
+        return code(batch, tables[0].to(batch))
+    height, width = batch.shape[-2:]
+    ratios = sampling_ratios(sampling)
+    period = [max(ratio[axis] for ratio in ratios) for axis in (0, 1)]
+    ycbcr = settle(rgb_to_ycbcr(pad_to_multiple(batch, *period), white=white))
+    planes = []
+    for plane, table, (vertical, horizontal) in zip(ycbcr.unbind(-3), tables, ratios, strict=True):
+        coded = code(settle(downsample(plane, vertical, horizontal), odd_up=True), table.to(batch))
+        full = upsample(coded, vertical, horizontal)[..., :height, :width]
+        planes.append(settle(full, odd_up=vertical == 1))
+    return settle(ycbcr_to_rgb(torch.stack(planes, dim=-3), white=white))
