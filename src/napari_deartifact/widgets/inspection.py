@@ -18,7 +18,7 @@ from napari_deartifact.widgets.report import (
 )
 from napari_deartifact.widgets.restore_inputs import NO_LAYER
 from napari_deartifact.widgets.table_view import QuantizationTableView
-from napari_deartifact.widgets.workers import first_line, start_function
+from napari_deartifact.widgets.workers import EXPECTED_ERRORS, first_line, show_failure, start_function
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -91,13 +91,16 @@ class InspectWidget(QWidget):
                 layer.data[0] if layer.multiscale else layer.data,
                 rgb=layer.rgb,
                 position=tuple(layer.world_to_data(self._viewer.dims.point)),
-                connect={"returned": self._on_examined},
+                connect={"returned": self._on_examined, "errored": self._on_error},
             )
 
     def _on_examined(self, answer: tuple[int, Report]) -> None:
         request, report = answer
         if request == self._request:
             self._show(report)
+
+    def _on_error(self, error: Exception) -> None:
+        self._show(Report(f"The pixels could not be examined: {show_failure(error)}"))
 
     def _show(self, report: Report) -> None:
         self.report = report
@@ -131,5 +134,5 @@ def _examine(request: int, data: Any, *, rgb: bool, position: tuple[float, ...])
         plane = sample_plane(data, position, rgb=rgb)
         estimate = estimate_jpeg(plane, channel_axis=-1 if rgb else None)
         return request, report_on_estimate(estimate, plane.shape[:2])
-    except (ValueError, TypeError, OSError, MemoryError, RuntimeError) as error:
+    except (*EXPECTED_ERRORS, RuntimeError) as error:
         return request, Report(f"The pixels could not be examined: {first_line(error)}")

@@ -64,11 +64,11 @@ class LayerChoice(QComboBox):
         self.blockSignals(True)
         self.clear()
         self.addItems([layer.name for layer in self._layers])
-        if chosen in self._layers:
-            self.setCurrentIndex(self._layers.index(chosen))
+        self.setCurrentIndex(self._layers.index(chosen) if chosen in self._layers else len(self._layers) - 1)
         self.blockSignals(False)
+        self._describe()
         if self.layer != chosen:
-            self._announce()
+            self.layer_changed.emit()
 
     def _follow(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active
@@ -77,11 +77,11 @@ class LayerChoice(QComboBox):
         if not (self._skip_restored and PROVENANCE_KEY in active.metadata and self.layer is not None):
             self.layer = active
 
-    def _announce(self, index: int = 0) -> None:
-        layer = self.layer
-        self.setToolTip(
-            "Image layer"
-            if layer is None
-            else f"{layer.name}; a layer made active in the list is chosen here"
-        )
+    def _announce(self, index: int) -> None:
+        self._describe()
         self.layer_changed.emit()
+
+    def _describe(self) -> None:
+        layer = self.layer
+        name = "Image layer" if layer is None else layer.name
+        self.setToolTip(f"{name}; the layer that is made active in the list is chosen here")

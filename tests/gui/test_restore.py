@@ -1,0 +1,368 @@
+"""The Restore widget, with real clicks in a real viewer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import dask.array as da
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+from skimage.data import astronaut, camera
+
+from napari_deartifact import deartifact
+from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.widgets.restore_inputs import NO_LAYER, RestoreInputs, parse_range
+
+GREY = camera()[100:164, 200:272]
+COLOR = astronaut()[100:164, 200:272]
+STACK = np.stack([GREY, GREY[::-1], GREY[:, ::-1]]).astype(np.uint16) * 16
+
+LAYERS = {
+    "grey": (GREY, {"colormap": "magenta", "gamma": 0.8, "blending": "additive", "opacity": 0.6}),
+    "rgb": (COLOR, {"rgb": True, "rotate": 30, "translate": (5, -3)}),
+    "rgba": (np.dstack([COLOR, GREY]), {"rgb": True}),
+    "stack with units": (
+        STACK,
+        {
+            "scale": (0.5, 0.1, 0.1),
+            "units": ("um", "nm", "nm"),
+            "axis_labels": ("z", "y", "x"),
+            "contrast_limits": (100, 3000),
+        },
+    ),
+    "sheared": (GREY, {"shear": [0.2], "affine": [[1, 0.1, 4], [0, 1, 5], [0, 0, 1]]}),
+    "floats": (GREY / np.float32(255), {"metadata": {"dose": 3}}),
+    "four pixels wide": (STACK[..., :4], {}),
+    "multiscale": ([GREY, GREY[::2, ::2]], {"multiscale": True, "scale": (2, 2)}),
+    "dask": (da.from_array(STACK, chunks=(1, 32, 32)), {"contrast_limits": (0, 4000)}),
+    "dask pyramid": (
+        [da.from_array(GREY, chunks=32), da.from_array(GREY[::2, ::2], chunks=32)],
+        {"multiscale": True},
+    ),
+}
+OPTIONS = {
+    "rgb": {"channel_axis": -1},
+    "rgba": {"channel_axis": -1},
+    "four pixels wide": {"channel_axis": 0, "rgb": False},
+    "dask": {"data_range": 4095},
+}
+KEPT = [
+    "scale",
+    "translate",
+    "rotate",
+    "shear",
+    "units",
+    "axis_labels",
+    "contrast_limits",
+    "contrast_limits_range",
+    "gamma",
+    "blending",
+    "opacity",
+    "rgb",
+    "interpolation2d",
+    "rendering",
+    "projection_mode",
+]
+
+
+def click(qtbot, button):
+    assert button.isEnabled()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def run(qtbot, widget):
+    click(qtbot, widget.run_button)
+    qtbot.waitUntil(lambda: widget.run_button.isEnabled(), timeout=20_000)
+
+
+@pytest.mark.parametrize("case", LAYERS)
+def test_run_adds_a_layer_like_the_first(case, viewer, restore, qtbot, model_file, notes):
+    data, attributes = LAYERS[case]
+    source = viewer.add_image(data, name="picture", **attributes)
+    before = source.as_layer_data_tuple()[1]
+    run(qtbot, restore)
+    assert notes() == []
+    assert [layer.name for layer in viewer.layers] == ["picture", "picture restored (tiny)"]
+    restored = viewer.layers[1]
+    for attribute in KEPT:
+        np.testing.assert_array_equal(getattr(restored, attribute), getattr(source, attribute), attribute)
+    assert restored.colormap.name == source.colormap.name
+    np.testing.assert_array_equal(restored.affine.affine_matrix, source.affine.affine_matrix)
+    assert source.metadata.items() <= restored.metadata.items()
+    assert str(source.as_layer_data_tuple()[1]) == str(before)
+
+    pyramid = case == "dask pyramid"
+    assert restored.multiscale == pyramid
+    pairs = (
+        zip(data, restored.data, strict=True)
+        if pyramid
+        else [(data[0] if case == "multiscale" else data, restored.data)]
+    )
+    for original, answer in pairs:
+        assert type(answer) is type(original)
+        expected = deartifact(original, model_file, device="cpu", **OPTIONS.get(case, {}))
+        assert answer.dtype == original.dtype
+        np.testing.assert_array_equal(answer, expected)
+        assert not np.array_equal(np.asarray(answer), np.asarray(original))
+
+
+def test_provenance_is_json(viewer, restore, qtbot):
+    viewer.add_image(STACK, name="stack")
+    restore.strength.setValue(0.5)
+    restore.tile_size.setValue(64)
+    restore.data_range.setText("0 4095")
+    run(qtbot, restore)
+    record = json.loads(json.dumps(viewer.layers[-1].metadata["deartifact"]))
+    assert record.pop("version")
+    assert record == {
+        "program": "napari-deartifact",
+        "source": "stack",
+        "model": "tiny",
+        "strength": 0.5,
+        "tile_size": 64,
+        "device": "cpu",
+        "data_range": [0, 4095],
+        "jpeg_quality": None,
+    }
+
+
+def test_second_run_starts_from_the_original(viewer, restore, qtbot):
+    viewer.add_image(GREY, name="picture")
+    run(qtbot, restore)
+    assert viewer.layers.selection.active == viewer.layers[1]
+    run(qtbot, restore)
+    assert [layer.name for layer in viewer.layers] == [
+        "picture", "picture restored (tiny) [1]", "picture restored (tiny)",
+    ]  # fmt: skip
+    assert restore.layer.layer.name == "picture"
+
+
+def test_layer_choice_follows_the_viewer(viewer, restore):
+    assert restore.layer.layer is None
+    assert not restore.run_button.isEnabled()
+    assert restore.status.text() == NO_LAYER
+    first = viewer.add_image(GREY, name="first")
+    viewer.add_labels(GREY.astype(int))
+    second = viewer.add_image(GREY, name="second")
+    assert restore.layer.layer == second
+    assert [restore.layer.itemText(index) for index in range(restore.layer.count())] == ["first", "second"]
+    viewer.layers.selection.active = first
+    assert restore.layer.layer == first
+    first.name = "renamed"
+    assert restore.layer.currentText() == "renamed"
+    viewer.layers.remove(first)
+    assert restore.layer.layer == second
+    assert restore.run_button.isEnabled()
+    viewer.layers.clear()
+    assert not restore.run_button.isEnabled()
+    assert not restore.copy_button.isEnabled()
+
+
+def test_cancel_stops_within_one_tile(viewer, restore, qtbot, gated):
+    model = gated()
+    viewer.add_image(camera()[:128, :128])
+    restore.tile_size.setValue(64)
+    click(qtbot, restore.run_button)
+    assert not restore.run_button.isEnabled()
+    assert model.entered.acquire(timeout=10)
+    model.gate.release()
+    assert model.entered.acquire(timeout=10)  # in the second of four tiles
+    qtbot.waitUntil(lambda: restore.progress.value() == 1)
+    assert restore.progress.maximum() == 4
+    assert restore.status.text() == "1 of 4 tiles"
+    click(qtbot, restore.cancel_button)
+    model.gate.release(10)
+    qtbot.waitUntil(lambda: restore.run_button.isEnabled(), timeout=10_000)
+    assert model.tiles == 2
+    assert len(viewer.layers) == 1
+    assert restore.status.text() == "Stopped; no layer was added."
+    assert_idle(restore)
+
+
+def assert_idle(widget):
+    from napari.utils.progress import progress
+
+    assert not widget.cancel_button.isEnabled()
+    assert not widget.progress.isVisible()
+    assert len(progress._all_instances) == 0
+
+
+def test_cancel_before_the_model_is_loaded(viewer, restore, qtbot):
+    viewer.add_image(GREY)
+    click(qtbot, restore.run_button)
+    click(qtbot, restore.cancel_button)
+    qtbot.waitUntil(lambda: restore.run_button.isEnabled(), timeout=10_000)
+    assert len(viewer.layers) == 1
+
+
+def test_changes_while_running_do_not_matter(viewer, restore, qtbot, gated):
+    model = gated()
+    source = viewer.add_image(GREY, name="source")
+    restore.strength.setValue(0.5)
+    click(qtbot, restore.run_button)
+    assert model.entered.acquire(timeout=10)
+    restore.strength.setValue(1)
+    viewer.add_labels(GREY.astype(int), name="labels")
+    viewer.add_image(COLOR, rgb=True, name="other")
+    viewer.layers.remove(source)
+    model.gate.release()
+    qtbot.waitUntil(lambda: restore.run_button.isEnabled(), timeout=10_000)
+    assert [layer.name for layer in viewer.layers] == ["labels", "other", "source restored (gated)"]
+    assert viewer.layers[-1].metadata["deartifact"]["strength"] == 0.5
+
+
+def test_vanished_model_file_is_reported(viewer, restore, qtbot, notes, model_file, tmp_path):
+    viewer.add_image(GREY)
+    gone = tmp_path / "gone.safetensors"
+    shutil.copy(model_file, gone)
+    restore.model.add_file(gone)
+    gone.unlink()
+    run(qtbot, restore)
+    assert notes() == [f"no model file at {gone}"]
+    assert restore.status.text() == notes()[0]
+    assert len(viewer.layers) == 1
+    assert_idle(restore)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("CUDA error\nlong story"), MemoryError("CUDA error")])
+def test_errors_of_the_device_leave_nothing_spinning(error, viewer, restore, qtbot, notes, gated):
+    model = gated(error)
+    model.gate.release(10)
+    viewer.add_image(GREY)
+    run(qtbot, restore)
+    assert len(notes()) == 1
+    assert "\n" not in notes()[0]
+    assert len(viewer.layers) == 1
+    assert_idle(restore)
+
+
+def test_file_that_is_no_model_is_refused(restore, notes, tmp_path, monkeypatch):
+    bad = tmp_path / "bad.safetensors"
+    bad.write_text("not a model")
+    chosen = restore.model.summary
+    monkeypatch.setattr(
+        "napari_deartifact.widgets.model_choice.QFileDialog.getOpenFileName", lambda *_: (str(bad), "")
+    )
+    restore.model.setCurrentIndex(restore.model.count() - 1)
+    restore.model.activated.emit(restore.model.count() - 1)
+    assert len(notes()) == 1
+    assert str(bad) in notes()[0]
+    assert restore.model.summary == chosen
+
+
+def test_open_model_file(restore, model_file, tmp_path, monkeypatch):
+    path = tmp_path / "mine.safetensors"
+    shutil.copy(model_file, path)
+    monkeypatch.setattr(
+        "napari_deartifact.widgets.model_choice.QFileDialog.getOpenFileName", lambda *_: (str(path), "")
+    )
+    restore.model.setCurrentIndex(restore.model.count() - 1)
+    restore.model.activated.emit(restore.model.count() - 1)
+    assert restore.model.argument == path
+    assert restore.model.currentText() == "tiny (mine.safetensors)"
+
+
+def test_devices_are_found_when_the_list_is_opened(restore, qtbot, monkeypatch):
+    monkeypatch.setattr("napari_deartifact.devices.available_devices", lambda: ["cuda:0", "cpu"])
+    restore.device.showPopup()
+    qtbot.waitUntil(lambda: restore.device.findText("cuda:0") > 0, timeout=10_000)
+    restore.device.hidePopup()
+    names = [restore.device.itemText(index) for index in range(restore.device.count())]
+    assert names == ["auto", "cpu", "cuda:0"]
+    assert restore.device.device == "cpu"
+
+
+def test_closing_the_dock_stops_the_work(viewer, restore, qtbot, gated):
+    model = gated()
+    viewer.add_image(camera()[:128, :128])
+    restore.tile_size.setValue(64)
+    click(qtbot, restore.run_button)
+    assert model.entered.acquire(timeout=10)
+    viewer.window.remove_dock_widget(restore)
+    model.gate.release(10)
+    qtbot.waitUntil(lambda: restore._worker is None, timeout=10_000)
+    assert model.tiles == 1
+    assert len(viewer.layers) == 1
+
+
+def test_closing_the_viewer_stops_the_work(make_napari_viewer, qtbot, gated, model_file):
+    model = gated()
+    viewer = make_napari_viewer()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-deartifact", "Restore")
+    viewer.add_image(camera()[:128, :128])
+    widget.tile_size.setValue(64)
+    click(qtbot, widget.run_button)
+    assert model.entered.acquire(timeout=10)
+    viewer.close()
+    model.gate.release(10)
+    qtbot.waitUntil(lambda: not widget_worker_runs(), timeout=10_000)
+    assert model.tiles == 1
+
+
+def widget_worker_runs() -> bool:
+    from superqt.utils._qthreading import WorkerBase
+
+    return bool(WorkerBase._worker_set)
+
+
+@pytest.mark.parametrize("case", ["rgb", "stack with units", "multiscale", "dask", "dask pyramid", "floats"])
+def test_copied_script_does_the_same(case, viewer, restore, qtbot, monkeypatch):
+    data, attributes = LAYERS[case]
+    viewer.add_image(data, name="picture", **attributes)
+    restore.strength.setValue(0.7)
+    run(qtbot, restore)
+    click(qtbot, restore.copy_button)
+    monkeypatch.setattr("napari.current_viewer", lambda: viewer)
+    names: dict[str, object] = {}
+    exec(QApplication.clipboard().text(), names)  # noqa: S102
+    expected = viewer.layers[1].data
+    if case == "dask pyramid":
+        names["restored"], expected = names["restored"][0], expected[0]
+    np.testing.assert_array_equal(names["restored"], expected)
+
+
+def test_history_is_said(viewer, restore):
+    jpeg = JPEGInfo.from_quality(30, height=64, width=72)
+    layer = viewer.add_image(GREY, metadata={"jpeg": jpeg})
+    assert "quality 30" in restore.history.text()
+    assert restore.inputs().options()["jpeg"] == jpeg
+    layer.data = GREY[1:]
+    assert restore.inputs().options()["jpeg"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"layer": None}, NO_LAYER),
+        ({"model": None}, "model"),
+        ({"range_text": "5 5"}, "0 4095"),
+        ({"range_text": "dark"}, "0 4095"),
+        ({"range_text": "0 inf"}, "0 4095"),
+        ({"needs_tables": True}, "lazy"),
+        ({}, None),
+    ],
+)
+def test_validation(changes, expected):
+    from napari.layers import Image
+
+    layer = Image(da.from_array(GREY, chunks=32))
+    error = RestoreInputs(**({"layer": layer, "model": "spp"} | changes)).validation_error()
+    assert error == expected or (error and expected and expected in error)
+
+
+def test_booleans_are_refused():
+    from napari.layers import Image
+
+    error = RestoreInputs(Image(GREY > 100), "spp").validation_error()
+    assert error is not None
+    assert "bool" in error
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", None), ("255", (0, 255)), ("-1000, 3000", (-1000, 3000)), ("0 1", (0, 1))]
+)
+def test_parse_range(text, expected):
+    assert parse_range(text) == expected

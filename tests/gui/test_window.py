@@ -1,0 +1,75 @@
+"""The plugin in napari's window: menus, looks, and what opening it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QSpinBox
+
+PLUGIN = "napari-deartifact"
+OPENING = """
+import sys
+from qtpy.QtWidgets import QApplication
+app = QApplication([])
+from napari.components import ViewerModel
+viewer = ViewerModel()
+before = set(sys.modules)
+from napari_deartifact.widgets.inspection import InspectWidget
+from napari_deartifact.widgets.restore import RestoreWidget
+widgets = RestoreWidget(viewer), InspectWidget(viewer)
+print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
+"""
+
+
+@pytest.mark.parametrize("name", ["Restore", "Inspect"])
+def test_widget_opens_and_closes(viewer, name):
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    assert type(widget).__name__ == f"{name}Widget"
+    for field in widget.findChildren((QComboBox, QPushButton, QSpinBox, QLineEdit)):
+        if not field.objectName().startswith("qt_"):
+            assert field.toolTip(), field
+    viewer.window.remove_dock_widget(dock)
+    viewer.open_sample(PLUGIN, "camera")
+
+
+def test_menus(viewer):
+    from napari._app_model import get_app_model
+
+    menus = get_app_model().menus
+    submenus = [item.submenu for item in menus.get_menu("napari/layers/filter") if hasattr(item, "submenu")]
+    assert "deartifact" in submenus
+    commands = {item.command.id for item in menus.get_menu("deartifact")}
+    assert len(commands) == 2
+    assert {command.split(":")[0] for command in commands} == {PLUGIN + ".restore", PLUGIN + ".inspect"}
+
+
+def test_screenshot_shows_the_picture_and_the_widget(make_napari_viewer, qtbot, tmp_path):
+    from PIL import Image
+
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1000, 700)
+    viewer.open_sample(PLUGIN, "camera")
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Restore")
+    qtbot.waitExposed(widget)
+    qtbot.wait(200)
+    path = tmp_path / "window.png"
+    viewer.screenshot(path, canvas_only=False, flash=False)
+    window = np.asarray(Image.open(path).convert("L")).astype(float)
+    canvas = viewer.screenshot(flash=False)[..., 0].astype(float)
+    assert canvas.std() > 30
+    assert window.std() > 30
+    for button in (widget.run_button, widget.cancel_button, widget.copy_button):
+        assert button.width() >= button.fontMetrics().horizontalAdvance(button.text())
+    assert widget.width() < 400
+
+
+def test_opening_loads_nothing_heavy():
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", OPENING], capture_output=True, text=True, timeout=120, check=True
+    )
+    loaded = set(ran.stdout.split())
+    assert "napari_deartifact" in loaded
+    assert not loaded & {"torch", "dask", "matplotlib", "imagecodecs", "pydicom", "scipy", "zarr"}
