@@ -166,7 +166,7 @@ def _restore(options: argparse.Namespace) -> int:
     from napari_deartifact.files.batch import plan_jobs, restore_files
 
     count = len(plan_jobs(options.inputs, options.output))
-    with _bar(count, "file") as files, _bar(1, "tile", position=1) as tiles:
+    with _bar(count, "file", shown=count > 1) as files, _bar(1, "tile", position=int(count > 1)) as tiles:
 
         def show(job: Any, progress: Any) -> None:
             tiles.total = progress.total
@@ -186,13 +186,13 @@ def _restore(options: argparse.Namespace) -> int:
         for result in results:
             counts[result.status] += 1
             for warning in result.warnings:
-                files.write(f"deartifact: warning: {result.source}: {warning}", file=sys.stderr)
+                tiles.write(f"deartifact: warning: {result.source}: {warning}", file=sys.stderr)
             if result.status == "failed":
-                files.write(f"deartifact: error: {_one_line(result.message)}", file=sys.stderr)
+                tiles.write(f"deartifact: error: {_one_line(result.message)}", file=sys.stderr)
             elif result.status == "skipped":
-                files.write(f"{result.message}, skipped; --overwrite restores it again")
+                tiles.write(f"{result.message}, skipped; --overwrite restores it again")
             else:
-                files.write(f"{result.source} → {result.target}")
+                tiles.write(f"{result.source} → {result.target}")
             files.update()
     if count > 1:
         print(", ".join(f"{number} {status}" for status, number in counts.items()))
@@ -313,9 +313,9 @@ class _NoBar:
 
 
 @contextmanager
-def _bar(total: int | None, unit: str, position: int = 0) -> Iterator[Any]:
+def _bar(total: int | None, unit: str, position: int = 0, *, shown: bool = True) -> Iterator[Any]:
     """Show a bar on a terminal, and nothing in a pipe."""
-    if not sys.stderr.isatty():
+    if not shown or not sys.stderr.isatty():
         yield _NoBar()
         return
     from tqdm import tqdm

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from napari_deartifact.files.read import ImageFile, read_image
-from napari_deartifact.jpeg.estimation import estimate_jpeg
 from napari_deartifact.jpeg.info import JPEGInfo
 
 
@@ -61,6 +60,8 @@ def _from_header(jpeg: JPEGInfo) -> dict[str, Any]:
 
 def _from_pixels(image: ImageFile) -> dict[str, Any]:
     """Estimate from the first plane, which stands for the rest of a stack."""
+    from napari_deartifact.jpeg.estimation import estimate_jpeg
+
     pixels, channel_axis = image.pixels, image.channel_axis
     if channel_axis is not None:
         pixels = np.moveaxis(pixels, channel_axis, -1)

@@ -1,0 +1,117 @@
+"""The other commands of the installed program."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import tifffile
+
+
+def test_help_is_quick_and_lists_the_commands(run):
+    done = run("--help")
+    assert done.returncode == 0
+    for command in ("restore", "inspect", "models", "train", "recipes", "evaluate"):
+        assert command in done.stdout
+    durations = []
+    for _ in range(3):
+        start = time.perf_counter()
+        run("--help")
+        durations.append(time.perf_counter() - start)
+    assert min(durations) < 0.3
+
+
+def test_version(run):
+    from napari_deartifact import __version__
+
+    assert run("--version").stdout == f"deartifact {__version__}\n"
+
+
+def test_models(run):
+    done = run("models")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "spp" in [line.split()[0] for line in done.stdout.splitlines()]
+
+
+def test_recipes(run):
+    done = run("recipes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "compact-cnn" in [line.split()[0] for line in done.stdout.splitlines()]
+
+
+def test_inspect_a_jpeg(run, pictures):
+    done = run("inspect", pictures / "photo.jpg")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "quality          20" in done.stdout
+    assert "4:2:0" in done.stdout
+    (facts,) = json.loads(run("inspect", pictures / "photo.jpg", "--json").stdout)
+    assert facts["source"] == "header"
+    assert (facts["quality"], facts["subsampling"], facts["orientation"]) == (20, "4:2:0", 3)
+    assert facts["shape"] == [150, 180, 3]
+    assert len(facts["tables"]) == 3
+
+
+def test_inspect_estimates_what_no_header_tells(run, pictures, tmp_path):
+    from napari_deartifact.files.read import read_image
+
+    tifffile.imwrite(tmp_path / "saved_again.tif", read_image(pictures / "micrograph.jpg").pixels)
+    done = run("inspect", "saved_again.tif", pictures / "originals" / "micrograph.png", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    decoded, original = json.loads(done.stdout)
+    assert decoded["source"] == original["source"] == "estimate"
+    assert decoded["is_jpeg"]
+    assert abs(decoded["quality"] - 10) <= 2
+    assert not original["is_jpeg"]
+    readable = run("inspect", "saved_again.tif").stdout
+    assert "estimate" in readable
+
+
+def test_inspect_goes_on_after_a_bad_file(run, pictures):
+    done = run("inspect", "missing.jpg", pictures / "photo.jpg")
+    assert done.returncode == 1
+    assert done.stderr == "deartifact: error: no file at missing.jpg; check the name\n"
+    assert "photo.jpg" in done.stdout
+
+
+def test_evaluate(run, pictures, tmp_path):
+    words = ["evaluate", "--model", "spp", "--images", pictures / "originals", "--qualities", "10,clean"]
+    done = run(*words, "--json", "out.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["10", "clean"]
+    content = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert content["command"].startswith("deartifact evaluate --model spp")
+    assert [image["image"] for image in content["images"]] == ["micrograph.png", "photo.png"]
+    compressed, clean = content["mean"]
+    assert compressed["restored"]["psnr"] > compressed["jpeg"]["psnr"] + 0.3
+    assert clean["jpeg"]["psnr"] is None
+
+
+def test_evaluate_in_color_skips_grey_and_says_so(run, pictures, model_file):
+    words = [
+        "evaluate",
+        "--model",
+        model_file,
+        "--images",
+        pictures / "originals",
+        "--qualities",
+        "20",
+        "--color",
+    ]
+    done = run(*words)
+    assert done.returncode == 1
+    assert "micrograph.png is grey" in done.stderr
+    assert "RGB 4:2:0" in done.stdout
+
+
+def test_train_writes_a_model_that_restores(run, pictures, tmp_path):
+    from skimage import data, io
+
+    (tmp_path / "clean").mkdir()
+    for name in ("camera", "coffee", "moon"):
+        io.imsave(tmp_path / "clean" / f"{name}.png", getattr(data, name)()[:256, :256])
+    done = run("train", "compact-cnn", "clean", "-o", "mine.safetensors", "--steps", "3")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "3 steps" in done.stdout
+    done = run("restore", pictures / "photo.jpg", "-o", "a.png", "--model", "mine.safetensors")
+    assert (done.returncode, done.stderr) == (0, "")

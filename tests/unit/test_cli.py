@@ -1,0 +1,169 @@
+"""What the command line says when the command makes no sense, and what its exit codes are."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from skimage import data
+
+from napari_deartifact import cli
+from napari_deartifact.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a picture, an empty folder and a file that is in the way."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "originals").mkdir()
+    (tmp_path / "file").write_text("in the way")
+    Image.fromarray(data.camera()[100:140, 150:200]).save(tmp_path / "photo.jpg", quality=20)
+    Image.fromarray(data.camera()[100:140, 150:200]).save(tmp_path / "originals" / "grey.png")
+    Image.fromarray(data.astronaut()[100:140, 150:200]).save(tmp_path / "originals" / "color.png")
+    return tmp_path
+
+
+def one_line(text: str) -> str:
+    lines = text.splitlines()
+    assert len(lines) == 1, text
+    return lines[0]
+
+
+def code_of(words: list[str]) -> int:
+    try:
+        return main(words)
+    except SystemExit as end:
+        return int(end.code or 0)
+
+
+RESTORE = ["restore", "photo.jpg", "-o", "a.png", "--device", "cpu"]
+EVALUATE = ["evaluate", "--images", "originals", "--model", "spp"]
+TRAIN = ["train", "compact-cnn", "missing", "-o", "m.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ([], 2, "COMMAND"),
+        (["restor"], 2, "invalid choice: 'restor'"),
+        (["restore", "photo.jpg"], 2, "required: -o/--output; see deartifact restore --help"),
+        ([*RESTORE, "--tile-size", "big"], 2, "invalid int value: 'big'"),
+        ([*RESTORE, "--model", "sppp"], 2, "did you mean 'spp'?"),
+        ([*RESTORE, "--model", "missing.safetensors"], 2, "no model file at missing.safetensors"),
+        ([*RESTORE, "--model", "file"], 2, "file is not a model file"),
+        ([*RESTORE, "--model", "spp", "--strength", "2"], 2, "strength is 2.0"),
+        ([*RESTORE, "--model", "spp", "--device", "cuda:99"], 2, "available: auto"),
+        (["restore", "empty", "-o", "out", "--model", "spp"], 2, "no picture found in empty"),
+        (["restore", "*.gif", "-o", "out", "--model", "spp"], 2, "no picture found in *.gif"),
+        (["restore", "missing.jpg", "-o", "a.png", "--model", "spp"], 1, "no file at missing.jpg"),
+        (["restore", "file", "-o", "a.png", "--model", "spp"], 1, "file is not a picture"),
+        (["restore", "photo.jpg", "-o", "file/a.png", "--model", "spp"], 2, "a file is in the way"),
+        (["restore", "photo.jpg", "-o", "file", "--model", "spp"], 2, "a file is in the way"),
+        (["restore", "photo.jpg", "-o", "a.bmp", "--model", "spp"], 2, "expected one of"),
+        (["restore", "photo.jpg", "photo.jpg", "-o", "a.png", "--model", "spp"], 2, "name a folder"),
+        (["inspect", "missing.jpg"], 1, "no file at missing.jpg"),
+        (["inspect", "file"], 1, "file is not a picture"),
+        (["evaluate"], 2, "required: --images"),
+        ([*EVALUATE, "--images", "missing"], 2, "no folder at missing"),
+        ([*EVALUATE, "--images", "empty"], 2, "holds no pictures"),
+        ([*EVALUATE, "--qualities", "10,best"], 2, "'10,best' is no list of qualities"),
+        ([*EVALUATE, "--qualities", "0"], 2, "quality is 0"),
+        ([*EVALUATE, "--model", "sppp"], 2, "did you mean 'spp'?"),
+        ([*EVALUATE, "--luma", "video"], 2, "invalid choice: 'video'"),
+        (["train", "no-such-recipe", "originals", "-o", "m.safetensors"], 2, "no-such-recipe"),
+        (TRAIN, 2, "missing"),
+        ([*TRAIN, "--minutes", "0"], 2, "--minutes is 0"),
+        ([*TRAIN, "--steps", "-1"], 2, "--steps is -1"),
+    ],
+)
+def test_one_line_says_what_to_do(folder, capsys, words, code, message):
+    before = sorted(folder.rglob("*"))
+    assert code_of(words) == code
+    line = one_line(capsys.readouterr().err)
+    assert line.startswith("deartifact: error: ")
+    assert message in line
+    assert "Traceback" not in line
+    assert [path for path in sorted(folder.rglob("*")) if path.name != "out"] == before
+
+
+@pytest.mark.parametrize("command", ["restore", "inspect", "models", "train", "recipes", "evaluate"])
+def test_each_command_has_help(capsys, command):
+    assert code_of([command, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"usage: deartifact {command}")
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_debug_may_stand_before_or_after_the_command(folder, place):
+    words = ["inspect", "missing.jpg"]
+    words.insert(place * 2, "--debug")
+    with pytest.raises(FileNotFoundError):
+        main(words)
+
+
+def raising(error: BaseException):
+    def run(options):
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (KeyboardInterrupt(), 130, "deartifact: interrupted"),
+        (ValueError("two\nlines"), 2, "deartifact: error: two lines"),
+        (RuntimeError("out of memory"), 1, "deartifact: error: out of memory"),
+        (OSError(28, "No space left", "a.png"), 1, "deartifact: error: a.png: No space left"),
+        (
+            KeyError("x"), 1,
+            "deartifact: error: KeyError: 'x'; run it again with --debug and report what it shows",
+        ),
+        (
+            ValueError(), 2,
+            "deartifact: error: ValueError: ; run it again with --debug and report what it shows",
+        ),
+    ],
+)  # fmt: skip
+def test_what_goes_wrong_is_one_line_and_a_code(capsys, monkeypatch, error, code, line):
+    monkeypatch.setattr(cli, "_models", raising(error))
+    assert main(["models"]) == code
+    assert capsys.readouterr().err == line + "\n"
+
+
+def test_warnings_are_lines_too(capsys, monkeypatch):
+    import warnings
+
+    def warn(options):
+        warnings.warn("mind\nthe gap", UserWarning, stacklevel=2)
+        return 0
+
+    monkeypatch.setattr(cli, "_models", warn)
+    monkeypatch.setattr(warnings, "filters", [("default", None, UserWarning, None, 0)])
+    assert main(["models"]) == 0
+    assert capsys.readouterr().err == "deartifact: warning: mind the gap\n"
+
+
+def test_evaluation_in_color_skips_grey_and_says_so(folder, capsys, monkeypatch):
+    class Identity:
+        name, color, size_multiple, halo, fixed_tile, needs_tables = "identity", "any", 1, 0, None, False
+
+        def restore(self, tiles, jpeg):
+            return tiles
+
+    module = importlib.import_module("napari_deartifact.evaluation.evaluate")
+    monkeypatch.setattr(module, "load_model", lambda *_: Identity())
+    assert main([*EVALUATE, "--qualities", "20", "--color", "--json", "out.json"]) == 1
+    told = capsys.readouterr()
+    assert "grey.png is grey" in one_line(told.err)
+    assert "RGB 4:2:0" in told.out
+    assert (folder / "out.json").read_text(encoding="utf-8").count('"measures"') == 1
+
+
+def test_no_bar_in_a_pipe(monkeypatch):
+    assert not sys.stderr.isatty()
+    with cli._bar(3, "file") as bar:
+        assert isinstance(bar, cli._NoBar)
