@@ -129,6 +129,31 @@ def test_provenance_is_json(viewer, restore, qtbot):
     }
 
 
+def test_classical_method_on_a_jpeg(viewer, restore, qtbot, notes):
+    (source,) = viewer.open_sample("napari-deartifact", "camera")
+    restore.model.setCurrentText("spp")
+    run(qtbot, restore)
+    assert notes() == []
+    restored = viewer.layers[1]
+    assert restored.metadata["deartifact"]["jpeg_quality"] == 10
+    jpeg = source.metadata["jpeg"]
+    np.testing.assert_array_equal(restored.data, deartifact(source.data, "spp", jpeg=jpeg, device="cpu"))
+    assert psnr(restored.data, camera()) > psnr(source.data, camera()) + 0.3
+
+
+def psnr(image, reference):
+    return 10 * np.log10(255**2 / np.mean((image.astype(float) - reference) ** 2))
+
+
+def test_warning_of_the_work_is_shown(viewer, restore, qtbot, notes):
+    viewer.add_image(camera()[:256, :256])
+    restore.model.setCurrentText("spp")
+    run(qtbot, restore)
+    assert len(notes()) == 1
+    assert "no JPEG history" in notes()[0]
+    np.testing.assert_array_equal(viewer.layers[1].data, viewer.layers[0].data)
+
+
 def test_second_run_starts_from_the_original(viewer, restore, qtbot):
     viewer.add_image(GREY, name="picture")
     run(qtbot, restore)

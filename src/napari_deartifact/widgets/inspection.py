@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_deartifact.widgets.layer_choice import LayerChoice
 from napari_deartifact.widgets.layers import JPEG_KEY, PROVENANCE_KEY, known_jpeg, sample_plane
@@ -56,7 +56,6 @@ class InspectWidget(QWidget):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         font = self.verdict.font()
         font.setBold(True)
-        font.setPointSizeF(1.2 * font.pointSizeF())
         self.verdict.setFont(font)
         self.component.setToolTip("The component whose quantization table is shown")
         chooser = QFormLayout()
@@ -100,7 +99,9 @@ class InspectWidget(QWidget):
             self._show(report)
 
     def _on_error(self, error: Exception) -> None:
-        self._show(Report(f"The pixels could not be examined: {show_failure(error)}"))
+        message = show_failure(error)
+        if self.report.verdict == LOOKING:
+            self._show(Report(f"The pixels could not be examined: {message}"))
 
     def _show(self, report: Report) -> None:
         self.report = report
@@ -112,6 +113,8 @@ class InspectWidget(QWidget):
         for label, value in report.facts:
             text = QLabel(value)
             text.setWordWrap(True)
+            # Without this a form gives a wrapped text less width, and then too little height.
+            text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
             self.facts.addRow(label, text)
         self.component.blockSignals(True)
         self.component.clear()

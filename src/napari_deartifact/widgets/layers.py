@@ -179,7 +179,7 @@ def sample_plane(data: Any, position: tuple[float, ...], *, rgb: bool) -> NDArra
     Returns
     -------
     ndarray, shape (Y, X) or (Y, X, 3)
-        The middle of the plane, at most `EXAMINED` pixels on each side, cut on the 8×8 grid.
+        The middle of the plane, at most `EXAMINED` pixels on each side, cut at multiples of 16.
     """
     data = _unwrapped(data)
     shape = data.shape[:-1] if rgb else data.shape
@@ -192,7 +192,7 @@ def sample_plane(data: Any, position: tuple[float, ...], *, rgb: bool) -> NDArra
 
 
 def _middle(length: int) -> slice:
-    start = max(length - EXAMINED, 0) // 16 * 8
+    start = max(length - EXAMINED, 0) // 32 * 16
     return slice(start, min(start + EXAMINED, length))
 
 

@@ -75,9 +75,7 @@ def report_on_file(jpeg: JPEGInfo) -> Report:
         ("Coding", f"{'progressive' if jpeg.progressive else 'baseline'}, {jpeg.precision} bits"),
         (
             "Tables",
-            "libjpeg's standard ones"
-            if standard
-            else "the encoder's own; libjpeg's nearest quality is shown",
+            "libjpeg's standard" if standard else "the encoder's own; the quality is libjpeg's nearest",
         ),
     ]
     if jpeg.grid != (0, 0):

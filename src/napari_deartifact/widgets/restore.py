@@ -241,6 +241,7 @@ class RestoreWidget(QWidget):
 def _note() -> QLabel:
     label = QLabel()
     label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
     label.setVisible(False)
     return label
 
