@@ -57,17 +57,17 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photograph as a colour JPEG and a micrograph as a grey one, each beside its original."""
+    """A colour and a grey photograph as JPEGs, and their originals."""
     folder = tmp_path_factory.mktemp("pictures")
     photo = Image.fromarray(data.astronaut()[0:150, 120:300])
     exif = Image.Exif()
     exif[0x0112] = 3
     photo.save(folder / "photo.jpg", quality=20, exif=exif)
-    micrograph = Image.fromarray(data.cell()[100:260, 100:303])
-    micrograph.save(folder / "micrograph.jpg", quality=10)
+    grey = Image.fromarray(data.camera()[100:340, 100:347])
+    grey.save(folder / "grey.jpg", quality=10)
     (folder / "originals").mkdir()
     photo.save(folder / "originals" / "photo.png")
-    micrograph.save(folder / "originals" / "micrograph.png")
+    grey.save(folder / "originals" / "grey.png")
     return folder
 
 

@@ -54,8 +54,8 @@ def test_inspect_a_jpeg(run, pictures):
 def test_inspect_estimates_what_no_header_tells(run, pictures, tmp_path):
     from napari_deartifact.files.read import read_image
 
-    tifffile.imwrite(tmp_path / "saved_again.tif", read_image(pictures / "micrograph.jpg").pixels)
-    done = run("inspect", "saved_again.tif", pictures / "originals" / "micrograph.png", "--json")
+    tifffile.imwrite(tmp_path / "saved_again.tif", read_image(pictures / "grey.jpg").pixels)
+    done = run("inspect", "saved_again.tif", pictures / "originals" / "grey.png", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     decoded, original = json.loads(done.stdout)
     assert decoded["source"] == original["source"] == "estimate"
@@ -81,27 +81,10 @@ def test_evaluate(run, pictures, tmp_path):
     assert [line.split()[0] for line in lines[2:]] == ["10", "clean"]
     content = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert content["command"].startswith("deartifact evaluate --model spp")
-    assert [image["image"] for image in content["images"]] == ["micrograph.png", "photo.png"]
+    assert [image["image"] for image in content["images"]] == ["grey.png", "photo.png"]
     compressed, clean = content["mean"]
     assert compressed["restored"]["psnr"] > compressed["jpeg"]["psnr"] + 0.3
     assert clean["jpeg"]["psnr"] is None
-
-
-def test_evaluate_in_color_skips_grey_and_says_so(run, pictures, model_file):
-    words = [
-        "evaluate",
-        "--model",
-        model_file,
-        "--images",
-        pictures / "originals",
-        "--qualities",
-        "20",
-        "--color",
-    ]
-    done = run(*words)
-    assert done.returncode == 1
-    assert "micrograph.png is grey" in done.stderr
-    assert "RGB 4:2:0" in done.stdout
 
 
 def test_train_writes_a_model_that_restores(run, pictures, tmp_path):

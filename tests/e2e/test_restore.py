@@ -33,7 +33,7 @@ def one_line(text: str) -> str:
 
 def test_a_jpeg_is_restored(run, pictures, tmp_path):
     """The weightless method gains on both, so this says that the whole path works."""
-    for name in ("photo", "micrograph"):
+    for name in ("photo", "grey"):
         done = run("restore", pictures / f"{name}.jpg", "-o", f"{name}.png", "--model", "spp")
         assert (done.returncode, done.stderr) == (0, "")
         original = pixels(pictures / "originals" / f"{name}.png")
@@ -45,7 +45,7 @@ def test_a_network_in_a_file_restores_a_tree(run, pictures, model_file, tmp_path
     done = run("restore", pictures, "-o", "out", "--model", model_file, "--tile-size", "64")
     assert (done.returncode, done.stderr) == (0, "")
     restored = {path.relative_to(tmp_path / "out").as_posix() for path in tmp_path.rglob("*.png")}
-    assert restored == {"photo.png", "micrograph.png", "originals/photo.png", "originals/micrograph.png"}
+    assert restored == {"photo.png", "grey.png", "originals/photo.png", "originals/grey.png"}
     assert done.stdout.splitlines()[-1] == "4 restored, 0 skipped, 0 failed"
     assert pixels(tmp_path / "out" / "photo.png").shape == pixels(pictures / "photo.jpg").shape
     with Image.open(tmp_path / "out" / "photo.png") as picture:

@@ -66,7 +66,8 @@ def to_json(evaluation: Evaluation, *, version: str, command: str) -> str:
 
 def _title(evaluation: Evaluation) -> str:
     count = len({record.image for record in evaluation.records})
-    color = f"RGB {evaluation.subsampling}" if evaluation.color else f"luma ({evaluation.luma} range)"
+    luma = f"grey as it is, colour to {evaluation.luma}-range luma"
+    color = f"RGB {evaluation.subsampling}" if evaluation.color else luma
     told = "no header" if not evaluation.jpeg_info else "header given"
     extra = ", consistent" if evaluation.consistency else ""
     return f"{evaluation.model}: {count} pictures, {color}, {told}{extra}"

@@ -13,6 +13,9 @@ import numpy as np
 from napari_deartifact.files.read import ImageFile, read_image
 from napari_deartifact.jpeg.info import JPEGInfo
 
+# What an estimate leaves at its default when there was no JPEG.
+_OF_A_JPEG = ("quality", "grid", "double", "sampling", "offset", "precision")
+
 
 def inspect_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Tell what a picture file is and what JPEG did to it.
@@ -96,9 +99,8 @@ def format_facts(facts: dict[str, Any]) -> str:
       quality      30
       subsampling  4:2:0
     """
-    shown = {key: value for key, value in facts.items() if key not in ("path", "tables")}
-    if facts.get("is_jpeg") is False:
-        shown = {key: value for key, value in shown.items() if value is not None}
+    hidden = ("path", "tables", *(_OF_A_JPEG if facts.get("is_jpeg") is False else ()))
+    shown = {key: value for key, value in facts.items() if key not in hidden}
     width = max(map(len, shown), default=0)
     lines = [str(Path(facts["path"]))]
     lines += [f"  {key.replace('_', ' '):{width}}  {_show(key, value)}" for key, value in shown.items()]

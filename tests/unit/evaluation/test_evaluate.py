@@ -183,7 +183,7 @@ def test_json_is_valid_with_a_line_an_image(folder, model):
 
 def test_table_has_a_line_a_quality(folder, model):
     lines = format_table(evaluate(model, folder, [10, "clean"])).splitlines()
-    assert lines[0] == "identity: 2 pictures, luma (full range), no header"
+    assert lines[0] == "identity: 2 pictures, grey as it is, colour to full-range luma, no header"
     assert [line.split()[0] for line in lines[2:]] == ["10", "clean"]
     assert "+0.00" in lines[2]
     assert "nan" not in lines[3]
