@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
+import torch
 from torch import Tensor, nn
 
 from napari_deartifact.generators.base import Generator
+
+FIRST_LAYER_GAIN = 4.0
+NEGATIVE_SLOPE = 0.1
 
 
 class CompactCNN(Generator):
@@ -62,10 +66,15 @@ class CompactCNN(Generator):
         for layer in layers:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(cast("Tensor", layer.bias))
+        # Filters without a response to brightness start on the artifacts, which are a few per cent of
+        # it; with one, the features carry little else and soon die.
+        with torch.no_grad():
+            first = layers[0].weight
+            first.copy_(FIRST_LAYER_GAIN * (first - first.mean(dim=(1, 2, 3), keepdim=True)))
         # An untrained network returns its input.
         nn.init.zeros_(layers[-1].weight)
         self.layers = nn.ModuleList(layers)
-        self.activation = nn.ReLU(inplace=True)
+        self.activation = nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""A recipe that trains in a second, and a folder of pictures to train it on."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+from skimage.data import astronaut, camera, cell, coffee, moon
+
+from napari_deartifact.training import parse_recipe
+
+PICTURES = {"astronaut": astronaut, "camera": camera, "cell": cell, "coffee": coffee, "moon": moon}
+
+
+def tiny_recipe(**phase):
+    """Two small convolutions, on small patches."""
+    return parse_recipe(
+        {
+            "name": "tiny",
+            "description": "For tests.",
+            "generator": {"architecture": "compact-cnn", "arguments": {"widths": [8], "dilations": [1, 1]}},
+            "data": {
+                "patch_size": 32,
+                "batch_size": 2,
+                "qualities": [{"low": 10, "high": 20}],
+                "grey_fraction": 0.5,
+                "validation_fraction": 0.2,
+            },
+            "phases": [
+                {"steps": 6, "losses": {"l1": 1.0}, "ema_decay": 0.5, "precision": "float32", **phase}
+            ],
+        }
+    )
+
+
+@pytest.fixture
+def make_recipe():
+    """`tiny_recipe`: entries of its phase can be replaced."""
+    return tiny_recipe
+
+
+@pytest.fixture
+def recipe():
+    return tiny_recipe()
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    """A folder of five pictures, of 128 by 160 pixels, grey and RGB."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for name, make in PICTURES.items():
+        Image.fromarray(make()[100:228, 150:310]).save(folder / f"{name}.png")
+    return folder

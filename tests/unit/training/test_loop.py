@@ -1,0 +1,173 @@
+"""The loop learns, repeats itself, goes on where it stopped, and stops before it spoils anything."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from napari_deartifact.generators import build
+from napari_deartifact.training import Trainer, TrainingDivergedError
+from napari_deartifact.training.data import PairSource, find_pictures, load_pictures, validation_pairs
+from napari_deartifact.training.loop import _memory_format, _schedule
+from napari_deartifact.training.recipe import ScheduleRecipe
+
+
+@pytest.fixture
+def start(pictures):
+    """Make a trainer at step 0."""
+    loaded = load_pictures(find_pictures(pictures)).pictures
+
+    def start(recipe, seed=0, **options):
+        torch.manual_seed(seed)
+        generator = build(recipe.generator.architecture, recipe.generator.arguments)
+        return Trainer(recipe, generator, PairSource(loaded, recipe.data, 3, seed), **options)
+
+    return start
+
+
+def weights(network):
+    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+
+def test_the_loss_falls_and_the_validation_gains(start, make_recipe, pictures):
+    trainer = start(make_recipe(steps=150, learning_rate=2e-3, ema_decay=0.9))
+    before = weights(trainer.average)
+    losses = [record.loss for record in trainer.steps()]
+    assert sum(losses[-50:]) < sum(losses[:50])
+    assert not torch.equal(weights(trainer.average), before)
+    held_out = load_pictures(find_pictures(pictures)).pictures
+    crops = {quality: validation_pairs(held_out, quality, 3) for quality in (10, None)}
+    measured = trainer.validate(crops)
+    assert measured["gain_q10"] > 0
+    assert 30 < measured["clean_psnr"] <= 100
+
+
+def test_an_untrained_residual_network_changes_nothing(start, recipe, pictures):
+    held_out = load_pictures(find_pictures(pictures)).pictures
+    crops = {quality: validation_pairs(held_out, quality, 3) for quality in (10, None)}
+    assert start(recipe).validate(crops) == {"gain_q10": 0, "clean_psnr": 100}
+
+
+def test_the_same_seed_gives_the_same_weights(start, recipe):
+    first, second, other = start(recipe), start(recipe), start(recipe, seed=1)
+    records = [[record.loss for record in trainer.steps()] for trainer in (first, second, other)]
+    assert records[0] == records[1] != records[2]
+    assert torch.equal(weights(first.average), weights(second.average))
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4])
+def test_a_resumed_run_equals_an_uninterrupted_one(start, make_recipe, tmp_path, stop):
+    phase = {"steps": 3, "losses": {"l1": 1.0}, "ema_decay": 0.5, "precision": "float32"}
+    recipe = make_recipe()
+    second = replace(recipe.phases[0], steps=3, losses={"l2": 1.0}, learning_rate=1e-4)
+    recipe = replace(recipe, phases=(replace(make_recipe(**phase).phases[0]), second))
+    whole, first, resumed = start(recipe), start(recipe), start(recipe)
+    expected = [(record.step, record.phase, record.loss, record.learning_rate) for record in whole.steps()]
+    running = first.steps()
+    for _ in itertools.islice(running, stop):
+        pass
+    running.close()
+    first.save_checkpoint(tmp_path / "run.checkpoint")
+    resumed.load_checkpoint(tmp_path / "run.checkpoint")
+    rest = [(record.step, record.phase, record.loss, record.learning_rate) for record in resumed.steps()]
+    assert rest == expected[stop:]
+    assert torch.equal(weights(resumed.generator), weights(whole.generator))
+    assert torch.equal(weights(resumed.average), weights(whole.average))
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(start, recipe, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    start(recipe).save_checkpoint(path)
+    other = replace(recipe, data=replace(recipe.data, batch_size=4))
+    with pytest.raises(ValueError, match=r"data\.batch_size is 2 there and 4 here"):
+        start(other).load_checkpoint(path)
+    with pytest.raises(ValueError, match="seed is 0 there and 1 here"):
+        start(recipe, seed=1).load_checkpoint(path)
+
+
+def test_a_damaged_checkpoint_is_refused(start, recipe, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    path.write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"run\.checkpoint is not a checkpoint"):
+        start(recipe).load_checkpoint(path)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_weights(start, recipe, monkeypatch):
+    trainer = start(recipe)
+    running = trainer.steps()
+    next(running), next(running)
+    monkeypatch.setattr(
+        "napari_deartifact.training.loop.weighted_sum", lambda restored, *_: restored.sum() * math.nan
+    )
+    with pytest.raises(TrainingDivergedError, match="at step 3"):
+        next(running)
+    assert trainer.step == 2
+    assert weights(trainer.average).isfinite().all()
+    assert weights(trainer.generator).isfinite().all()
+
+
+def test_steps_and_phases_keep_their_shares(start, make_recipe):
+    recipe = make_recipe(steps=10)
+    recipe = replace(recipe, phases=(recipe.phases[0], replace(recipe.phases[0], steps=30)))
+    phases = [record.phase for record in start(recipe, steps=8).steps()]
+    assert phases == [0, 0, 1, 1, 1, 1, 1, 1]
+
+
+def test_a_run_limited_by_time_ends_its_schedule(start, make_recipe):
+    recipe = make_recipe(steps=10**9, schedule={"name": "cosine"})
+    rates = [record.learning_rate for record in start(recipe, minutes=1 / 60).steps()]
+    assert rates[0] == pytest.approx(1e-3)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 3e-4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"steps": 0}, "steps is 0"), ({"minutes": -1}, "minutes is -1")]
+)
+def test_a_run_without_length_is_refused(start, recipe, options, message):
+    with pytest.raises(ValueError, match=message):
+        start(recipe, **options)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "local", "steps", "share"),
+    [
+        (ScheduleRecipe("constant"), 0.9, 90, 1.0),
+        (ScheduleRecipe("constant", warmup=10), 0.0, 0, 0.1),
+        (ScheduleRecipe("cosine"), 0.0, 0, 1.0),
+        (ScheduleRecipe("cosine"), 0.5, 5, 0.5),
+        (ScheduleRecipe("cosine", floor=0.2), 1.0, 10, 0.2),
+        (ScheduleRecipe("cosine", warmup=20), 0.5, 9, 0.25),
+    ],
+)
+def test_schedules(schedule, local, steps, share):
+    assert _schedule(schedule, local, steps) == pytest.approx(share)
+
+
+def test_the_average_of_no_decay_is_the_weights(start, make_recipe):
+    trainer = start(make_recipe(ema_decay=0.0))
+    list(trainer.steps())
+    assert torch.equal(weights(trainer.average), weights(trainer.generator))
+
+
+def test_gradients_are_clipped(start, make_recipe):
+    trainer = start(make_recipe(gradient_clip=1e-4))
+    next(trainer.steps())
+    norm = torch.cat([parameter.grad.flatten() for parameter in trainer.generator.parameters()]).norm()
+    assert norm <= 1e-4 * 1.001
+
+
+@pytest.mark.parametrize(
+    ("dilations", "expected"), [([1, 1], torch.channels_last), ([1, 2], torch.contiguous_format)]
+)
+def test_dilated_networks_are_not_trained_channels_last(dilations, expected):
+    generator = build("compact-cnn", {"widths": [8], "dilations": dilations})
+    assert _memory_format(generator, torch.device("cpu")) == expected
+
+
+def test_bfloat16_trains_too(start, make_recipe):
+    assert all(math.isfinite(record.loss) for record in start(make_recipe(precision="bfloat16")).steps())
