@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_deartifact.widgets.layer_choice import LayerChoice
 from napari_deartifact.widgets.layers import JPEG_KEY, PROVENANCE_KEY, known_jpeg, sample_plane
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 LOOKING = "Looking at the pixels…"
+SHOWN_HEIGHT = 220
+"""In pixels; what does not fit is scrolled to."""
 
 
 class InspectWidget(QWidget):
@@ -63,14 +74,24 @@ class InspectWidget(QWidget):
         for form in (chooser, self.facts):
             form.setContentsMargins(0, 0, 0, 0)
             form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        content = QWidget()
+        body = QVBoxLayout(content)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.addWidget(self.verdict)
+        body.addLayout(self.facts)
+        body.addWidget(self.component)
+        body.addWidget(self.table)
+        body.addWidget(self.note)
+        body.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setMinimumHeight(SHOWN_HEIGHT)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.addLayout(chooser)
-        layout.addWidget(self.verdict)
-        layout.addLayout(self.facts)
-        layout.addWidget(self.component)
-        layout.addWidget(self.table)
-        layout.addWidget(self.note)
-        layout.addStretch(1)
+        layout.addWidget(scroll)
 
     def inspect(self) -> None:
         """Show what is known of the chosen layer; what is not, estimate in a thread."""

@@ -76,7 +76,7 @@ class LayerImage:
         jpeg = known_jpeg(layer)
         lazy = is_lazy(finest)
         if lazy and finest.dtype != np.uint8 and jpeg is None:
-            options["data_range"] = suggested_range(finest.dtype, layer.contrast_limits_range)
+            options["data_range"] = suggested_range(finest.dtype, layer.contrast_limits)
         return cls(levels if lazy else levels[:1], options, jpeg)
 
 
@@ -120,7 +120,7 @@ def suggested_range(dtype: Any, limits: tuple[float, float]) -> tuple[float, flo
     dtype : dtype
         Of the array.
     limits : (float, float)
-        The layer's `contrast_limits_range`.
+        The layer's contrast limits.
 
     Returns
     -------

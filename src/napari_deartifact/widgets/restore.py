@@ -253,7 +253,7 @@ def _say(label: QLabel, text: str) -> None:
 
 def _range_hint(image: LayerImage) -> str:
     if image.data_range is not None:
-        return "{:g} {:g} (of what was seen)".format(*image.data_range)
+        return "{:g} {:g} (from contrast limits)".format(*image.data_range)
     if image.levels[0].dtype == "uint8":
         return "0 255"
     if image.jpeg is not None:
