@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURES: Mapping[str, str] = {
     "compact-cnn": "compact_cnn:CompactCNN",
+    "residual-unet": "general_unet:ResidualUNet",
 }
 
 

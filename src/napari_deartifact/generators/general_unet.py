@@ -1,0 +1,133 @@
+"""A U-Net of plain residual blocks, at half, quarter and eighth of the size, where work is cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from napari_deartifact.generators.base import Generator
+
+UNSHUFFLE = 2
+BRANCH_GAIN = 0.2
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions beside an identity, without normalisation.
+
+    Parameters
+    ----------
+    width : int
+        Feature maps.
+    """
+
+    CONVOLUTIONS = 2
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = _convolution(width, width)
+        self.second = _convolution(width, width, gain=BRANCH_GAIN)
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features of shape (N, `width`, Y, X) to the same shape."""
+        change: Tensor = self.second(self.activation(self.first(features)))
+        return features + change
+
+
+class ResidualUNet(Generator):
+    """An encoder and a decoder whose levels are added, on 2×2 pixels taken as one.
+
+    It predicts what to add to the picture.  All resampling works on aligned cells, so tiles that
+    start on multiples of `size_multiple` give the whole picture's answer.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Feature maps at each level, from half the size down.
+    blocks : sequence of int
+        Residual blocks of each level; all but the last level have as many on the way up.
+    channels : int
+        Channels of the picture.
+
+    Examples
+    --------
+    >>> network = ResidualUNet()
+    >>> network.parameter_count, network.size_multiple, network.receptive_radius
+    (589612, 8, 67)
+    """
+
+    architecture: ClassVar[str] = "residual-unet"
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (32, 64, 96),
+        blocks: Sequence[int] = (1, 1, 2),
+        channels: int = 3,
+    ) -> None:
+        super().__init__()
+        if len(widths) != len(blocks) or not widths:
+            raise ValueError(
+                f"widths has {len(widths)} levels and blocks {len(blocks)}; give as many, at least 1"
+            )
+        self.widths = tuple(widths)
+        self.blocks = tuple(blocks)
+        self.channels = channels
+        self.size_multiple = UNSHUFFLE * 2 ** (len(widths) - 1)
+        self.receptive_radius = _receptive_radius(self.blocks)
+        folded = channels * UNSHUFFLE**2
+        self.unshuffle = nn.PixelUnshuffle(UNSHUFFLE)
+        self.shuffle = nn.PixelShuffle(UNSHUFFLE)
+        self.head = _convolution(folded, widths[0])
+        self.tail = _convolution(widths[0], folded, gain=0.0)
+        self.encoder = nn.ModuleList(
+            _level(width, count) for width, count in zip(widths, blocks, strict=True)
+        )
+        self.decoder = nn.ModuleList(
+            _level(width, count) for width, count in zip(widths[:-1], blocks[:-1], strict=True)
+        )
+        pairs = list(pairwise(widths))
+        self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in pairs)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {"widths": list(self.widths), "blocks": list(self.blocks), "channels": self.channels}
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = self.head(self.unshuffle(image))
+        skips: list[Tensor] = []
+        for level, down in zip(self.encoder, self.down, strict=False):
+            skips.append(level(features))
+            features = down(skips[-1])
+        features = self.encoder[-1](features)
+        for level, up, skip in zip(reversed(self.decoder), reversed(self.up), reversed(skips), strict=True):
+            features = level(up(features) + skip)
+        change: Tensor = self.shuffle(self.tail(features))
+        return image + change
+
+
+def _convolution(before: int, after: int, gain: float = 1.0) -> nn.Conv2d:
+    layer = nn.Conv2d(before, after, 3, padding=1)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    with torch.no_grad():
+        layer.weight *= gain
+    return layer
+
+
+def _level(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+
+
+def _receptive_radius(blocks: Sequence[int]) -> int:
+    """Sum over the deepest path: each 3×3 convolution reaches one cell, and cells are aligned."""
+    cells: list[int] = [UNSHUFFLE * 2**level for level in range(len(blocks))]
+    reach = 2 * UNSHUFFLE + cells[-1] - 1
+    for level, (cell, count) in enumerate(zip(cells, blocks, strict=True)):
+        ways = 1 if level == len(blocks) - 1 else 2
+        reach += ways * count * ResidualBlock.CONVOLUTIONS * cell
+    return reach
