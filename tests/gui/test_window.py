@@ -24,6 +24,14 @@ widgets = RestoreWidget(viewer), InspectWidget(viewer)
 print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
 """
 
+LEAVING = """
+from qtpy.QtWidgets import QApplication
+app = QApplication([])
+import time
+from napari_deartifact.widgets.workers import start_function
+start_function(time.sleep, 1, connect={})
+"""
+
 
 @pytest.mark.parametrize("name", ["Restore", "Inspect"])
 def test_widget_opens_and_closes(viewer, name):
@@ -76,3 +84,10 @@ def test_opening_loads_nothing_heavy():
     loaded = set(ran.stdout.split())
     assert "napari_deartifact" in loaded
     assert not loaded & {"torch", "dask", "matplotlib", "imagecodecs", "pydicom", "scipy", "zarr"}
+
+
+def test_leaving_with_work_in_hand_does_not_crash():
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", LEAVING], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import warnings
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
@@ -140,8 +141,7 @@ def start_steps(
     for signal, slot in connect.items():
         getattr(worker, signal).connect(slot)
     worker.warned.connect(show_warning)
-    worker.start()
-    return worker
+    return _started(worker)
 
 
 def start_function(
@@ -153,8 +153,24 @@ def start_function(
     worker = create_worker(function, *arguments, _start_thread=False, _ignore_errors=True, **options)
     for signal, slot in connect.items():
         getattr(worker, signal).connect(slot)
+    return _started(worker)
+
+
+def _started(worker: Any) -> Any:
     worker.start()
+    atexit.unregister(finish_workers)
+    atexit.register(finish_workers)
     return worker
+
+
+def finish_workers() -> None:
+    """Ask all workers to stop, and wait until they have: one that outlives Qt aborts the process.
+
+    napari does so when its event loop ends; a script may have none.
+    """
+    from superqt.utils import GeneratorWorker
+
+    GeneratorWorker.await_workers()
 
 
 def _guarded(steps: Callable[..., Steps[Any]]) -> Callable[..., Steps[Any]]:
