@@ -122,7 +122,7 @@ class JPEGInfo:
             with warnings.catch_warnings():
                 # A header costs no memory; whoever decodes the pixels must mind their number.
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                with Image.open(stream, formats=("JPEG", "MPO")) as image:
+                with Image.open(stream, formats=("JPEG",)) as image:
                     return cls.from_pillow(cast("JpegImageFile", image))
         except UnidentifiedImageError as error:
             raise ValueError(f"{name} is not a JPEG, or its header is damaged") from error

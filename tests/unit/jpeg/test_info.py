@@ -37,9 +37,7 @@ def test_no_such_quality(quality):
         quality_table(quality)
 
 
-@pytest.mark.parametrize(
-    ("subsampling", "mcu"), [("4:4:4", (8, 8)), ("4:2:2", (8, 16)), ("4:2:0", (16, 16))]
-)
+@pytest.mark.parametrize(("subsampling", "mcu"), [("4:4:4", (8, 8)), ("4:2:2", (8, 16)), ("4:2:0", (16, 16))])
 def test_sampling(subsampling, mcu):
     data = encode(skimage.data.astronaut()[:40, :56], quality=30, subsampling=subsampling)
     info = JPEGInfo.from_bytes(data)
