@@ -1,28 +1,19 @@
-"""Clean pictures in memory, and the pairs that are cut from them: a batch is a function of its number."""
+"""Image files become clean pictures in memory, each read once, parted by file."""
 
 from __future__ import annotations
 
 import glob
 import os
-import queue
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-
-from napari_deartifact.degradation import DegradationSampler, jpeg_round_trip
-from napari_deartifact.training.recipe import DataRecipe
 
 SUFFIXES = frozenset({".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"})
 WINDOW = (0.1, 99.9)
 """Percentiles of a picture of more than eight bits that become 0 and 255."""
-LUMA = np.array([0.299, 0.587, 0.114])
-PREFETCH = 4
 
 Pictures = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -197,147 +188,6 @@ def load_pictures(paths: Sequence[Path], memory: int = 4 * 2**30, seed: int = 0)
         reason = f"; the first: {next(iter(skipped.items()))}" if skipped else ""
         raise ValueError(f"none of {len(paths)} files could be read{reason}")
     return PictureSet(tuple(pictures), skipped, left_out)
-
-
-class PairSource:
-    """Cuts batches of pairs from pictures; batch number `step` is the same whenever it is asked for.
-
-    Parameters
-    ----------
-    pictures : sequence of Picture
-    recipe : DataRecipe
-    channels : int
-        3 for RGB pairs, 1 for grey ones.
-    seed : int
-    """
-
-    def __init__(self, pictures: Sequence[Picture], recipe: DataRecipe, channels: int, seed: int) -> None:
-        if not pictures:
-            raise ValueError("no pictures to train on; validation took them all or there were none")
-        self.pictures = tuple(pictures)
-        self.recipe = recipe
-        self.channels = channels
-        self.seed = seed
-        self.sampler: DegradationSampler = recipe.sampler
-
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Cut a batch.
-
-        Parameters
-        ----------
-        step : int
-
-        Returns
-        -------
-        degraded, clean : Tensor of uint8, shape (N, C, Y, X)
-        """
-        generator = np.random.default_rng([self.seed, step])
-        pairs = [self._pair(generator) for _ in range(self.recipe.batch_size)]
-        clean, degraded = (np.stack(side) for side in zip(*pairs, strict=True))
-        return torch.from_numpy(degraded), torch.from_numpy(clean)
-
-    def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Give batches without end from number `first` on, prepared ahead by a thread."""
-        ready: queue.Queue[tuple[Tensor, Tensor] | BaseException] = queue.Queue(PREFETCH)
-        stop = threading.Event()
-
-        def put(item: tuple[Tensor, Tensor] | BaseException) -> None:
-            while not stop.is_set():
-                try:
-                    return ready.put(item, timeout=0.1)
-                except queue.Full:
-                    continue
-
-        def prepare() -> None:
-            step = first
-            try:
-                while not stop.is_set():
-                    put(self.batch(step))
-                    step += 1
-            except BaseException as error:  # noqa: BLE001 (raised again where the batch is taken)
-                put(error)
-
-        thread = threading.Thread(target=prepare, name="pairs", daemon=True)
-        thread.start()
-        try:
-            while True:
-                item = ready.get()
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            stop.set()
-            thread.join()
-
-    def _pair(self, generator: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        degradation = self.sampler.sample(generator)
-        pixels = self.pictures[generator.integers(len(self.pictures))].pixels
-        patch = _random_crop(pixels, self.recipe.patch_size + degradation.margin, generator)
-        patch = np.rot90(patch, int(generator.integers(4)))
-        if generator.random() < 0.5:
-            patch = patch[:, ::-1]
-        if self.channels == 1 or patch.ndim == 2 or generator.random() < self.recipe.grey_fraction:
-            patch = to_grey(patch, studio=generator.random() < self.recipe.studio_fraction)
-        clean, degraded = degradation.apply(np.ascontiguousarray(patch))
-        return to_channels(clean, self.channels), to_channels(degraded, self.channels)
-
-
-def validation_pairs(
-    pictures: Sequence[Picture], quality: int | None, channels: int, size: int = 256
-) -> list[tuple[Tensor, Tensor]]:
-    """Cut the middle of each picture, every other one in grey.
-
-    Parameters
-    ----------
-    pictures : sequence of Picture
-    quality : int or None
-        Of the JPEG; None leaves the pictures clean.
-    channels : int
-    size : int
-        Largest height and width in pixels.
-
-    Returns
-    -------
-    list of (degraded, clean) : Tensor of uint8, shape (1, C, Y, X)
-    """
-    pairs = []
-    for index, picture in enumerate(pictures):
-        pixels = picture.pixels
-        height, width = (min(size, length // 16 * 16) or length for length in pixels.shape[:2])
-        top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
-        clean = pixels[top : top + height, left : left + width]
-        if channels == 1 or index % 2 or clean.ndim == 2:
-            clean = to_grey(clean)
-        degraded = clean if quality is None else jpeg_round_trip(clean, quality)
-        both = (to_channels(degraded, channels), to_channels(clean, channels))
-        pairs.append((torch.from_numpy(both[0])[None], torch.from_numpy(both[1])[None]))
-    return pairs
-
-
-def to_grey(pixels: NDArray[np.uint8], *, studio: bool = False) -> NDArray[np.uint8]:
-    """Return the BT.601 luma of an RGB or grey picture, over 0–255 or, in `studio` range, 16–235."""
-    luma = pixels @ LUMA if pixels.ndim == 3 else pixels.astype(float)
-    if studio:
-        luma = 16 + luma * (219 / 255)
-    grey: NDArray[np.uint8] = np.rint(luma).astype(np.uint8)
-    return grey
-
-
-def to_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """Move channels to the front; grey is repeated."""
-    if pixels.ndim == 2:
-        return np.repeat(pixels[None], channels, axis=0)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
-
-
-def _random_crop(pixels: NDArray[np.uint8], size: int, generator: np.random.Generator) -> NDArray[np.uint8]:
-    missing = [max(size - length, 0) for length in pixels.shape[:2]]
-    if any(missing):
-        before_after = [(short // 2, short - short // 2) for short in missing]
-        pixels = np.pad(pixels, before_after + [(0, 0)] * (pixels.ndim - 2), mode="symmetric")
-    top = generator.integers(pixels.shape[0] - size + 1)
-    left = generator.integers(pixels.shape[1] - size + 1)
-    return pixels[top : top + size, left : left + size]
 
 
 def _to_uint8(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_deartifact.atomic import replacing
 from napari_deartifact.generators.base import Generator
-from napari_deartifact.training.data import PairSource
 from napari_deartifact.training.losses import weighted_sum
-from napari_deartifact.training.recipe import OptimizerRecipe, PhaseRecipe, Recipe, ScheduleRecipe
+from napari_deartifact.training.optimization import build_optimizer, memory_format, schedule, use_bfloat16
+from napari_deartifact.training.pairs import PairSource
+from napari_deartifact.training.recipe import PhaseRecipe, Recipe
 
 CHECKPOINT_FORMAT = 1
 
@@ -102,7 +103,7 @@ class Trainer:
         self.total_steps = recipe.steps if steps is None and minutes is None else steps
         self.total_seconds = None if minutes is None else 60 * minutes
         self.device = device or torch.device("cpu")
-        self.memory_format = _memory_format(generator, self.device)
+        self.memory_format = memory_format(generator, self.device)
         self.generator = generator.to(self.device, memory_format=self.memory_format)  # type: ignore[call-overload]
         self.average = copy.deepcopy(generator).eval().requires_grad_(False)
         self.step = 0
@@ -234,11 +235,11 @@ class Trainer:
         self.phase_index = index
         self.phase_start = self.step
         self.phase: PhaseRecipe = self.recipe.phases[index]
-        self.optimizer = _build_optimizer(self.phase.optimizer, self.generator)
-        self.bfloat16 = _use_bfloat16(self.phase.precision, self.device)
+        self.optimizer = build_optimizer(self.phase.optimizer, self.generator)
+        self.bfloat16 = use_bfloat16(self.phase.precision, self.device)
 
     def _set_learning_rate(self, local: float) -> float:
-        rate = self.phase.learning_rate * _schedule(self.phase.schedule, local, self.step - self.phase_start)
+        rate = self.phase.learning_rate * schedule(self.phase.schedule, local, self.step - self.phase_start)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return rate
@@ -281,47 +282,6 @@ class Trainer:
     def _to_float(self, pixels: Tensor) -> Tensor:
         moved = pixels.to(self.device, memory_format=self.memory_format, non_blocking=True)
         return moved.float() / 255
-
-
-def _build_optimizer(recipe: OptimizerRecipe, generator: Generator) -> torch.optim.Optimizer:
-    kind = torch.optim.AdamW if recipe.name == "adamw" else torch.optim.Adam
-    betas = (recipe.betas[0], recipe.betas[1])
-    return kind(generator.parameters(), betas=betas, weight_decay=recipe.weight_decay)
-
-
-def _schedule(recipe: ScheduleRecipe, local: float, steps: int) -> float:
-    """Learning rate as a share of the full one, at a fraction of the phase and after some steps in it."""
-    rise = min((steps + 1) / recipe.warmup, 1.0) if recipe.warmup else 1.0
-    if recipe.name == "constant":
-        return rise
-    return rise * (recipe.floor + (1 - recipe.floor) * (1 + math.cos(math.pi * local)) / 2)
-
-
-def _memory_format(generator: Generator, device: torch.device) -> torch.memory_format:
-    """Channels last is faster, but for one case in which oneDNN computes it wrongly.
-
-    The bfloat16 gradient of a dilated convolution's weights comes out up to 30 % wrong, and now
-    and then not finite, with channels last on the CPU (seen with torch 2.13).
-    """
-    dilated = any(max(layer.dilation) > 1 for layer in generator.modules() if isinstance(layer, nn.Conv2d))
-    return torch.contiguous_format if dilated and device.type == "cpu" else torch.channels_last
-
-
-def _use_bfloat16(precision: str, device: torch.device) -> bool:
-    if precision != "auto":
-        return precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return device.type == "cpu" and _processor_has_bfloat16()
-
-
-def _processor_has_bfloat16() -> bool:
-    """Whether the CPU multiplies in bfloat16; known on Linux only, elsewhere float32 is as fast."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def _psnr(first: Tensor, second: Tensor) -> float:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,29 +15,18 @@ from typing import Any
 
 import torch
 
-from napari_deartifact.atomic import replacing
 from napari_deartifact.devices import resolve_device
 from napari_deartifact.generators import build
 from napari_deartifact.generators.base import Generator
 from napari_deartifact.models.model_file import SUFFIX, ModelCard, read_model, save_model
-from napari_deartifact.training.data import (
-    PairSource,
-    Pictures,
-    PictureSet,
-    find_pictures,
-    load_pictures,
-    validation_pairs,
-)
+from napari_deartifact.training.data import Pictures, find_pictures, load_pictures
 from napari_deartifact.training.loop import StepRecord, Trainer, TrainingDivergedError
+from napari_deartifact.training.pairs import PairSource, validation_pairs
 from napari_deartifact.training.recipe import Recipe, read_recipe
+from napari_deartifact.training.reporting import VALIDATION_QUALITIES, open_table, reporter
 
-VALIDATION_QUALITIES = (10, 20, 40, 75, 90)
 VALIDATION_PICTURES = 16
 CHECKPOINT_SECONDS = 60.0
-COLUMNS = (
-    "step", "phase", "loss", "learning_rate", "seconds",
-    *(f"gain_q{quality}" for quality in VALIDATION_QUALITIES), "clean_psnr",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -151,7 +138,7 @@ def train(
         quality: validation_pairs(held_out[:VALIDATION_PICTURES], quality, generator.channels)
         for quality in (*VALIDATION_QUALITIES, None)
     }
-    report = _reporter(progress, found)
+    report = reporter(progress, found)
     validation = _drive(session, crops, report, validate_every)
     return TrainingResult(
         output, session.checkpoint, session.table, trainer.step, trainer.seconds, validation, found.skipped
@@ -212,7 +199,7 @@ def _drive(
     trainer = session.trainer
     validation: dict[str, float] = {}
     saved = time.monotonic()
-    with _interrupts() as received, _table(session.table, trainer.step) as write:
+    with _interrupts() as received, open_table(session.table, trainer.step) as write:
         try:
             for step in trainer.steps():
                 record = step
@@ -289,54 +276,3 @@ def _interrupts() -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _table(path: Path, step: int) -> Iterator[Callable[[StepRecord], None]]:
-    """Append to the CSV; lines later than the step that is resumed from are dropped."""
-    rows: list[dict[str, str]] = []
-    if step and path.is_file():
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = [row for row in csv.DictReader(stream) if int(row["step"] or 0) <= step]
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-    with path.open("a", newline="", encoding="utf-8", buffering=1) as stream:
-        writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
-
-        def write(record: StepRecord) -> None:
-            values = {"step": record.step, "phase": record.phase, "loss": f"{record.loss:.6g}"}
-            values |= {"learning_rate": f"{record.learning_rate:.4g}", "seconds": f"{record.seconds:.2f}"}
-            writer.writerow(values | {key: f"{value:.4f}" for key, value in record.validation.items()})
-
-        yield write
-
-
-def _reporter(
-    progress: bool | Callable[[StepRecord], None] | None, found: PictureSet
-) -> Callable[[StepRecord], None]:
-    if callable(progress):
-        return progress
-    if not progress:
-        return lambda record: None
-    for path, reason in found.skipped.items():
-        print(f"skipped {path}: {reason}", file=sys.stderr)
-    summary = (
-        f"{len(found.pictures)} pictures, {len(found.skipped)} unreadable, {found.left_out} beyond memory"
-    )
-    print(summary, file=sys.stderr)
-    return print_record
-
-
-def print_record(record: StepRecord) -> None:
-    """Write a record on the standard error: a live line on a terminal, the measured steps elsewhere."""
-    terminal = sys.stderr.isatty()
-    if not (terminal or record.validation):
-        return
-    measured = "  ".join(f"{key} {value:+.2f}" for key, value in record.validation.items())
-    line = (
-        f"{record.fraction:6.1%}  step {record.step}  loss {record.loss:.5f}  rate {record.learning_rate:.2e}"
-    )
-    end = "\n" if measured or not terminal else "\r"
-    print(f"{line}  {record.seconds:.0f} s  {measured}", file=sys.stderr, end=end, flush=True)

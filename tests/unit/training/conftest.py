@@ -7,6 +7,7 @@ from PIL import Image
 from skimage.data import astronaut, camera, cell, coffee, moon
 
 from napari_deartifact.training import parse_recipe
+from napari_deartifact.training.data import find_pictures, load_pictures
 
 PICTURES = {"astronaut": astronaut, "camera": camera, "cell": cell, "coffee": coffee, "moon": moon}
 
@@ -50,3 +51,9 @@ def pictures(tmp_path_factory):
     for name, make in PICTURES.items():
         Image.fromarray(make()[100:228, 150:310]).save(folder / f"{name}.png")
     return folder
+
+
+@pytest.fixture
+def loaded(pictures):
+    """Those pictures in memory."""
+    return load_pictures(find_pictures(pictures))

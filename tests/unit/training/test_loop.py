@@ -11,20 +11,19 @@ import torch
 
 from napari_deartifact.generators import build
 from napari_deartifact.training import Trainer, TrainingDivergedError
-from napari_deartifact.training.data import PairSource, find_pictures, load_pictures, validation_pairs
-from napari_deartifact.training.loop import _memory_format, _schedule
+from napari_deartifact.training.optimization import memory_format, schedule
+from napari_deartifact.training.pairs import PairSource, validation_pairs
 from napari_deartifact.training.recipe import ScheduleRecipe
 
 
 @pytest.fixture
-def start(pictures):
+def start(loaded):
     """Make a trainer at step 0."""
-    loaded = load_pictures(find_pictures(pictures)).pictures
 
     def start(recipe, seed=0, **options):
         torch.manual_seed(seed)
         generator = build(recipe.generator.architecture, recipe.generator.arguments)
-        return Trainer(recipe, generator, PairSource(loaded, recipe.data, 3, seed), **options)
+        return Trainer(recipe, generator, PairSource(loaded.pictures, recipe.data, 3, seed), **options)
 
     return start
 
@@ -33,22 +32,20 @@ def weights(network):
     return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
 
 
-def test_the_loss_falls_and_the_validation_gains(start, make_recipe, pictures):
+def test_the_loss_falls_and_the_validation_gains(start, make_recipe, loaded):
     trainer = start(make_recipe(steps=150, learning_rate=2e-3, ema_decay=0.9))
     before = weights(trainer.average)
     losses = [record.loss for record in trainer.steps()]
     assert sum(losses[-50:]) < sum(losses[:50])
     assert not torch.equal(weights(trainer.average), before)
-    held_out = load_pictures(find_pictures(pictures)).pictures
-    crops = {quality: validation_pairs(held_out, quality, 3) for quality in (10, None)}
+    crops = {quality: validation_pairs(loaded.pictures, quality, 3) for quality in (10, None)}
     measured = trainer.validate(crops)
     assert measured["gain_q10"] > 0
     assert 30 < measured["clean_psnr"] <= 100
 
 
-def test_an_untrained_residual_network_changes_nothing(start, recipe, pictures):
-    held_out = load_pictures(find_pictures(pictures)).pictures
-    crops = {quality: validation_pairs(held_out, quality, 3) for quality in (10, None)}
+def test_an_untrained_residual_network_changes_nothing(start, recipe, loaded):
+    crops = {quality: validation_pairs(loaded.pictures, quality, 3) for quality in (10, None)}
     assert start(recipe).validate(crops) == {"gain_q10": 0, "clean_psnr": 100}
 
 
@@ -134,7 +131,7 @@ def test_a_run_without_length_is_refused(start, recipe, options, message):
 
 
 @pytest.mark.parametrize(
-    ("schedule", "local", "steps", "share"),
+    ("how", "local", "steps", "share"),
     [
         (ScheduleRecipe("constant"), 0.9, 90, 1.0),
         (ScheduleRecipe("constant", warmup=10), 0.0, 0, 0.1),
@@ -144,8 +141,8 @@ def test_a_run_without_length_is_refused(start, recipe, options, message):
         (ScheduleRecipe("cosine", warmup=20), 0.5, 9, 0.25),
     ],
 )
-def test_schedules(schedule, local, steps, share):
-    assert _schedule(schedule, local, steps) == pytest.approx(share)
+def test_schedules(how, local, steps, share):
+    assert schedule(how, local, steps) == pytest.approx(share)
 
 
 def test_the_average_of_no_decay_is_the_weights(start, make_recipe):
@@ -166,7 +163,7 @@ def test_gradients_are_clipped(start, make_recipe):
 )
 def test_dilated_networks_are_not_trained_channels_last(dilations, expected):
     generator = build("compact-cnn", {"widths": [8], "dilations": dilations})
-    assert _memory_format(generator, torch.device("cpu")) == expected
+    assert memory_format(generator, torch.device("cpu")) == expected
 
 
 def test_bfloat16_trains_too(start, make_recipe):
