@@ -1,0 +1,153 @@
+"""A picture of any dtype as the levels that a JPEG decoder wrote, black and white ones left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_WHOLE = 0.02
+_SIDE = 256
+_MOST_TILES = 12
+
+
+@dataclass(frozen=True)
+class PictureLevels:
+    """Levels of one picture.
+
+    Attributes
+    ----------
+    channels : ndarray of float32, shape (C, Y, X)
+        C is 1 or 3; 0 to 2**precision − 1; NaN where a level is unknown or clipped.
+    precision : int
+        Bits a sample.
+    """
+
+    channels: NDArray[np.float32]
+    precision: int
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether the three channels differ."""
+        return len(self.channels) == 3
+
+    def luma(self) -> NDArray[np.float32]:
+        """Return level-shifted JFIF luma, whole numbers as the decoder had them, shape (Y, X)."""
+        middle = np.float32(2 ** (self.precision - 1))
+        if not self.is_colour:
+            return self.channels[0] - middle
+        red, green, blue = self.channels
+        return (
+            np.rint(np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue) - middle
+        )
+
+    def chroma(self) -> NDArray[np.float32]:
+        """Return Cb and Cr, level-shifted: 0 is no colour; shape (2, Y, X)."""
+        red, green, blue = self.channels
+        luma = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+        return np.stack([(blue - luma) / np.float32(1.772), (red - luma) / np.float32(1.402)])
+
+
+def picture_levels(
+    image: ArrayLike, channel_axis: int | None, data_range: float | tuple[float, float] | None
+) -> PictureLevels:
+    """Bring a picture to levels; of a large one, the parts with most texture, one above the other.
+
+    Parameters
+    ----------
+    image, channel_axis, data_range
+        As for :func:`~napari_deartifact.estimate_jpeg`.
+
+    Returns
+    -------
+    PictureLevels
+        Parts begin on multiples of 256 pixels and are apart by rows of NaN, so that no grid is moved.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`~napari_deartifact.estimate_jpeg`.
+    """
+    channels = _channels_first(np.asarray(image), channel_axis)
+    scale, shift, precision = _scale(channels, data_range)
+    windows = [
+        _levels(channels[:, rows, columns], scale, shift, precision)
+        for rows, columns in _windows(channels[0])
+    ]
+    if len(windows) == 1:
+        return PictureLevels(windows[0], precision)
+    gap = ((0, 0), (0, 16), (0, 0))
+    return PictureLevels(
+        np.concatenate([np.pad(window, gap, constant_values=np.nan) for window in windows], axis=1), precision
+    )
+
+
+def _channels_first(image: NDArray[np.generic], channel_axis: int | None) -> NDArray[np.generic]:
+    if image.dtype.kind not in "uif":
+        raise TypeError(f"image is {image.dtype}; expected integers or floats")
+    if channel_axis is None:
+        if image.ndim != 2:
+            raise ValueError(
+                f"image has shape {image.shape}; expected one picture (Y, X), or say its channel_axis"
+            )
+        return image[np.newaxis]
+    if image.ndim != 3 or not -3 <= channel_axis < 3:
+        raise ValueError(
+            f"image has shape {image.shape} with channel_axis={channel_axis}; expected one picture of 3 axes"
+        )
+    channels = np.moveaxis(image, channel_axis, 0)
+    if len(channels) not in (1, 3, 4):
+        raise ValueError(f"image has {len(channels)} channels; expected 1 (grey), 3 (RGB) or 4 (RGBA)")
+    return channels[:3] if len(channels) > 1 else channels
+
+
+def _scale(
+    channels: NDArray[np.generic], data_range: float | tuple[float, float] | None
+) -> tuple[float, float, int]:
+    """Return factor and summand that make levels, and the bits of a level."""
+    sample = np.asarray(channels[:, :: max(1, channels.shape[1] // 512)], np.float64)
+    sample = sample[np.isfinite(sample)]
+    if not sample.size:
+        return 1.0, 0.0, 8
+    if data_range is not None:
+        black, white = data_range if isinstance(data_range, tuple) else (0.0, data_range)
+    elif channels.dtype.kind in "ui" or (_share_whole(sample) == 1 and sample.max() > 1):
+        return 1.0, 0.0, 8 if sample.max() <= 255 else 12 if sample.max() <= 4095 else 16
+    elif sample.min() >= 0 and sample.max() <= 1:
+        black, white = 0.0, 1.0
+    else:
+        black, white = sample.min(), sample.max()
+    if not white > black:
+        return 1.0, 0.0, 8
+    unit = (sample - black) / (white - black)
+    precision = 12 if _share_whole(unit * 255) < 0.9 <= _share_whole(unit * 4095) else 8
+    factor = (2**precision - 1) / (white - black)
+    return factor, -black * factor, precision
+
+
+def _share_whole(values: NDArray[np.float64]) -> float:
+    return float((np.abs(values - np.rint(values)) < _WHOLE).mean())
+
+
+def _levels(channels: NDArray[np.generic], scale: float, shift: float, precision: int) -> NDArray[np.float32]:
+    levels: NDArray[np.float32] = np.asarray(channels, np.float32) * np.float32(scale) + np.float32(shift)
+    known = np.isfinite(levels) & (levels > _WHOLE) & (levels < 2**precision - 1 - _WHOLE)
+    levels[~known] = np.nan
+    return levels
+
+
+def _windows(plane: NDArray[np.generic]) -> list[tuple[slice, slice]]:
+    """Choose the parts of a plane to look at: all of a small one."""
+    height, width = plane.shape
+    if height * width <= _MOST_TILES * _SIDE**2:
+        return [(slice(None), slice(None))]
+    corners = [(y, x) for y in range(0, height - 15, _SIDE) for x in range(0, width - _SIDE + 1, _SIDE)] or [
+        (y, 0) for y in range(0, height - 15, _SIDE)
+    ]
+    texture = []
+    for y, x in corners:
+        rows = np.asarray(plane[y : y + _SIDE : 16, x : x + _SIDE], np.float32)
+        texture.append(-np.count_nonzero(np.nan_to_num(np.diff(rows, axis=1))))
+    chosen = sorted(np.argsort(texture, kind="stable")[:_MOST_TILES])
+    return [(slice(y, y + _SIDE), slice(x, x + _SIDE)) for y, x in (corners[index] for index in chosen)]
