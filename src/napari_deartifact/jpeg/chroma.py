@@ -30,24 +30,26 @@ def undo_interpolation(plane: NDArray[np.floating], axis: int, parity: int) -> N
     from scipy.linalg import solveh_banded
 
     lines = np.moveaxis(np.asarray(plane, np.float64), axis, 0)
-    length = len(lines)
-    count = (length + parity + 1) // 2
+    count = (len(lines) + parity + 1) // 2
+    pairs = np.zeros((2 * count, *lines.shape[1:]))
+    pairs[parity : parity + len(lines)] = lines
+    known = np.zeros(2 * count)
+    known[parity : parity + len(lines)] = 1
     if count < 3:
-        starts = np.arange(parity, length + parity) // 2
-        sums = np.stack([lines[starts == index].mean(axis=0) for index in range(count)])
-        return np.moveaxis(sums, 0, axis)
-    position = np.arange(length) + parity
-    near = position // 2
-    far = near + np.where(position % 2, 1, -1)
-    usable = (far >= 0) & (far < count)
-    position, near, far, values = position[usable], near[usable], far[usable], lines[usable]
+        total = pairs.reshape(count, 2, *lines.shape[1:]).sum(axis=1)
+        share = known.reshape(count, 2).sum(axis=1)
+        return np.moveaxis(total / share.reshape(-1, *[1] * (lines.ndim - 1)), 0, axis)
+    known[[0, -1]] = 0
+    pairs[[0, -1]] = 0
+    # The first pixel of a pair leans on the sample before, the second on the sample after.
+    (first, second), (weigh_first, weigh_second) = (pairs[::2], pairs[1::2]), (known[::2], known[1::2])
+    right = 0.75 * (first + second)
+    right[:-1] += 0.25 * first[1:]
+    right[1:] += 0.25 * second[:-1]
     banded = np.zeros((2, count))
-    np.add.at(banded[1], near, 0.75**2)
-    np.add.at(banded[1], far, 0.25**2)
-    np.add.at(banded[0], np.maximum(near, far), 0.75 * 0.25)
-    banded[1] += 1e-9
-    right = np.zeros((count, *lines.shape[1:]))
-    np.add.at(right, near, 0.75 * values)
-    np.add.at(right, far, 0.25 * values)
+    banded[1] = 0.75**2 * (weigh_first + weigh_second) + 1e-9
+    banded[1, :-1] += 0.25**2 * weigh_first[1:]
+    banded[1, 1:] += 0.25**2 * weigh_second[:-1]
+    banded[0, 1:] = 0.75 * 0.25 * (weigh_first[1:] + weigh_second[:-1])
     samples: NDArray[np.float64] = solveh_banded(banded, right)
     return np.moveaxis(samples, 0, axis)

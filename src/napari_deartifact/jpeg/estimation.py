@@ -23,9 +23,10 @@ _EVIDENCE_NEEDED = 20.0
 _COST_OF_OWN_TABLE = 50.0
 _COST_OF_OWN_QUALITY = 200.0
 _FREQUENCIES_OF_OWN_TABLE = 6
+_HIGHEST_FREQUENCY = 5
 _MOST_PATCHES = 768
 _MOST_BLOCKS = 16384
-_CHROMA_SIDE = 512
+_CHROMA_SIDE = 384
 _HALVED_AXES = {
     "4:2:0": (True, True),
     "4:2:2": (False, True),
@@ -184,15 +185,16 @@ def _find_grid(luma: NDArray[np.float32]) -> tuple[tuple[int, int], float, float
     if not len(patches):
         return (0, 0), 0.0, 0.0
     coefficients = lattice.coefficients_at_all_phases(patches)
-    # Flat patches of whole levels have DC on a lattice of 8 without any JPEG.
-    coefficients[:, 0] = np.nan
-    histograms = lattice.coefficient_histograms(coefficients.reshape(lattice.PHASES * 64, -1))
-    evidence = lattice.step_evidence(histograms).reshape(lattice.PHASES, 64, -1)
-    score = np.maximum(
-        lattice.quality_evidence(evidence).max(axis=1), lattice.free_evidence(evidence) - _COST_OF_OWN_TABLE
+    # Not DC: flat blocks of whole levels have it on a lattice of 8 without any JPEG.
+    frequencies = np.flatnonzero(np.indices((8, 8)).sum(axis=0).ravel() <= _HIGHEST_FREQUENCY)[1:]
+    histograms = lattice.coefficient_histograms(
+        coefficients[:, frequencies].reshape(-1, coefficients.shape[2])
     )
+    evidence = lattice.step_evidence(histograms).reshape(lattice.PHASES, len(frequencies), -1)
+    standard = lattice.quality_evidence(evidence, frequencies=frequencies).max(axis=1)
+    score = np.maximum(standard, lattice.free_evidence(evidence) - _COST_OF_OWN_TABLE)
     second, best = np.argsort(score)[-2:]
-    support = lattice.informative(histograms).reshape(lattice.PHASES, 64).sum(axis=1)[best]
+    support = lattice.informative(histograms).reshape(lattice.PHASES, -1).sum(axis=1)[best]
     margin = min(score[best], score[best] - score[second])
     return (int(best) // 8, int(best) % 8), float(margin), float(support)
 
@@ -250,8 +252,11 @@ def _chroma(
     answer = "4:2:0", offset, quality_table(quality, chroma=True)
     best = -np.inf
     for sampling, halved in _HALVED_AXES.items():
+        samples = [_samples(plane, halved, offset) for plane in planes]
         for place in _places(offset, halved):
-            scores = lattice.quality_evidence(_chroma_evidence(planes, place, halved), chroma=True)
+            start = [-(at // (1 + half)) % 8 for at, half in zip(place, halved, strict=True)]
+            evidence = sum(_evidence(plane, (start[0], start[1])) for plane in samples)
+            scores = lattice.quality_evidence(np.asarray(evidence), chroma=True)
             expected, most = float(scores[max(quality - 3, 0) : quality + 2].max()), float(scores.max())
             if max(expected, most - _COST_OF_OWN_QUALITY) > best:
                 best = max(expected, most - _COST_OF_OWN_QUALITY)
@@ -266,19 +271,14 @@ def _places(offset: tuple[int, int], halved: tuple[bool, bool]) -> list[tuple[in
     return [(row, column) for row in rows for column in columns]
 
 
-def _chroma_evidence(
-    planes: NDArray[np.float32], place: tuple[int, int], halved: tuple[bool, bool]
+def _samples(
+    plane: NDArray[np.float32], halved: tuple[bool, bool], offset: tuple[int, int]
 ) -> NDArray[np.float32]:
-    total = np.zeros((64, lattice.LARGEST_STEP), np.float32)
-    for plane in planes:
-        samples, unknown = np.nan_to_num(plane).astype(np.float64), np.isnan(plane).astype(np.float64)
-        for axis in (0, 1):
-            if halved[axis]:
-                samples, unknown = (
-                    undo_interpolation(values, axis, place[axis] % 2) for values in (samples, unknown)
-                )
-        if min(samples.shape) >= 16:
-            start = [-(at // (1 + half)) % 8 for at, half in zip(place, halved, strict=True)]
-            known = np.where(np.abs(unknown) < 1e-3, np.rint(samples), np.nan)
-            total += _evidence(known.astype(np.float32), (start[0], start[1]))
-    return total
+    """Return chroma at its own resolution, whole levels, NaN where a clipped pixel had a say."""
+    samples, unknown = np.nan_to_num(plane).astype(np.float64), np.isnan(plane).astype(np.float64)
+    for axis in (0, 1):
+        if halved[axis]:
+            samples, unknown = (
+                undo_interpolation(values, axis, offset[axis] % 2) for values in (samples, unknown)
+            )
+    return np.where(np.abs(unknown) < 1e-3, np.rint(samples), np.nan).astype(np.float32)

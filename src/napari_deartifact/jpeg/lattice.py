@@ -63,9 +63,9 @@ def coefficient_histograms(coefficients: NDArray[np.floating]) -> NDArray[np.flo
     -------
     ndarray of float32, shape (K, bins)
     """
-    bins = np.nan_to_num(np.abs(coefficients) * _BINS_A_LEVEL, nan=_BINS, posinf=_BINS)
-    index = np.minimum(bins, _BINS).astype(np.int64)
-    index += np.arange(len(index))[:, np.newaxis] * (_BINS + 1)
+    bins = np.fmin(np.abs(coefficients) * np.float32(_BINS_A_LEVEL), np.float32(_BINS))
+    index = bins.astype(np.int32)
+    index += np.arange(len(index), dtype=np.int32)[:, np.newaxis] * (_BINS + 1)
     counts = np.bincount(index.ravel(), minlength=len(index) * (_BINS + 1))
     return counts.reshape(len(index), _BINS + 1)[:, :_BINS].astype(np.float32)
 
@@ -103,22 +103,29 @@ def _table_indices(chroma: bool) -> NDArray[np.int_]:
     return np.stack([quality_table(q, chroma=chroma).ravel() for q in range(1, 101)]) - 1
 
 
-def quality_evidence(evidence: NDArray[np.float32], *, chroma: bool = False) -> NDArray[np.float32]:
+def quality_evidence(
+    evidence: NDArray[np.float32],
+    *,
+    chroma: bool = False,
+    frequencies: NDArray[np.int_] | slice = slice(None),
+) -> NDArray[np.float32]:
     """Add up a block's frequencies for each libjpeg quality.
 
     Parameters
     ----------
-    evidence : ndarray, shape (..., 64, 255)
-        As `step_evidence`, in natural order of frequencies.
+    evidence : ndarray, shape (..., K, 255)
+        As `step_evidence`.
     chroma : bool
         Test the tables of Cb and Cr.
+    frequencies : ndarray of int, shape (K,)
+        Which frequencies they are, in natural order; by default all 64.
 
     Returns
     -------
     ndarray of float32, shape (..., 100)
         For the qualities 1 to 100.
     """
-    indices = _table_indices(chroma)
+    indices = _table_indices(chroma)[:, frequencies]
     total: NDArray[np.float32] = np.take_along_axis(
         evidence, np.broadcast_to(indices.T, (*evidence.shape[:-1], 100)), axis=-1
     ).sum(axis=-2)
