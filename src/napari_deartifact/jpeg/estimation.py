@@ -260,7 +260,7 @@ def _chroma(
             expected, most = float(scores[max(quality - 3, 0) : quality + 2].max()), float(scores.max())
             if max(expected, most - _COST_OF_OWN_QUALITY) > best:
                 best = max(expected, most - _COST_OF_OWN_QUALITY)
-                as_luma = most - scores[quality - 1] < _COST_OF_OWN_QUALITY
+                as_luma = most - max(scores[quality - 1], 0) < _COST_OF_OWN_QUALITY
                 table = quality_table(quality if as_luma else int(scores.argmax()) + 1, chroma=True)
                 answer = sampling, place, table
     return answer
