@@ -45,6 +45,11 @@ class PictureLayout:
             When there is no picture in the shape, the channel axis does not exist, or a trailing
             axis of 3 or 4 was not explained.
         """
+        if channel_axis is not None and not -len(shape) <= channel_axis < len(shape):
+            raise ValueError(
+                f"channel_axis is {channel_axis}, but image has {len(shape)} axes (shape {shape}); "
+                f"expected {-len(shape)} to {len(shape) - 1}"
+            )
         spatial = len(shape) - (channel_axis is not None)
         if spatial < 2:
             said = "" if channel_axis is None else f" with channel_axis={channel_axis}"
@@ -56,11 +61,6 @@ class PictureLayout:
                     "for RGB or RGBA, or channel_axis=-1, rgb=False for independent channels"
                 )
             return cls(shape, None, 1)
-        if not -len(shape) <= channel_axis < len(shape):
-            raise ValueError(
-                f"channel_axis is {channel_axis}, but image has {len(shape)} axes (shape {shape}); "
-                f"expected {-len(shape)} to {len(shape) - 1}"
-            )
         axis = channel_axis % len(shape)
         if rgb and shape[axis] in (3, 4):
             return cls(shape, axis, 3, has_alpha=shape[axis] == 4)
@@ -130,10 +130,12 @@ class IntensityScale:
         """Add a correction, given on the unit scale, and return the picture's own dtype.
 
         Where the correction is zero the intensity stays exactly as it was, for any dtype.
+        No intensity is moved out of the data range, or farther out of it than it was.
         Integers are rounded to the nearest and kept within their type.
         """
         values = picture.astype(self.working_dtype)
         values += correction.astype(self.working_dtype, copy=False) * self.width
+        values = values.clip(np.minimum(picture, self.black), np.maximum(picture, self.white))
         if self.dtype.kind == "f":
             return values.astype(self.dtype)
         limits = np.iinfo(self.dtype)

@@ -58,8 +58,8 @@ def deartifact(
     data_range : number or (number, number), optional
         0 to the number, or (black, white), in intensity units.  By default 0 to 255 for uint8; 0 to
         2**p − 1 with a `jpeg` of precision p; else the finite minimum to maximum of the whole
-        array, so that a crop may differ from the whole.  Values outside are not clipped.  A lazy
-        array that is not uint8 must say it.
+        array, so that a crop may differ from the whole.  Values outside are not clipped,
+        and nothing is moved out of the range.  A lazy array that is not uint8 must say it.
     strength : float
         0 returns the input exactly, 1 the model's answer.
     perceptual : float

@@ -74,14 +74,13 @@ def test_no_correction_changes_nothing(dtype):
 @pytest.mark.parametrize("dtype", INTEGERS)
 def test_integers_round_and_saturate(dtype):
     limits = np.iinfo(dtype)
-    image = np.array([[limits.min, 50, 50, limits.max]], dtype)
+    image = np.array([[limits.min, 50, 50, 50, 120, limits.max]], dtype)
     scale = IntensityScale(0, 100, image.dtype)
-    corrected = scale.corrected(image, np.array([[-1, 0.016, 0.014, 1]], np.float32))
-    assert corrected[0, 1] == 52
-    assert corrected[0, 2] == 51
-    assert corrected[0, 0] == limits.min
-    # Float64 has no 2**64 − 1; its last value below it does.
-    assert corrected[0, 3] >= limits.max - limits.max // 2**50
+    correction = np.array([[-1, 0.016, 0.014, 0.7, 0.1, 1]], np.float32)
+    corrected = scale.corrected(image, correction)
+    assert corrected[0, :5].tolist() == [limits.min, 52, 51, 100, 120]
+    # Float64 has no 2**64 − 1; its last value below that must do.
+    assert corrected[0, 5] >= limits.max - limits.max // 2**50
 
 
 @pytest.mark.parametrize(

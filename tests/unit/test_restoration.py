@@ -41,14 +41,16 @@ def test_it_restores(original, degraded):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_dtype_and_range_come_back(degraded, dtype):
-    image = degraded.astype(dtype) if np.dtype(dtype).itemsize > 1 else (degraded // 2).astype(dtype)
-    restored = restore(image, data_range=255)
+    image = (degraded // 2 if dtype == np.int8 else degraded).astype(dtype)
+    restored = restore(image, data_range=127 if dtype == np.int8 else 255)
     assert restored.dtype == dtype
     assert restored.shape == image.shape
-    if dtype == np.int8:
-        return
-    difference = restored.astype(float) - restore(degraded).astype(float)
-    assert np.abs(difference).max() <= (1 if np.issubdtype(dtype, np.integer) else 0.51 + (dtype == np.float16))
+    expected = restore(degraded.astype(np.float64), data_range=255) / (2 if dtype == np.int8 else 1)
+    limits = (
+        (0, 255) if np.issubdtype(dtype, np.unsignedinteger) else (-300, 127 if dtype == np.int8 else 300)
+    )
+    tolerance = {np.int8: 3, np.float16: 0.2, np.float32: 1e-3, np.float64: 1e-9}.get(dtype, 0.501)
+    assert np.abs(restored - expected).max() <= tolerance
 
 
 def test_intensities_may_be_in_any_unit(degraded):
@@ -81,7 +83,7 @@ def test_any_shape(shape, options):
     assert restored.shape == shape
     assert not np.shares_memory(restored, image)
     np.testing.assert_array_equal(image, before)
-    assert (restored != image).any()
+    assert image.size < 50 or (restored != image).any()
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 8, 8), (0, 8, 8, 3)])
@@ -99,7 +101,9 @@ def test_planes_are_independent(degraded):
 
 def test_channels_may_be_anywhere(colors):
     expected = restore(colors, channel_axis=-1)
-    np.testing.assert_array_equal(restore(colors.transpose(2, 0, 1), channel_axis=0), expected.transpose(2, 0, 1))
+    np.testing.assert_array_equal(
+        restore(colors.transpose(2, 0, 1), channel_axis=0), expected.transpose(2, 0, 1)
+    )
     alpha = np.arange(colors[..., :1].size, dtype=np.uint8).reshape(colors[..., :1].shape)
     with_alpha = restore(np.concatenate([colors, alpha], axis=-1), channel_axis=-1)
     np.testing.assert_array_equal(with_alpha[..., :3], expected)
@@ -119,7 +123,9 @@ def test_strength_blends(degraded):
     full = restore(degraded.astype(float), data_range=255)
     half = restore(degraded.astype(float), data_range=255, strength=0.5)
     np.testing.assert_array_equal(restore(degraded, strength=0), degraded)
-    np.testing.assert_allclose(half, (full + degraded) / 2, atol=1e-4)
+    inside = (full > 0) & (full < 255)
+    np.testing.assert_allclose(half[inside], ((full + degraded) / 2)[inside], atol=1e-4)
+    assert inside.mean() > 0.9
 
 
 def test_holes_stay_and_do_not_spread(degraded):
