@@ -1,0 +1,152 @@
+"""Projection onto the quantization cells: it holds, it survives libjpeg, it does no harm."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.fft import dctn
+from scipy.ndimage import gaussian_filter
+from skimage.data import astronaut, camera, coffee
+
+from napari_deartifact.jpeg.consistency import consistency_report, project
+from napari_deartifact.jpeg.info import JPEGInfo
+
+
+def encoded(image, **options):
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "JPEG", **options)
+    return stream.getvalue()
+
+
+def decoded(data):
+    return np.array(Image.open(io.BytesIO(data)))
+
+
+def smoothed(image):
+    return gaussian_filter(image.astype(float), (0.8, 0.8, 0)[: image.ndim])
+
+
+def as_uint8(image):
+    return np.rint(image).clip(0, 255).astype(np.uint8)
+
+
+def psnr(image, restored):
+    return 10 * np.log10(255**2 / np.mean((image.astype(float) - restored) ** 2))
+
+
+@pytest.mark.parametrize("quality", [10, 40, 75, 90])
+@pytest.mark.parametrize("shape", [(128, 128), (123, 101)], ids=["whole blocks", "odd"])
+def test_grey_is_inside(quality, shape):
+    clean = camera()[100 : 100 + shape[0], 180 : 180 + shape[1]]
+    data = encoded(clean, quality=quality)
+    degraded, info = decoded(data), JPEGInfo.from_bytes(data)
+    restored = smoothed(degraded)
+    before, after = (
+        consistency_report(image, info, degraded) for image in (restored, project(restored, degraded, info))
+    )
+    assert before.inside < 0.999
+    assert after.inside > 0.9995
+    assert after.unknown < 0.1
+
+
+def test_inside_by_scipys_dct():
+    data = encoded(camera()[:64, :64], quality=30)
+    degraded, table = decoded(data).astype(float), JPEGInfo.from_bytes(data).table(0)
+    answer = project(smoothed(degraded), degraded, JPEGInfo.from_bytes(data))
+    for y, x in np.ndindex(8, 8):
+        block = np.s_[8 * y : 8 * y + 8, 8 * x : 8 * x + 8]
+        wanted, got = (dctn(image[block] - 128, norm="ortho") / table for image in (degraded, answer))
+        assert np.abs(got - np.rint(wanted)).max() <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize("quality", [10, 40, 75, 90])
+def test_rounded_and_compressed_again_it_is_the_same_jpeg(quality):
+    data = encoded(camera(), quality=quality)
+    degraded, info = decoded(data), JPEGInfo.from_bytes(data)
+    answer = as_uint8(project(smoothed(degraded), degraded, info))
+    again = decoded(encoded(answer, quality=quality))
+    untouched = decoded(encoded(degraded, quality=quality))
+    same, as_good = ((image == degraded).mean() for image in (again, untouched))
+    assert same > 0.99 or same >= as_good - 0.005
+    assert not np.array_equal(answer, degraded)
+
+
+@pytest.mark.parametrize("quality", [10, 75])
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:4"])
+@pytest.mark.parametrize("shape", [(160, 144), (131, 115)], ids=["whole units", "odd"])
+def test_colour_is_inside(quality, subsampling, shape):
+    clean = coffee()[200 : 200 + shape[0], 100 : 100 + shape[1]]
+    data = encoded(clean, quality=quality, subsampling=subsampling)
+    degraded, info = decoded(data), JPEGInfo.from_bytes(data)
+    restored = smoothed(degraded)
+    answer = project(restored, degraded, info)
+    assert answer.shape == clean.shape
+    assert consistency_report(restored, info, degraded).inside < 0.9995
+    report = consistency_report(answer, info, degraded)
+    assert report.inside > 0.999
+    assert report.unknown < 0.1
+    assert report.coefficients > 0.8 * clean.size / 3
+
+
+@pytest.mark.parametrize("crop", [(0, 0), (3, 5), (8, 1)])
+@pytest.mark.parametrize("color", [False, True], ids=["grey", "4:2:0"])
+def test_a_cut_out_obeys_its_whole_blocks(crop, color):
+    clean = astronaut()[:200, 150:350] if color else camera()[100:300, 150:350]
+    data = encoded(clean, quality=20)
+    degraded, info = decoded(data), JPEGInfo.from_bytes(data)
+    y, x = (slice(start, 171) for start in crop)
+    whole = project(smoothed(degraded), degraded, info)
+    part = project(smoothed(degraded)[y, x], degraded[y, x], info.crop(y, x))
+    inner = np.s_[16:-32, 16:-32]
+    np.testing.assert_allclose(part[inner], whole[y, x][inner], atol=1.0)
+    assert consistency_report(part, info.crop(y, x), degraded[y, x]).inside > 0.99
+
+
+@pytest.mark.parametrize("quality", [10, 50, 90])
+@pytest.mark.parametrize("clean", [camera()[:256, :256], astronaut()[:256, 100:356]], ids=["grey", "4:2:0"])
+def test_no_nearer_picture_is_lost(clean, quality):
+    data = encoded(clean, quality=quality)
+    degraded, info = decoded(data), JPEGInfo.from_bytes(data)
+    restored = smoothed(degraded)
+    assert psnr(clean, project(restored, degraded, info)) > psnr(clean, restored) - 0.01
+    nearly_clean = project(clean, degraded, info)
+    assert psnr(clean, nearly_clean) > psnr(clean, degraded) + 0.5
+
+
+def test_the_decoded_picture_is_consistent():
+    data = encoded(camera(), quality=25)
+    degraded, info = decoded(data), JPEGInfo.from_bytes(data)
+    report = consistency_report(degraded, info, degraded)
+    assert report.inside > 0.9999  # clipping to black and white moves a few
+    assert np.abs(project(degraded, degraded, info) - degraded).mean() < 0.02
+
+
+def test_a_picture_changed_after_decoding_is_left_alone():
+    data = encoded(camera(), quality=20)
+    changed, info = np.roll(decoded(data), 3, axis=1), JPEGInfo.from_bytes(data)
+    report = consistency_report(changed, info, changed)
+    assert report.unknown > 0.5
+
+
+def test_levels_of_12_bits():
+    rng = np.random.default_rng(0)
+    smooth = gaussian_filter(rng.normal(0, 4000, (64, 64)), 3) + 2048
+    info = JPEGInfo(64, 64, (tuple([80] * 64),), precision=12)
+    blocks = smooth.reshape(8, 8, 8, 8).transpose(0, 2, 1, 3) - 2048
+    indices = np.rint(dctn(blocks, axes=(2, 3), norm="ortho") / 80)
+    from scipy.fft import idctn
+
+    degraded = idctn(indices * 80, axes=(2, 3), norm="ortho").transpose(0, 2, 1, 3).reshape(64, 64) + 2048
+    report = consistency_report(project(smooth, np.rint(degraded), info), info, np.rint(degraded))
+    assert report.inside == 1.0
+    assert report.unknown == 0.0
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "match"), [((8, 9), 0.0, "8×8"), ((8, 8), np.nan, "NaN"), ((8, 8, 2), 0.0, "RGB")]
+)
+def test_what_does_not_fit(shape, value, match):
+    info = JPEGInfo.from_quality(50, height=8, width=8)
+    with pytest.raises(ValueError, match=match):
+        project(np.full(shape, value), np.full(shape, value), info)
