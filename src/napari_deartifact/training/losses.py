@@ -11,6 +11,7 @@ from torch.nn import functional
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 CHARBONNIER_EPSILON = 1e-3
+PSNR_FLOOR = 1e-5
 
 
 def l1(restored: Tensor, clean: Tensor) -> Tensor:
@@ -28,7 +29,17 @@ def charbonnier(restored: Tensor, clean: Tensor) -> Tensor:
     return torch.sqrt((restored - clean).square() + CHARBONNIER_EPSILON**2).mean()
 
 
-LOSSES: Mapping[str, Loss] = {"l1": l1, "l2": l2, "charbonnier": charbonnier}
+def psnr(restored: Tensor, clean: Tensor) -> Tensor:
+    """Mean over the batch of minus the PSNR in dB, levelling off towards 50 dB.
+
+    Every picture counts by the ratio of its error before and after, so that high qualities and
+    clean pictures weigh as much as low qualities.
+    """
+    error = (restored - clean).square().mean(dim=(1, 2, 3))
+    return 10 * torch.log10(error + PSNR_FLOOR).mean()
+
+
+LOSSES: Mapping[str, Loss] = {"l1": l1, "l2": l2, "charbonnier": charbonnier, "psnr": psnr}
 
 
 def weighted_sum(restored: Tensor, clean: Tensor, weights: Mapping[str, float]) -> Tensor:

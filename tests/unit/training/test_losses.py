@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from napari_deartifact.training.losses import LOSSES, weighted_sum
+from napari_deartifact.training.losses import LOSSES, psnr, weighted_sum
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,13 @@ def test_the_gradient_points_away_from_the_clean_picture(name):
     restored = torch.tensor([[[[0.5, -0.5], [0.25, -0.25]]]], requires_grad=True)
     LOSSES[name](restored, clean).backward()
     assert torch.equal(restored.grad.sign(), restored.detach().sign())
+
+
+def test_the_psnr_loss_is_the_mean_of_each_pictures_psnr():
+    clean = torch.zeros(2, 3, 8, 8)
+    restored = torch.stack([torch.full((3, 8, 8), 0.1), torch.full((3, 8, 8), 0.01)])
+    assert float(psnr(restored, clean)) == pytest.approx(-(20 + 40) / 2, abs=0.25)
+    assert float(psnr(clean, clean)) == pytest.approx(-50, abs=1e-4)
 
 
 def test_weights_add_up():

@@ -65,7 +65,7 @@ def test_whole_numbers_are_numbers():
         (["generator", "architecture"], "compact", "generator.architecture is 'compact'.*did you mean"),
         (["generator"], "compact-cnn", "generator is 'compact-cnn'; expected a table"),
         (["phases"], [], "at least one"),
-        (["phases", 0, "losses"], {"mae": 1}, "phases.losses is 'mae'.*l1, l2, charbonnier"),
+        (["phases", 0, "losses"], {"mae": 1}, "phases.losses is 'mae'.*l1, l2, charbonnier, psnr"),
         (["phases", 0, "losses"], {}, "phases.losses is empty"),
         (["phases", 0, "losses", "l1"], -1, "phases.losses.l1 is -1.0; expected more than 0"),
         (["phases", 0, "steps"], 0, "phases.steps is 0; expected more than 0"),
