@@ -1,11 +1,14 @@
+from .jpeg.consistency import ConsistencyReport, consistency_report
 from .jpeg.estimation import JPEGEstimate, estimate_jpeg
 from .jpeg.info import JPEGInfo
 from .models.registry import list_models, load_model
 from .restoration import deartifact, restoration_steps
 
 __all__ = [
+    "ConsistencyReport",
     "JPEGEstimate",
     "JPEGInfo",
+    "consistency_report",
     "deartifact",
     "estimate_jpeg",
     "list_models",
