@@ -210,7 +210,7 @@ def test_a_known_jpeg_is_obeyed(original, degraded, model, subsampling):
     free = restore(image, model=model, jpeg=info, channel_axis=axis, consistency=False)
     free_again = jpeg_round_trip(free, 10, subsampling=subsampling or "4:2:0")
     assert (again == image).mean() > 0.98
-    assert (again == image).mean() > (free_again == image).mean()
+    assert (again == image).mean() >= (free_again == image).mean()
     assert psnr(original, restored) > psnr(original, image) + 0.3
 
 
