@@ -82,7 +82,7 @@ class Trainer:
     step : int
         Steps done.
     seconds : float
-        Wall time spent in steps.
+        Wall time spent in :meth:`steps`.
     """
 
     def __init__(
@@ -132,8 +132,8 @@ class Trainer:
         """
         batches = self.pairs.batches(self.step)
         try:
+            before = time.monotonic()
             while self.fraction < 1:
-                started = time.monotonic()
                 degraded, clean = next(batches)
                 index, local = self._locate(self.fraction)
                 if index != self.phase_index:
@@ -141,7 +141,10 @@ class Trainer:
                 learning_rate = self._set_learning_rate(local)
                 loss = self._descend(degraded, clean)
                 self.step += 1
-                self.seconds += time.monotonic() - started
+                # What the caller did since the last step, such as measuring, is part of the time.
+                now = time.monotonic()
+                self.seconds += now - before
+                before = now
                 yield StepRecord(self.step, index, self.fraction, loss, learning_rate, self.seconds)
         finally:
             batches.close()  # type: ignore[attr-defined]
