@@ -26,7 +26,8 @@ _VARIANCE = (1 + _BINS_A_LEVEL**-2) / 12
 _ZERO = 1.25
 """Below this a coefficient may have been quantized to 0, which fits every step and says nothing."""
 _OUTLIERS = 0.03
-_LEAST_VARIANCE = 4.0
+_LEAST_CHANGES = 0.5
+"""Share of neighbouring pixels that differ in a block of texture, along Y and along X."""
 
 
 def dct_basis() -> NDArray[np.float32]:
@@ -46,9 +47,9 @@ def _evidence_by_bin() -> NDArray[np.float32]:
     wrapped = sum(
         np.exp(-((residue + turn * steps) ** 2) / (2 * _VARIANCE)) for turn in (-2, -1, 0, 1, 2)
     ) / np.sqrt(2 * np.pi * _VARIANCE)
-    evidence = np.log((1 - _OUTLIERS) * wrapped * steps + _OUTLIERS)
+    evidence: NDArray[np.float32] = np.log((1 - _OUTLIERS) * wrapped * steps + _OUTLIERS).astype(np.float32)
     evidence[center[:, 0] < _ZERO] = 0
-    return evidence.astype(np.float32)
+    return evidence
 
 
 def coefficient_histograms(coefficients: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -95,7 +96,8 @@ def step_evidence(histograms: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def informative(histograms: NDArray[np.float32]) -> NDArray[np.float32]:
     """Count the coefficients that say something about their step, shape (K,)."""
-    return histograms[:, int(_ZERO * _BINS_A_LEVEL) :].sum(axis=1)
+    counts: NDArray[np.float32] = histograms[:, int(_ZERO * _BINS_A_LEVEL) :].sum(axis=1)
+    return counts
 
 
 @lru_cache(maxsize=2)
@@ -139,19 +141,13 @@ def free_evidence(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
     return total
 
 
-def _drop_flat_blocks(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Put NaN for blocks with so few levels that their rounding errors are no noise, shape (..., 64, N)."""
-    variance = (coefficients[..., 1:, :] ** 2).sum(axis=-2, keepdims=True) / 64
-    return np.where(variance > _LEAST_VARIANCE, coefficients, np.float32(np.nan))
-
-
 def coefficients_at_phase(plane: NDArray[np.float32], phase: tuple[int, int]) -> NDArray[np.float32]:
     """Transform a plane's whole blocks on one grid.
 
     Parameters
     ----------
     plane : ndarray, shape (Y, X)
-        Level-shifted.  Blocks with NaN, and flat ones, give NaN.
+        Level-shifted.  Blocks with NaN, and those of too little texture, give NaN.
     phase : (int, int)
         Row and column of the first corner, 0 to 7.
 
@@ -163,7 +159,8 @@ def coefficients_at_phase(plane: NDArray[np.float32], phase: tuple[int, int]) ->
     cut = plane[phase[0] : phase[0] + 8 * rows, phase[1] : phase[1] + 8 * columns]
     blocks = cut.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3).reshape(-1, 8, 8)
     basis = dct_basis()
-    return _drop_flat_blocks((basis @ blocks @ basis.T).reshape(-1, 64).T)
+    coefficients = (basis @ blocks @ basis.T).reshape(-1, 64)
+    return np.where(_textured(blocks).reshape(-1, 1), coefficients, np.float32(np.nan)).T
 
 
 def coefficients_at_all_phases(patches: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -182,4 +179,20 @@ def coefficients_at_all_phases(patches: NDArray[np.float32]) -> NDArray[np.float
     basis = dct_basis()
     rows = sliding_window_view(patches, 8, axis=1) @ basis.T  # patch, row phase, column, frequency
     both = sliding_window_view(rows, 8, axis=2) @ basis.T  # patch, row phase, column phase, v, u
-    return _drop_flat_blocks(both.reshape(len(patches), PHASES, 64).transpose(1, 2, 0))
+    coefficients = both.reshape(len(patches), PHASES, 64)
+    textured = _textured(patches).reshape(len(patches), PHASES, 1)
+    return np.where(textured, coefficients, np.float32(np.nan)).transpose(1, 2, 0)
+
+
+def _textured(patches: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Say which 8×8 windows have texture, shape (N, Y - 7, X - 7).
+
+    Where most neighbours are equal there are flat areas and steps between them, and these are on a
+    lattice of their own: rounding errors are no noise there, and steps are whole levels.
+    """
+    changes = [
+        sliding_window_view(np.diff(patches, axis=axis) != 0, window, axis=(1, 2)).mean(axis=(3, 4))
+        for axis, window in ((1, (7, 8)), (2, (8, 7)))
+    ]
+    textured: NDArray[np.bool_] = np.minimum(*changes) > _LEAST_CHANGES
+    return textured

@@ -29,24 +29,25 @@ class PictureLevels:
 
     @property
     def is_colour(self) -> bool:
-        """Whether the three channels differ."""
+        """Whether it has three channels."""
         return len(self.channels) == 3
 
     def luma(self) -> NDArray[np.float32]:
         """Return level-shifted JFIF luma, whole numbers as the decoder had them, shape (Y, X)."""
         middle = np.float32(2 ** (self.precision - 1))
-        if not self.is_colour:
-            return self.channels[0] - middle
-        red, green, blue = self.channels
-        return (
-            np.rint(np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue) - middle
-        )
+        luma: NDArray[np.float32] = np.rint(_weighted(self.channels)) if self.is_colour else self.channels[0]
+        return luma - middle
 
     def chroma(self) -> NDArray[np.float32]:
         """Return Cb and Cr, level-shifted: 0 is no colour; shape (2, Y, X)."""
-        red, green, blue = self.channels
-        luma = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+        red, _, blue = self.channels
+        luma = _weighted(self.channels)
         return np.stack([(blue - luma) / np.float32(1.772), (red - luma) / np.float32(1.402)])
+
+
+def _weighted(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    luma: NDArray[np.float32] = np.tensordot(np.array([0.299, 0.587, 0.114], np.float32), rgb, axes=1)
+    return luma
 
 
 def picture_levels(
