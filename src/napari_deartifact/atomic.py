@@ -40,12 +40,7 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     ['answer.txt']
     """
     target = Path(target)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"folder {target.parent} does not exist; create it first")
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder; name a file in it")
-    if not os.access(target.parent, os.W_OK):
-        raise PermissionError(f"folder {target.parent} is not writable; choose another target")
+    check_target(target)
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
@@ -56,6 +51,27 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def check_target(target: str | os.PathLike[str]) -> None:
+    """Refuse a target that :func:`replacing` could not write, before work is spent on it.
+
+    Parameters
+    ----------
+    target : path
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        When its folder does not exist, it is a folder itself, or its folder cannot be written to.
+    """
+    target = Path(target)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"folder {target.parent} does not exist; create it first")
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder; name a file in it")
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(f"folder {target.parent} is not writable; choose another target")
 
 
 def _use_default_permissions(path: Path) -> None:

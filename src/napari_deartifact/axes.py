@@ -44,7 +44,13 @@ class PictureLayout:
         ValueError
             When there is no picture in the shape, the channel axis does not exist, or a trailing
             axis of 3 or 4 was not explained.
+        TypeError
+            When the channel axis is no whole number.
         """
+        if isinstance(channel_axis, bool) or not isinstance(channel_axis, int | np.integer | None):
+            raise TypeError(
+                f"channel_axis is {channel_axis!r}; expected a whole number, or None for a grey image"
+            )
         if channel_axis is not None and not -len(shape) <= channel_axis < len(shape):
             raise ValueError(
                 f"channel_axis is {channel_axis}, but image has {len(shape)} axes (shape {shape}); "
@@ -203,7 +209,8 @@ def intensity_scale(
 
 
 def _parse_range(data_range: float | tuple[float, float]) -> tuple[float, float]:
-    ends: tuple[Any, ...] = (0, data_range) if isinstance(data_range, Real) else tuple(data_range)  # type: ignore[arg-type]
+    single = np.ndim(data_range) == 0
+    ends: tuple[Any, ...] = (0, data_range) if single else tuple(data_range)  # type: ignore[arg-type]
     if len(ends) != 2 or not all(isinstance(end, Real) for end in ends):
         raise TypeError(f"data_range is {data_range!r}; {RANGE_ADVICE}")
     black, white = float(ends[0]), float(ends[1])

@@ -10,6 +10,7 @@ import argparse
 import os
 import shlex
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -187,6 +188,8 @@ def _restore(options: argparse.Namespace) -> int:
             counts[result.status] += 1
             for warning in result.warnings:
                 tiles.write(f"deartifact: warning: {result.source}: {warning}", file=sys.stderr)
+            if options.debug and result.error is not None:
+                tiles.write("".join(traceback.format_exception(result.error)).rstrip(), file=sys.stderr)
             if result.status == "failed":
                 tiles.write(f"deartifact: error: {_one_line(result.message)}", file=sys.stderr)
             elif result.status == "skipped":
@@ -242,7 +245,7 @@ def _train(options: argparse.Namespace) -> int:
 
     for name in ("minutes", "steps"):
         value = getattr(options, name)
-        if value is not None and value <= 0:
+        if value is not None and not value > 0:
             raise ValueError(f"--{name} is {value}; expected more than 0")
     result = train(
         options.recipe,
@@ -257,13 +260,17 @@ def _train(options: argparse.Namespace) -> int:
     for path, reason in result.skipped.items():
         _say(f"warning: {path} was left out: {_one_line(reason)}")
     print(f"{result.model}: {result.steps} steps in {result.seconds:.0f} s")
-    print("  ".join(f"{name} {value:.2f}" for name, value in result.validation.items()))
+    if result.validation:  # nothing is measured when the run had already reached its end
+        print("  ".join(f"{name} {value:.2f}" for name, value in result.validation.items()))
     return OK
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    from napari_deartifact.atomic import check_target, replacing
     from napari_deartifact.evaluation import evaluate, format_table, to_json
 
+    if options.json is not None:
+        check_target(options.json)
     with _bar(None, "picture") as bar:
 
         def show(done: int, total: int) -> None:
@@ -286,8 +293,6 @@ def _evaluate(options: argparse.Namespace) -> int:
         _complain(_one_line(reason))
     print(format_table(evaluation))
     if options.json is not None:
-        from napari_deartifact.atomic import replacing
-
         with replacing(options.json) as temporary:
             text = to_json(evaluation, version=__version__, command=options.command_line)
             temporary.write_text(text, encoding="utf-8")

@@ -41,12 +41,16 @@ def resolve_device(device: str = "auto") -> str:
     ------
     ValueError
         When the device does not exist on this machine.
+    TypeError
+        When it is no name.
 
     Examples
     --------
     >>> resolve_device("cpu")
     'cpu'
     """
+    if not isinstance(device, str):
+        raise TypeError(f"device is {device!r}; expected a name such as 'auto', 'cpu' or 'cuda'")
     if device == "cpu":
         return device
     available = available_devices()

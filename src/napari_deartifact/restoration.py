@@ -229,6 +229,10 @@ class _Request:
         if self.consistency is True and jpeg is None:
             raise ValueError("consistency=True needs the JPEG's tables; give the JPEG's path as jpeg=")
         if not isinstance(self.model, str | os.PathLike):
+            if not hasattr(self.model, "needs_tables"):
+                raise TypeError(
+                    f"model is {self.model!r}; expected a name, a path, or what load_model returned"
+                )
             return replace(self, jpeg=jpeg)
         find_model(self.model)
         return replace(self, jpeg=jpeg, device=resolve_device(self.device))

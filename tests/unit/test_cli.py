@@ -77,7 +77,9 @@ TRAIN = ["train", "compact-cnn", "missing", "-o", "m.safetensors"]
         (["train", "no-such-recipe", "originals", "-o", "m.safetensors"], 2, "no-such-recipe"),
         (TRAIN, 2, "missing"),
         ([*TRAIN, "--minutes", "0"], 2, "--minutes is 0"),
+        ([*TRAIN, "--minutes", "nan"], 2, "--minutes is nan"),
         ([*TRAIN, "--steps", "-1"], 2, "--steps is -1"),
+        ([*EVALUATE, "--json", "missing/result.json"], 2, "folder missing does not exist"),
     ],
 )
 def test_one_line_says_what_to_do(folder, capsys, words, code, message):
@@ -102,6 +104,14 @@ def test_debug_may_stand_before_or_after_the_command(folder, place):
     words.insert(place * 2, "--debug")
     with pytest.raises(FileNotFoundError):
         main(words)
+
+
+def test_debug_shows_why_a_file_failed(folder, capsys):
+    words = ["restore", "file", "-o", "a.png", "--model", "spp", "--debug"]
+    assert main(words) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("Traceback")
+    assert told.splitlines()[-1].startswith("deartifact: error: file is not a picture")
 
 
 def raising(error: BaseException):

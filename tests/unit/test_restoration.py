@@ -46,9 +46,6 @@ def test_dtype_and_range_come_back(degraded, dtype):
     assert restored.dtype == dtype
     assert restored.shape == image.shape
     expected = restore(degraded.astype(np.float64), data_range=255) / (2 if dtype == np.int8 else 1)
-    limits = (
-        (0, 255) if np.issubdtype(dtype, np.unsignedinteger) else (-300, 127 if dtype == np.int8 else 300)
-    )
     tolerance = {np.int8: 3, np.float16: 0.2, np.float32: 1e-3, np.float64: 1e-9}.get(dtype, 0.501)
     assert np.abs(restored - expected).max() <= tolerance
 
@@ -267,7 +264,12 @@ def test_models_by_name_path_and_object(degraded, tmp_path):
             ValueError,
             "3 components",
         ),
+        ({"model": None}, TypeError, "model is None"),
+        ({"device": None}, TypeError, "device is None"),
         ({"channel_axis": 5}, ValueError, "channel_axis is 5"),
+        ({"channel_axis": 1.0}, TypeError, "channel_axis is 1.0"),
+        ({"channel_axis": True}, TypeError, "channel_axis is True"),
+        ({"data_range": np.array(3)}, TypeError, "white level"),
         ({"data_range": (3, 1)}, ValueError, "data_range"),
     ],
 )

@@ -58,6 +58,8 @@ class FileResult:
         What the work on this file warned of.
     seconds : float
         For reading, restoring and writing.
+    error : Exception or None
+        What made it fail, where that was an exception.
     """
 
     source: Path
@@ -66,6 +68,7 @@ class FileResult:
     message: str = ""
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
+    error: Exception | None = None
 
 
 def plan_jobs(inputs: FilePath | Iterable[FilePath], output: FilePath) -> list[Job]:
@@ -181,15 +184,17 @@ def _restore_each(
             continue
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
+            failure: Exception | None
             try:
                 _restore_file(job, model, progress, options)
                 failure = None
             except _FAILURES as error:
-                failure = _describe(job.source, error)
+                failure = error
         told = tuple(str(item.message) for item in caught if issubclass(item.category, UserWarning))
         status: Status = "failed" if failure else "restored"
+        message = _describe(job.source, failure) if failure else ""
         seconds = time.perf_counter() - start
-        yield FileResult(job.source, job.target, status, failure or "", told, seconds)
+        yield FileResult(job.source, job.target, status, message, told, seconds, failure)
 
 
 def _restore_file(

@@ -236,8 +236,12 @@ class JPEGInfo:
         ------
         ValueError
             For a step other than 1, which resamples the image.
+        TypeError
+            For what is no slice.
         """
         for axis in (y, x):
+            if not isinstance(axis, slice):
+                raise TypeError(f"crop with {axis!r}; expected slices, such as slice(0, 64)")
             if axis.step not in (None, 1):
                 raise ValueError(f"crop with step {axis.step}; a JPEG's record only survives step 1")
         top, bottom, _ = y.indices(self.height)

@@ -185,7 +185,7 @@ def load_pictures(paths: Sequence[Path], memory: int = 4 * 2**30, seed: int = 0)
         used += pixels.nbytes
         pictures.append(Picture(path.name, pixels))
     if not pictures:
-        reason = f"; the first: {next(iter(skipped.items()))}" if skipped else ""
+        reason = "; {}: {}".format(*next(iter(skipped.items()))) if skipped else ""
         raise ValueError(f"none of {len(paths)} files could be read{reason}")
     return PictureSet(tuple(pictures), skipped, left_out)
 

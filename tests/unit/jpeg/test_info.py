@@ -74,6 +74,8 @@ def test_crop_moves_the_grid():
     assert part.crop(slice(6, None), slice(6, 10)).shape == (44, 4)
     with pytest.raises(ValueError, match="step 2"):
         info.crop(slice(None, None, 2), slice(None))
+    with pytest.raises(TypeError, match="expected slices"):
+        info.crop((0, 50), (0, 40))
 
 
 @pytest.mark.parametrize(
