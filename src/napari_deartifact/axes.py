@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Real
@@ -188,6 +189,11 @@ def intensity_scale(
     ------
     TypeError, ValueError
         For a range that is no range, or none given for a lazy array that needs one.
+
+    Warns
+    -----
+    UserWarning
+        When the precision makes a float picture of 0 to 1 all but black.
     """
     dtype = np.dtype(array.dtype)
     if data_range is not None:
@@ -195,7 +201,19 @@ def intensity_scale(
     if dtype == np.uint8:
         return IntensityScale(0.0, 255.0, dtype)
     if precision is not None:
-        return IntensityScale(0.0, float(2**precision - 1), dtype)
+        white = float(2**precision - 1)
+        if (
+            isinstance(array, np.ndarray)
+            and dtype.kind == "f"
+            and 0 < np.fmax.reduce(array, axis=None, initial=0) <= 1
+        ):
+            warnings.warn(
+                f"no intensity is above 1, and with jpeg= the range is 0 to {white:.0f}; if 1 is white, give "
+                "data_range=1",
+                UserWarning,
+                stacklevel=2,
+            )
+        return IntensityScale(0.0, white, dtype)
     if not isinstance(array, np.ndarray):
         raise ValueError(
             f"a lazy array of dtype {dtype} needs its data range, which would take reading all of it; "

@@ -95,6 +95,7 @@ def deartifact(
     -----
     UserWarning
         When a method that needs the tables finds no JPEG history; the image comes back unchanged.
+        When `jpeg` makes the range 0 to 255, say, and no intensity of a float image is above 1.
 
     Notes
     -----

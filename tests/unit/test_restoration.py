@@ -1,6 +1,7 @@
 """The contract of `deartifact`: what comes in comes out, restored."""
 
 import inspect
+import warnings
 
 import dask.array as da
 import numpy as np
@@ -297,6 +298,17 @@ def test_steps_take_what_the_function_takes():
     request = inspect.signature(_Request).parameters
     assert set(function) - {"image", "progress"} == set(request)
     assert all(function[name].default == request[name].default for name in request if name != "model")
+
+
+def test_floats_up_to_one_with_a_jpeg_are_told_of_the_range(degraded):
+    height, width = degraded.shape
+    jpeg = JPEGInfo.from_quality(10, height=height, width=width)
+    with pytest.warns(UserWarning, match="data_range=1"):
+        restore(degraded / 255, jpeg=jpeg)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        restore(degraded / 255, jpeg=jpeg, data_range=1)
+        restore(degraded.astype(float), jpeg=jpeg)
 
 
 def test_spp_says_when_there_is_nothing_to_do(original):

@@ -70,7 +70,7 @@ def _title(evaluation: Evaluation) -> str:
     color = f"RGB {evaluation.subsampling}" if evaluation.color else luma
     told = "no header" if not evaluation.jpeg_info else "header given"
     extra = ", consistent" if evaluation.consistency else ""
-    return f"{evaluation.model}: {count} pictures, {color}, {told}{extra}"
+    return f"{evaluation.model}: {count} picture{'s' * (count != 1)}, {color}, {told}{extra}"
 
 
 def _gain(before: float, after: float) -> float:

@@ -190,7 +190,9 @@ def _restore_each(
                 failure = None
             except _FAILURES as error:
                 failure = error
-        told = tuple(str(item.message) for item in caught if issubclass(item.category, UserWarning))
+        told = tuple(
+            dict.fromkeys(str(item.message) for item in caught if issubclass(item.category, UserWarning))
+        )
         status: Status = "failed" if failure else "restored"
         message = _describe(job.source, failure) if failure else ""
         seconds = time.perf_counter() - start

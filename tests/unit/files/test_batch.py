@@ -207,6 +207,13 @@ def test_alpha_passes_through(tmp_path, rgb, model, mode):
     assert (after[..., 0] == np.clip(before[..., 0].astype(int) + 10, 0, 255)).all()
 
 
+def test_a_warning_of_many_planes_is_told_once(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (3, 24, 24)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "noise.tif", noise, photometric="minisblack")
+    (result,) = restore_files(tmp_path / "noise.tif", tmp_path / "out.tif", "spp")
+    assert len(result.warnings) == 1
+
+
 def test_warnings_belong_to_their_file(tmp_path, rgb, model):
     Image.fromarray(rgb).save(tmp_path / "a.png")
     (result,) = restore_files(tmp_path / "a.png", tmp_path / "b.jpg", model)
