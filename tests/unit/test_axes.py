@@ -109,8 +109,16 @@ def test_nothing_to_scale(image):
 
 @pytest.mark.parametrize(
     ("data_range", "error"),
-    [(0, ValueError), ((5, 5), ValueError), ((9, 5), ValueError), (np.nan, ValueError)]
-    + [((1, 2, 3), TypeError), ("ab", TypeError), ((0, "1"), TypeError), ((0, np.inf), ValueError)],
+    [
+        (0, ValueError),
+        (np.nan, ValueError),
+        ((5, 5), ValueError),
+        ((9, 5), ValueError),
+        ((0, np.inf), ValueError),
+        ((1, 2, 3), TypeError),
+        ("ab", TypeError),
+        ((0, "1"), TypeError),
+    ],
 )
 def test_bad_range(data_range, error):
     with pytest.raises(error, match="black, white"):

@@ -108,7 +108,9 @@ def test_fixed_tiles_have_that_size(picture):
 
 
 def test_each_tile_gets_its_part_of_the_jpeg(picture):
-    info = JPEGInfo.from_quality(30, height=149, width=107, subsampling="4:2:0").crop(slice(3, None), slice(5, None))
+    info = JPEGInfo.from_quality(30, height=149, width=107, subsampling="4:2:0").crop(
+        slice(3, None), slice(5, None)
+    )
     model = Blur()
     run(restore_in_tiles(picture[:, :146, :102], model, tile_size=64, jpeg=info))
     assert all(jpeg.shape == size for size, jpeg in model.seen)
@@ -118,7 +120,8 @@ def test_each_tile_gets_its_part_of_the_jpeg(picture):
 
 
 @pytest.mark.parametrize(
-    ("multiple", "subsampling", "alignment"), [(1, None, 8), (12, None, 24), (1, "4:2:0", 16), (3, "4:2:2", 48)]
+    ("multiple", "subsampling", "alignment"),
+    [(1, None, 8), (12, None, 24), (1, "4:2:0", 16), (3, "4:2:2", 48)],
 )
 def test_alignment(multiple, subsampling, alignment):
     model = Blur()
