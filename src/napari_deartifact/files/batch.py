@@ -92,10 +92,16 @@ def plan_jobs(inputs: FilePath | Iterable[FilePath], output: FilePath) -> list[J
     Raises
     ------
     ValueError
-        When there is nothing to restore, or two files of the same name would become one.
+        When there is nothing to restore, two files of the same name would become one, a name is
+        empty, or the output is one of the folders to be restored.
     """
     inputs = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    if not all(os.fspath(name) for name in (*inputs, output)):
+        raise ValueError("the name of an input or of the output is empty; expected a file or folder")
     output = Path(output)
+    for name in inputs:
+        if Path(name).is_dir() and _identity(Path(name)) == _identity(output):
+            raise ValueError(f"{output} is the folder to be restored; choose another for the answers")
     if output.suffix.lower() in SUFFIXES and not output.is_dir():
         return [Job(_only_file(inputs, output), output)]
     sources = _find_sources(inputs, output)

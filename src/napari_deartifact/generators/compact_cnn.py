@@ -1,4 +1,4 @@
-"""Five small convolutions in full colour: 57,987 parameters, each block seen with its neighbours."""
+"""Five small convolutions in full colour: 57,987 parameters."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NEGATIVE_SLOPE = 0.1
 class CompactCNN(Generator):
     """A stack of 3×3 convolutions that predicts what to add to the picture.
 
-    Dilation widens the view from 11×11 pixels to a JPEG block and its eight neighbours without
-    a parameter more.
+    Dilation can widen the view from 11×11 pixels to a JPEG block and its eight neighbours without
+    a parameter more; the weights that ship were trained without it, see docs/results.md.
 
     Parameters
     ----------

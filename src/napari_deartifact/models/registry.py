@@ -127,7 +127,7 @@ def load_model(model: str | os.PathLike[str] = DEFAULT_MODEL, device: str = "aut
     Examples
     --------
     >>> load_model("compact-cnn", device="cpu").halo
-    9
+    5
     """
     path = find_model(model)
     device = resolve_device(device)

@@ -109,6 +109,10 @@ def test_output_inside_the_input_is_not_restored_again(tree, model):
         (["tree/*.gif"], "out", "no picture found in tree/\\*\\.gif; expected files such as"),
         (["empty"], "out", "no picture found in empty"),
         ([], "out", "an empty list"),
+        (["tree"], "", "is empty"),
+        ([""], "out", "is empty"),
+        (["tree"], "tree", "choose another"),
+        (["tree"], "tree/sub/..", "choose another"),
     ],
 )
 def test_nothing_to_do(tree, inputs, output, message):
@@ -160,7 +164,9 @@ def test_existing_targets_are_kept_unless_told_otherwise(tree, model):
 
 def test_originals_are_never_overwritten(tree, model):
     before = (tree / "b.png").read_bytes()
-    results = {result.source.name: result for result in restore_files("tree", "tree", model, overwrite=True)}
+    results = {
+        result.source.name: result for result in restore_files("tree/*", "tree", model, overwrite=True)
+    }
     assert results["b.png"].status == "failed"
     assert "one of the originals" in results["b.png"].message
     assert (tree / "b.png").read_bytes() == before
