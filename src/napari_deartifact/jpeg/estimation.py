@@ -154,6 +154,9 @@ def estimate_jpeg(
     if margin < _EVIDENCE_NEEDED:
         return JPEGEstimate(False, _confidence(_EVIDENCE_NEEDED - margin, support))
     table = _table(luma, phase)
+    if table.max() == 1:
+        # Whole numbers alone pass for this table, such as those of an 8-bit picture times 257.
+        return JPEGEstimate(False, 0.0)
     quality = nearest_quality(table)
     offset = -phase[0] % 8, -phase[1] % 8
     sampling = "grey"

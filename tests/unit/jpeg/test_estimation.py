@@ -150,3 +150,8 @@ def test_the_record_is_a_jpeg_info():
 def test_not_one_picture(image, channel_axis, error, match):
     with pytest.raises(error, match=match):
         estimate_jpeg(image, channel_axis=channel_axis)
+
+
+def test_levels_that_were_multiplied_tell_no_tables():
+    decoded = compressed(camera()[:256, 128:384], quality=10)
+    assert not estimate_jpeg(decoded.astype(np.uint16) * 257).is_jpeg
