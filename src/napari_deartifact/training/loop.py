@@ -42,7 +42,7 @@ class StepRecord:
         How much of the run is done, 0 to 1.
     loss, learning_rate : float
     seconds : float
-        Spent on this run so far, earlier sessions included.
+        Spent on this run so far, also before it was resumed.
     validation : dict of str to float
         Empty, or what :meth:`Trainer.validate` measured after this step.
     """
