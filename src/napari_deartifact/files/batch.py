@@ -29,6 +29,8 @@ _FAILURES = (
     ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
 )  # fmt: skip
 _TIFF_SUFFIXES = (".tif", ".tiff")
+# Whoever writes one of these names a file, not a folder.
+_UNWRITABLE_SUFFIXES = frozenset((".gif", ".jp2", ".jxl", ".avif", ".heic", ".dcm", ".svs", ".ndpi", ".npy"))
 _WILDCARDS = frozenset("*?[")
 
 FilePath = str | os.PathLike[str]
@@ -102,7 +104,7 @@ def plan_jobs(inputs: FilePath | Iterable[FilePath], output: FilePath) -> list[J
     for name in inputs:
         if Path(name).is_dir() and _identity(Path(name)) == _identity(output):
             raise ValueError(f"{output} is the folder to be restored; choose another for the answers")
-    if output.suffix.lower() in SUFFIXES and not output.is_dir():
+    if output.suffix.lower() in _UNWRITABLE_SUFFIXES.union(SUFFIXES) and not output.is_dir():
         return [Job(_only_file(inputs, output), output)]
     sources = _find_sources(inputs, output)
     if not sources:

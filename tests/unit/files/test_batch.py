@@ -105,6 +105,7 @@ def test_output_inside_the_input_is_not_restored_again(tree, model):
         (["tree/a.jpg", "tree/b.png"], "x.png", "names one file"),
         (["tree"], "x.png", "names one file"),
         (["tree/a.jpg"], "x.bmp", "expected one of"),
+        (["tree/a.jpg"], "x.gif", "expected one of"),
         (["tree/.git"], "out", None),
         (["tree/*.gif"], "out", "no picture found in tree/\\*\\.gif; expected files such as"),
         (["empty"], "out", "no picture found in empty"),
