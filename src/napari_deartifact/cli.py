@@ -164,7 +164,8 @@ def _qualities(text: str) -> tuple[int | str, ...]:
 
 
 def _restore(options: argparse.Namespace) -> int:
-    from napari_deartifact.files.batch import plan_jobs, restore_files
+    from napari_deartifact.files.batch import restore_files
+    from napari_deartifact.files.plan import plan_jobs
 
     count = len(plan_jobs(options.inputs, options.output))
     with _bar(count, "file", shown=count > 1) as files, _bar(1, "tile", position=int(count > 1)) as tiles:

@@ -11,7 +11,8 @@ import tifffile
 from PIL import Image
 
 from napari_deartifact.files import batch
-from napari_deartifact.files.batch import plan_jobs, restore_files
+from napari_deartifact.files.batch import restore_files
+from napari_deartifact.files.plan import plan_jobs
 from napari_deartifact.files.read import read_image
 
 TREE = ["a.jpg", "b.png", "sub/a.jpg", "sub/deep/c.tif", "notes.txt", ".hidden.jpg", ".git/d.jpg"]
