@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from napari_deartifact import cli
-from napari_deartifact.cli import main
+from napari_deartifact.cli import console, lists, main
 
 
 @pytest.fixture
@@ -139,7 +138,7 @@ def raising(error: BaseException):
     ],
 )  # fmt: skip
 def test_what_goes_wrong_is_one_line_and_a_code(capsys, monkeypatch, error, code, line):
-    monkeypatch.setattr(cli, "_models", raising(error))
+    monkeypatch.setattr(lists, "run_models", raising(error))
     assert main(["models"]) == code
     assert capsys.readouterr().err == line + "\n"
 
@@ -151,7 +150,7 @@ def test_warnings_are_lines_too(capsys, monkeypatch):
         warnings.warn("mind\nthe gap", UserWarning, stacklevel=2)
         return 0
 
-    monkeypatch.setattr(cli, "_models", warn)
+    monkeypatch.setattr(lists, "run_models", warn)
     monkeypatch.setattr(warnings, "filters", [("default", None, UserWarning, None, 0)])
     assert main(["models"]) == 0
     assert capsys.readouterr().err == "deartifact: warning: mind the gap\n"
@@ -175,5 +174,5 @@ def test_evaluation_in_color_skips_grey_and_says_so(folder, capsys, monkeypatch)
 
 def test_no_bar_in_a_pipe(monkeypatch):
     assert not sys.stderr.isatty()
-    with cli._bar(3, "file") as bar:
-        assert isinstance(bar, cli._NoBar)
+    with console.bar(3, "file") as bar:
+        assert isinstance(bar, console._NoBar)

@@ -22,6 +22,8 @@ PREFETCH = 4
 class PairSource:
     """Cuts batches of pairs from pictures; batch number `step` is the same whenever it is asked for.
 
+    A picture is drawn as often as it is large, so that all pixels count alike.
+
     Parameters
     ----------
     pictures : sequence of Picture
@@ -39,6 +41,8 @@ class PairSource:
         self.channels = channels
         self.seed = seed
         self.sampler: DegradationSampler = recipe.sampler
+        areas = [picture.pixels.shape[0] * picture.pixels.shape[1] for picture in self.pictures]
+        self._up_to = np.cumsum(areas) / sum(areas)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Cut a batch.
@@ -91,7 +95,8 @@ class PairSource:
 
     def _pair(self, generator: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         degradation = self.sampler.sample(generator)
-        pixels = self.pictures[generator.integers(len(self.pictures))].pixels
+        chosen = int(np.searchsorted(self._up_to, generator.random(), side="right"))
+        pixels = self.pictures[min(chosen, len(self.pictures) - 1)].pixels
         patch = _random_crop(pixels, self.recipe.patch_size + degradation.margin, generator)
         patch = np.rot90(patch, int(generator.integers(4)))
         if generator.random() < 0.5:

@@ -12,7 +12,7 @@ GENERAL = read_recipe("general").generator
 
 def test_the_general_network_keeps_to_its_budget():
     network = build(GENERAL.architecture, GENERAL.arguments)
-    assert network.parameter_count == 4_408_396
+    assert network.parameter_count == 3_744_460
     size = 64
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, 3, size, size))

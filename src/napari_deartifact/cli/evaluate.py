@@ -1,0 +1,69 @@
+"""``deartifact evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+
+from napari_deartifact._version import __version__
+from napari_deartifact.cli.console import FAILED, OK, bar, complain, one_line
+from napari_deartifact.cli.options import add_model_options, chosen_model
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model_options(parser)
+    parser.add_argument("--images", required=True, metavar="DIR", help="folder of 8-bit originals")
+    parser.add_argument(
+        "--qualities", type=_qualities, default=(10, 20, 30, 40), metavar="Q,…",
+        help="JPEG qualities, and 'clean' for none (default: 10,20,30,40)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--luma", choices=("full", "studio"), default="full",
+        help="what colour pictures become: JPEG's luma (default), or 16 to 235 as in published tables",
+    )  # fmt: skip
+    parser.add_argument("--color", action="store_true", help="evaluate in RGB instead, 4:2:0")
+    parser.add_argument("--jpeg-info", action="store_true", help="tell the model the quantization tables")
+    parser.add_argument(
+        "--consistency", action="store_true", help="project onto the quantization cells; implies --jpeg-info"
+    )
+    parser.add_argument("--json", metavar="OUT", help="write all measurements to this file")
+
+
+def _qualities(text: str) -> tuple[int | str, ...]:
+    try:
+        return tuple("clean" if word.strip() == "clean" else int(word) for word in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of qualities such as 10,20,clean") from None
+
+
+def run(options: argparse.Namespace) -> int:
+    from napari_deartifact.atomic import check_target, replacing
+    from napari_deartifact.evaluation import evaluate, format_table, to_json
+
+    if options.json is not None:
+        check_target(options.json)
+    with bar(None, "picture") as pictures:
+
+        def show(done: int, total: int) -> None:
+            pictures.total = total
+            pictures.update(done - pictures.n)
+
+        evaluation = evaluate(
+            chosen_model(options),
+            options.images,
+            options.qualities,
+            luma=options.luma,
+            color=options.color,
+            jpeg_info=options.jpeg_info,
+            consistency=options.consistency,
+            device=options.device,
+            tile_size=options.tile_size,
+            progress=show,
+        )
+    for reason in evaluation.skipped.values():
+        complain(one_line(reason))
+    print(format_table(evaluation))
+    if options.json is not None:
+        with replacing(options.json) as temporary:
+            text = to_json(evaluation, version=__version__, command=options.command_line)
+            temporary.write_text(text, encoding="utf-8")
+    return FAILED if evaluation.skipped else OK

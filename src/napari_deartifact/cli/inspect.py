@@ -1,0 +1,33 @@
+"""``deartifact inspect``."""
+
+from __future__ import annotations
+
+import argparse
+
+from napari_deartifact.cli.console import FAILED, OK, complain, describe
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("inputs", nargs="+", metavar="IN", help="picture files")
+    parser.add_argument("--json", action="store_true", help="print JSON, quantization tables included")
+
+
+def run(options: argparse.Namespace) -> int:
+    from napari_deartifact.files.inspect import format_facts, inspect_file
+
+    found, code = [], OK
+    for path in options.inputs:
+        try:
+            found.append(inspect_file(path))
+        except (OSError, ValueError) as error:
+            if options.debug:
+                raise
+            complain(describe(error))
+            code = FAILED
+    if options.json:
+        import json
+
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    elif found:
+        print("\n".join(format_facts(facts) for facts in found))
+    return code

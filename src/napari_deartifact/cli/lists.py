@@ -1,0 +1,24 @@
+"""``deartifact models`` and ``deartifact recipes``."""
+
+from __future__ import annotations
+
+import argparse
+
+from napari_deartifact.cli.console import OK
+
+
+def run_models(options: argparse.Namespace) -> int:
+    from napari_deartifact.models.registry import list_models
+
+    for model in list_models():
+        size = f"{model.parameter_count:,} parameters" if model.parameter_count else "no weights"
+        print(f"{model.name:16} {model.kind:10} {model.color:5} {size:20} {model.description}")
+    return OK
+
+
+def run_recipes(options: argparse.Namespace) -> int:
+    from napari_deartifact.training import list_recipes, read_recipe
+
+    for name in list_recipes():
+        print(f"{name:16} {read_recipe(name).description}")
+    return OK
