@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_deartifact.degradation import SUBSAMPLINGS, DegradationSampler
+from napari_deartifact.degradation import CODECS, SUBSAMPLINGS, DegradationSampler
 from napari_deartifact.generators import ARCHITECTURES
 from napari_deartifact.messages import nearest_name
 from napari_deartifact.training.losses import LOSSES
@@ -63,6 +63,33 @@ class QualityRange:
 
 
 @dataclass(frozen=True)
+class CodecRange:
+    """Qualities of a codec that are drawn with equal chance.
+
+    Attributes
+    ----------
+    name : str
+        A key of `napari_deartifact.degradation.CODECS`.
+    low, high : int
+        First and last quality, in the codec's own range.
+    weight : float
+        Of this range among the others, JPEG's included.
+    """
+
+    name: str
+    low: int
+    high: int
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_choice("data.codecs.name", self.name, CODECS)
+        codec = CODECS[self.name]
+        check_range("data.codecs.low", self.low, codec.lowest, codec.highest)
+        check_range("data.codecs.high", self.high, self.low, codec.highest)
+        check_range("data.codecs.weight", self.weight, 0, open_low=True)
+
+
+@dataclass(frozen=True)
 class DataRecipe:
     """The pairs.
 
@@ -73,6 +100,7 @@ class DataRecipe:
     batch_size : int
         Patches a step.
     qualities : tuple of QualityRange
+        Of JPEG; may be empty when there are `codecs`.
     subsamplings : tuple of str
         Drawn with equal chance for colour patches.
     double_fraction, clean_fraction : float
@@ -85,6 +113,8 @@ class DataRecipe:
         Whether the block grid may start anywhere.
     validation_fraction : float
         Share of the files that are kept for validation.
+    codecs : tuple of CodecRange
+        What else degrades pictures, beside JPEG.
     """
 
     patch_size: int = 96
@@ -97,13 +127,14 @@ class DataRecipe:
     studio_fraction: float = 0.0
     random_phase: bool = True
     validation_fraction: float = 0.05
+    codecs: tuple[CodecRange, ...] = ()
 
     def __post_init__(self) -> None:
         check_range("data.patch_size", self.patch_size, 0, open_low=True)
         if self.patch_size % 16:
             raise RecipeError(f"data.patch_size is {self.patch_size}; expected a multiple of 16")
         check_range("data.batch_size", self.batch_size, 0, open_low=True)
-        if not self.qualities or not self.subsamplings:
+        if not (self.qualities or self.codecs) or not self.subsamplings:
             raise RecipeError("data.qualities or data.subsamplings is empty; give at least one entry")
         for name in self.subsamplings:
             check_choice("data.subsamplings", name, SUBSAMPLINGS)
@@ -120,6 +151,7 @@ class DataRecipe:
             double_fraction=self.double_fraction,
             clean_fraction=self.clean_fraction,
             random_phase=self.random_phase,
+            codecs=tuple((entry.name, entry.low, entry.high, entry.weight) for entry in self.codecs),
         )
 
 

@@ -42,6 +42,14 @@ def test_a_recipe_survives_json():
     assert parse_recipe(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
+def test_codecs_are_drawn_beside_jpeg():
+    entries = changed(["data", "codecs"], [{"name": "webp", "low": 20, "high": 80, "weight": 3}])
+    recipe = parse_recipe(entries)
+    assert parse_recipe(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    assert recipe.data.sampler.codecs == (("webp", 20, 80, 3.0),)
+    assert parse_recipe(changed(["data"], entries["data"] | {"qualities": []})).data.qualities == ()
+
+
 def test_whole_numbers_are_numbers():
     assert parse_recipe(ENTRIES).phases[0].losses == {"l1": 1.0}
 
@@ -59,6 +67,11 @@ def test_whole_numbers_are_numbers():
         (["data", "random_phase"], 1, "data.random_phase is 1; expected true or false"),
         (["data", "subsamplings"], ["4:1:0"], "data.subsamplings is '4:1:0'.*4:4:4, 4:2:2, 4:2:0"),
         (["data", "subsamplings"], [], "is empty"),
+        (["data", "qualities"], [], "is empty"),
+        (["data", "codecs"], [{"name": "wepb", "low": 1, "high": 9}], "data.codecs.name is 'wepb'.*'webp'"),
+        (["data", "codecs"], [{"name": "jpeg2000", "low": 5, "high": 9}], "low is 5; expected at least 10"),
+        (["data", "codecs"], [{"name": "avif", "low": 50, "high": 40}], "high is 40; expected at least 50"),
+        (["data", "codecs"], [{"name": "avif", "low": 50}], r"key 'data.codecs\[0\].high' is missing"),
         (["data", "qualities"], 10, "data.qualities is 10; expected a list"),
         (["data", "qualities", 0, "high"], 5, "data.qualities.high is 5; expected at least 10"),
         (["data", "qualities", 0, "weight"], 0, "data.qualities.weight is 0.0; expected more than 0"),

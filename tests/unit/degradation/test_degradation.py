@@ -10,6 +10,7 @@ from PIL import Image
 from skimage.data import astronaut, camera
 
 from napari_deartifact.degradation import (
+    CODECS,
     MCU,
     SUBSAMPLINGS,
     Degradation,
@@ -64,6 +65,7 @@ def test_shape_and_dtype_come_back(image):
         (COLOR, 50, {"subsampling": "4:1:0"}, ValueError, "4:1:0"),
         (GREY, None, {"tables": [[1] * 63]}, ValueError, "63 steps"),
         (GREY, None, {"tables": [[0] * 64]}, ValueError, "from 0"),
+        (COLOR, None, {"tables": [[9] * 64] * 2, "subsampling": "4:4:0"}, ValueError, "give a quality"),
     ],
 )
 def test_what_jpeg_cannot_do_is_refused(image, quality, options, error, message):
@@ -125,3 +127,36 @@ def test_the_same_seed_gives_the_same_samples():
         for generator in (np.random.default_rng(8), np.random.default_rng(8))
     )
     assert first == second
+
+
+def test_other_codecs_are_drawn_by_weight():
+    sampler = DegradationSampler(
+        qualities=((5, 9, 1.0),), codecs=(("webp", 20, 30, 2.0), ("avif", 40, 40, 1.0))
+    )
+    generator = np.random.default_rng(3)
+    drawn = [sampler.sample(generator).encodings[0] for _ in range(2000)]
+    shares = {
+        name: np.mean([encoding.codec == name for encoding in drawn]) for name in ("jpeg", "webp", "avif")
+    }
+    assert shares == {
+        name: pytest.approx(share, abs=0.04) for name, share in zip(shares, (0.25, 0.5, 0.25), strict=True)
+    }
+    assert {encoding.quality for encoding in drawn if encoding.codec == "webp"} == set(range(20, 31))
+
+
+def test_codecs_leave_the_draws_of_jpeg_alone():
+    """Old recipes and their seeds give the same batches as before there were other codecs."""
+    encoding = DegradationSampler().sample(np.random.default_rng(5)).encodings[0]
+    generator = np.random.default_rng(5)
+    generator.random(), generator.random(), generator.choice(1, p=[1.0])
+    assert encoding.quality == generator.integers(5, 95, endpoint=True)
+    generator.integers(1)
+    assert encoding.phase == tuple(generator.integers(MCU, size=2))
+
+
+def test_a_codec_in_a_degradation_is_cut_like_jpeg():
+    degradation = Degradation((Encoding(30, phase=(3, 5), codec="webp"), Encoding(60, phase=(1, 2))))
+    clean, degraded = degradation.apply(COLOR)
+    between = CODECS["webp"].round_trip(COLOR, 30)[3 : 3 + 48, 5 : 5 + 64]
+    np.testing.assert_array_equal(degraded, jpeg_round_trip(between, 60)[1 : 1 + 32, 2 : 2 + 48])
+    np.testing.assert_array_equal(clean, COLOR[4 : 4 + 32, 7 : 7 + 48])
