@@ -74,17 +74,18 @@ def test_inspect_goes_on_after_a_bad_file(run, pictures):
 
 
 def test_evaluate(run, pictures, tmp_path):
-    words = ["evaluate", "--model", "spp", "--images", pictures / "originals", "--qualities", "10,clean"]
+    words = ["evaluate", "--model", "spp", "--images", pictures / "originals", "--qualities", "10,clean,10:30"]
     done = run(*words, "--json", "out.json")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines[2:]] == ["10", "clean"]
+    assert [line.split()[0] for line in lines[2:]] == ["10", "clean", "10:30"]
     content = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert content["command"].startswith("deartifact evaluate --model spp")
     assert [image["image"] for image in content["images"]] == ["grey.png", "photo.png"]
-    compressed, clean = content["mean"]
+    compressed, clean, double = content["mean"]
     assert compressed["restored"]["psnr"] > compressed["jpeg"]["psnr"] + 0.3
     assert clean["jpeg"]["psnr"] is None
+    assert double["quality"] == "10:30"
 
 
 def test_train_writes_a_model_that_restores(run, pictures, tmp_path):

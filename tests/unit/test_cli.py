@@ -71,6 +71,12 @@ TRAIN = ["train", "compact-cnn", "missing", "-o", "m.safetensors"]
         ([*EVALUATE, "--images", "empty"], 2, "holds no pictures"),
         ([*EVALUATE, "--qualities", "10,best"], 2, "'10,best' is no list of qualities"),
         ([*EVALUATE, "--qualities", "0"], 2, "quality is 0"),
+        ([*EVALUATE, "--qualities", "10:"], 2, "'10:' is no list of qualities"),
+        ([*EVALUATE, "--codec", "gif"], 2, "invalid choice: 'gif'"),
+        ([*EVALUATE, "--codec", "webp", "--qualities", "10:30"], 2, "only JPEG goes twice"),
+        ([*EVALUATE, "--shift", "3"], 2, "'3' is no shift such as 3,5"),
+        ([*EVALUATE, "--shift", "3,16"], 2, "shift is (3, 16)"),
+        ([*EVALUATE, "--passes", "0"], 2, "passes is 0"),
         ([*EVALUATE, "--model", "sppp"], 2, "did you mean 'spp'?"),
         ([*EVALUATE, "--luma", "video"], 2, "invalid choice: 'video'"),
         (["train", "no-such-recipe", "originals", "-o", "m.safetensors"], 2, "no-such-recipe"),
@@ -170,6 +176,22 @@ def test_evaluation_in_color_skips_grey_and_says_so(folder, capsys, monkeypatch)
     assert "grey.png is grey" in one_line(told.err)
     assert "RGB 4:2:0" in told.out
     assert (folder / "out.json").read_text(encoding="utf-8").count('"measures"') == 1
+
+
+def test_evaluation_options_reach_the_evaluation(folder, capsys):
+    assert main([*EVALUATE, "--qualities", "20,10:30", "--shift", "3,5", "--passes", "2"]) == 0
+    told = capsys.readouterr().out
+    assert "shifted by 3,5, 2 passes" in told
+    assert " 10:30 " in told
+    assert main([*EVALUATE, "--qualities", "20", "--codec", "jpeg2000"]) == 0
+    assert "JPEG 2000 at the bitrate of JPEG" in capsys.readouterr().out
+
+
+def test_the_codecs_offered_are_those_that_there_are():
+    from napari_deartifact.cli import evaluate
+    from napari_deartifact.degradation import CODECS
+
+    assert list(CODECS) == list(evaluate._CODECS)
 
 
 def test_no_bar_in_a_pipe(monkeypatch):

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from napari_deartifact._version import __version__
 from napari_deartifact.cli.console import FAILED, OK, bar, complain, one_line
 from napari_deartifact.cli.options import add_model_options, chosen_model
+
+if TYPE_CHECKING:
+    from napari_deartifact.evaluation import Quality
+
+_CODECS = ("jpeg", "webp", "jpeg2000", "avif", "jpegxl")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +20,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", required=True, metavar="DIR", help="folder of 8-bit originals")
     parser.add_argument(
         "--qualities", type=_qualities, default=(10, 20, 30, 40), metavar="Q,…",
-        help="JPEG qualities, and 'clean' for none (default: 10,20,30,40)",
+        help="JPEG qualities, 10:30 for one after another, shifted by 4,4, and 'clean' for none "
+        "(default: 10,20,30,40)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--codec", choices=_CODECS, default="jpeg",
+        help="what compresses; others than JPEG at the bitrate of the JPEG of each quality",
+    )  # fmt: skip
+    parser.add_argument(
+        "--shift", type=_shift, metavar="Y,X",
+        help="cut rows and columns off the decoded picture, and compare with the answer without the cut; "
+        "of 10:30, off the first JPEG",
+    )  # fmt: skip
+    parser.add_argument(
+        "--passes", type=int, default=1, metavar="N",
+        help="restore N times, and compare with the answer of the first time",
     )  # fmt: skip
     parser.add_argument(
         "--luma", choices=("full", "studio"), default="full",
@@ -28,11 +48,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="OUT", help="write all measurements to this file")
 
 
-def _qualities(text: str) -> tuple[int | str, ...]:
+def _qualities(text: str) -> tuple[Quality, ...]:
+    from napari_deartifact.evaluation import parse_quality
+
     try:
-        return tuple("clean" if word.strip() == "clean" else int(word) for word in text.split(","))
+        return tuple(parse_quality(word) for word in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of qualities such as 10,20,clean") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of qualities such as 10,10:30,clean") from None
+
+
+def _shift(text: str) -> tuple[int, int]:
+    try:
+        y, x = (int(word) for word in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no shift such as 3,5") from None
+    return y, x
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,6 +83,9 @@ def run(options: argparse.Namespace) -> int:
             options.qualities,
             luma=options.luma,
             color=options.color,
+            codec=options.codec,
+            shift=options.shift,
+            passes=options.passes,
             jpeg_info=options.jpeg_info,
             consistency=options.consistency,
             device=options.device,

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from napari_deartifact.evaluation.evaluate import Evaluation, Record, Scores, evaluate
+from napari_deartifact.evaluation.condition import Condition, Quality, parse_quality, quality_label
+from napari_deartifact.evaluation.evaluate import Evaluation, Record, evaluate
 from napari_deartifact.evaluation.report import format_table, to_json
+from napari_deartifact.evaluation.scores import Scores
 
-__all__ = ["Evaluation", "Record", "Scores", "evaluate", "format_table", "to_json"]
+__all__ = [
+    "Condition",
+    "Evaluation",
+    "Quality",
+    "Record",
+    "Scores",
+    "evaluate",
+    "format_table",
+    "parse_quality",
+    "quality_label",
+    "to_json",
+]

@@ -6,50 +6,22 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.degradation import jpeg_round_trip
-from napari_deartifact.files.read import SUFFIXES, read_image
-from napari_deartifact.jpeg.info import JPEGInfo
-from napari_deartifact.metrics import full_range_luma, psnr, psnr_b, ssim, studio_range_luma
+from napari_deartifact.evaluation.condition import Condition, Quality, Sample
+from napari_deartifact.evaluation.originals import LUMAS, Luma, find_images, read_original
+from napari_deartifact.evaluation.scores import Scores, gain
 from napari_deartifact.models.registry import DEFAULT_MODEL, load_model
 from napari_deartifact.restoration import deartifact
 
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
-
-Luma = Literal["full", "studio"]
-Quality = int | Literal["clean"]
-_LUMAS = {"full": full_range_luma, "studio": studio_range_luma}
-_SSIM_WINDOW = 11
-
-
-@dataclass(frozen=True)
-class Scores:
-    """How near a picture is to its original: `psnr` and `psnr_b` in dB, `ssim` up to 1."""
-
-    psnr: float
-    psnr_b: float
-    ssim: float
-
-    @classmethod
-    def of(cls, original: NDArray[np.uint8], picture: NDArray[np.uint8]) -> Scores:
-        """Compare two 8-bit pictures; SSIM is NaN where its window does not fit in."""
-        similarity = ssim(original, picture) if min(original.shape[:2]) >= _SSIM_WINDOW else math.nan
-        return cls(psnr(original, picture), psnr_b(original, picture), similarity)
-
-    @classmethod
-    def mean(cls, scores: Sequence[Scores]) -> Scores:
-        """Average over pictures, as published tables do; NaN is left out."""
-        columns = [[getattr(score, name) for score in scores] for name in ("psnr", "psnr_b", "ssim")]
-        kept = [[value for value in column if not math.isnan(value)] for column in columns]
-        return cls(*(math.fsum(column) / len(column) if column else math.nan for column in kept))
 
 
 @dataclass(frozen=True)
@@ -61,13 +33,19 @@ class Record:
     image : str
         Its name.
     height, width : int
-        In pixels.
-    quality : int or "clean"
-        Of the JPEG; a clean picture was not compressed.
+        Of the original, in pixels.
+    quality : int, (int, int) or "clean"
+        Of the JPEG, or of two JPEGs one after another; a clean picture was not compressed.
     degraded, restored : Scores
-        Of the JPEG and of the model's answer, rounded to uint8.
+        Of the compressed picture and of the model's answer, rounded to uint8.
     seconds_per_megapixel : float
-        Of the restoration alone.
+        Of one restoration alone.
+    one_pass : Scores, optional
+        Of the answer to the compressed picture, where `restored` is the last of several passes.
+    aligned : Scores, optional
+        Of the same JPEG restored before the shift cut it, over the pixels that `restored` has.
+    bits_per_pixel, jpeg_bits_per_pixel : float, optional
+        Of the file, and of the JPEG whose size another codec had to meet.
     """
 
     image: str
@@ -77,6 +55,15 @@ class Record:
     degraded: Scores
     restored: Scores
     seconds_per_megapixel: float
+    one_pass: Scores | None = None
+    aligned: Scores | None = None
+    bits_per_pixel: float | None = None
+    jpeg_bits_per_pixel: float | None = None
+
+    @property
+    def gain(self) -> float:
+        """What the restoration adds to the PSNR, in dB; minus infinity for a clean picture it changed."""
+        return gain(self.degraded.psnr, self.restored.psnr)
 
 
 @dataclass(frozen=True)
@@ -99,6 +86,12 @@ class Evaluation:
     records : tuple of Record
     skipped : dict
         Files that could not be evaluated, and why.
+    codec : str
+        What compressed the pictures.
+    shift : (int, int), optional
+        Rows and columns that were cut off a decoded JPEG.
+    passes : int
+        How often each picture was restored, one answer being the next one's input.
     """
 
     model: str
@@ -110,10 +103,17 @@ class Evaluation:
     consistency: bool
     records: tuple[Record, ...]
     skipped: dict[str, str] = field(default_factory=dict)
+    codec: str = "jpeg"
+    shift: tuple[int, int] | None = None
+    passes: int = 1
 
     def at(self, quality: Quality) -> tuple[Record, ...]:
         """Return the records of one quality."""
         return tuple(record for record in self.records if record.quality == quality)
+
+    def worst(self, quality: Quality) -> Record:
+        """Return the record of the picture that gained least; among clean ones, that lost most."""
+        return min(self.at(quality), key=lambda record: (record.gain, record.restored.psnr))
 
     def mean(self, quality: Quality) -> tuple[Scores, Scores, float]:
         """Return the means at one quality.
@@ -136,66 +136,6 @@ class Evaluation:
         )
 
 
-def find_images(images: str | os.PathLike[str]) -> list[Path]:
-    """List the pictures of a folder, without its subfolders, or the one file.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is neither.
-    ValueError
-        When the folder holds no pictures.
-    """
-    path = Path(images)
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise FileNotFoundError(f"no folder at {path}; check the name")
-    found = sorted(item for item in path.iterdir() if item.suffix.lower() in SUFFIXES)
-    if not found:
-        raise ValueError(f"folder {path} holds no pictures; expected files such as *.png, *.bmp or *.tif")
-    return found
-
-
-def read_original(
-    path: str | os.PathLike[str], *, luma: Luma = "full", color: bool = False
-) -> NDArray[np.uint8]:
-    """Read an original for an evaluation.
-
-    Parameters
-    ----------
-    path : path
-        A single 8-bit picture; alpha is left out.
-    luma : {"full", "studio"}
-        What a colour picture becomes; grey ones are taken as they are.
-    color : bool
-        Keep RGB instead.
-
-    Returns
-    -------
-    ndarray of uint8, shape (Y, X) or (Y, X, 3)
-
-    Raises
-    ------
-    ValueError
-        For other pictures, and for grey ones when `color` is set.
-    """
-    image = read_image(path)
-    pixels = image.pixels
-    if pixels.dtype != np.uint8:
-        raise ValueError(f"{path} has {pixels.dtype} pixels; JPEG evaluations need 8 bits")
-    if image.channel_axis is not None:
-        pixels = np.moveaxis(pixels, image.channel_axis, -1)
-        pixels = pixels[..., :3] if image.rgb else pixels[..., 0] if image.alpha else pixels
-    if pixels.ndim == 3 and image.rgb:
-        return pixels if color else _LUMAS[luma](pixels).round().astype(np.uint8)
-    if pixels.ndim != 2:
-        raise ValueError(f"{path} holds an array of shape {pixels.shape}; expected a single picture")
-    if color:
-        raise ValueError(f"{path} is grey; evaluate it without color")
-    return pixels
-
-
 def evaluate(
     model: str | os.PathLike[str] | Restorer = DEFAULT_MODEL,
     images: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = ".",
@@ -204,13 +144,16 @@ def evaluate(
     luma: Luma = "full",
     color: bool = False,
     subsampling: str = "4:2:0",
+    codec: str = "jpeg",
+    shift: tuple[int, int] | None = None,
+    passes: int = 1,
     jpeg_info: bool = False,
     consistency: bool = False,
     device: str = "auto",
     tile_size: int | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Evaluation:
-    """Compress originals with libjpeg, restore them and measure both against the originals.
+    """Compress originals, restore them and measure both against the originals.
 
     Parameters
     ----------
@@ -219,14 +162,25 @@ def evaluate(
     images : path or paths
         A folder or files with 8-bit originals.
     qualities : sequence
-        Each 1 to 100, or ``"clean"`` for no compression at all, which shows what harm is done.
+        Each 1 to 100, or a pair for two JPEGs one after another, or ``"clean"`` for no compression
+        at all, which shows what harm is done.
     luma : {"full", "studio"}
         What colour pictures become: the luma that JPEG codes, or MATLAB's (16 to 235), on which
         published grey tables were measured.  Grey pictures are taken as they are.
     color : bool
         Evaluate in RGB instead.
-    subsampling : {"4:2:0", "4:2:2", "4:4:4"}
+    subsampling : {"4:2:0", "4:2:2", "4:4:4", "4:4:0"}
         Of the chroma, when `color`.
+    codec : {"jpeg", "webp", "jpeg2000", "avif", "jpegxl"}
+        What compresses.  Codecs other than JPEG make each file as large as the JPEG of the
+        quality, so that the qualities stand for bitrates [1]_.
+    shift : (int, int), optional
+        Rows and columns, 0 to 15, to cut off the decoded picture, so that it starts within a
+        block.  Each picture is then restored aligned as well, before the cut, and both answers
+        are compared over the pixels that both have.  Of two JPEGs, the cut lies between them, and
+        is 4 and 4 by default [2]_.
+    passes : int
+        How often to restore, one answer being the next one's input.
     jpeg_info : bool
         Tell the model the tables, as a JPEG file does in practice.  Off by default, because
         published blind networks were measured without; a method that needs them estimates them.
@@ -246,81 +200,136 @@ def evaluate(
     Raises
     ------
     ValueError
-        For an unknown model, a quality or an option out of its range, or when nothing could be
-        evaluated.
+        For an unknown model or codec, a quality or an option out of its range, or when nothing
+        could be evaluated.
     FileNotFoundError
         When there is no such folder or model file.
+    ImportError
+        When the codec needs imagecodecs, the extra ``codecs``, and it is not there.
+
+    References
+    ----------
+    .. [1] L. Galteri, L. Seidenari, M. Bertini, A. Del Bimbo, "Deep universal generative
+       adversarial compression artifact removal", IEEE Trans. Multimedia 21(8), 2019.
+    .. [2] J. Jiang, K. Zhang, R. Timofte, "Towards flexible blind JPEG artifacts removal",
+       ICCV 2021: non-aligned double JPEG.
     """
-    if luma not in _LUMAS:
-        raise ValueError(f"luma is {luma!r}; expected 'full' or 'studio'")
-    for quality in qualities:
-        if quality != "clean" and not 1 <= quality <= 100:
-            raise ValueError(f"quality is {quality}; expected 1 to 100, or 'clean'")
-    if not qualities:
-        raise ValueError("no qualities; name at least one, such as 10")
+    condition = Condition(codec, subsampling, shift)
+    told = jpeg_info or consistency
+    _check(condition, qualities, luma=luma, passes=passes, told=told)
     paths = find_images(images) if isinstance(images, str | os.PathLike) else [Path(item) for item in images]
-    named = model if isinstance(model, str) else getattr(model, "name", None) or os.fspath(model)  # type: ignore[arg-type]
     loaded = load_model(model, device) if isinstance(model, str | os.PathLike) else model
-    options = {"device": device, "tile_size": tile_size, "consistency": consistency}
+    restoration = _Restoration(loaded, device, tile_size, passes, told=told, consistency=consistency)
     records: list[Record] = []
     skipped: dict[str, str] = {}
     for index, path in enumerate(paths):
         try:
             original = read_original(path, luma=luma, color=color)
+            condition.check_size(original.shape, qualities)
         except (OSError, ValueError) as error:
-            skipped[path.name] = str(error)
+            reason = str(error)
+            skipped[path.name] = reason if str(path) in reason else f"{path}: {reason}"
             continue
         for step, quality in enumerate(qualities, 1):
-            records.append(
-                _measure(path.name, original, quality, loaded, subsampling, jpeg_info or consistency, options)
-            )
+            sample = condition.apply(original, quality)
+            records.append(_measure(path.name, original, quality, sample, restoration))
             if progress is not None:
                 progress(index * len(qualities) + step, len(paths) * len(qualities))
     if not records:
         reason = next(iter(skipped.values()), "there are no pictures")
         raise ValueError(f"nothing could be evaluated: {reason}")
     return Evaluation(
-        model=named,
+        model=_name_of(model),
         qualities=tuple(qualities),
         color=color,
         luma=luma,
         subsampling=subsampling,
-        jpeg_info=jpeg_info or consistency,
+        jpeg_info=told,
         consistency=consistency,
         records=tuple(records),
         skipped=skipped,
+        codec=codec,
+        shift=shift,
+        passes=passes,
     )
 
 
+def _check(condition: Condition, qualities: Sequence[Quality], *, luma: str, passes: int, told: bool) -> None:
+    if luma not in LUMAS:
+        raise ValueError(f"luma is {luma!r}; expected 'full' or 'studio'")
+    if not qualities:
+        raise ValueError("no qualities; name at least one, such as 10")
+    for quality in qualities:
+        condition.check(quality)
+    if passes < 1:
+        raise ValueError(f"passes is {passes}; expected at least 1")
+    if told and condition.codec != "jpeg":
+        raise ValueError(
+            f"codec is {condition.codec!r}, which has no JPEG tables; leave jpeg_info and consistency out"
+        )
+
+
+def _name_of(model: str | os.PathLike[str] | Restorer) -> str:
+    if isinstance(model, str | os.PathLike):
+        return os.fspath(model)
+    return model.name
+
+
+@dataclass(frozen=True)
+class _Restoration:
+    """How pictures are restored: all that `deartifact` is told, and how often."""
+
+    model: Restorer
+    device: str
+    tile_size: int | None
+    passes: int
+    told: bool
+    consistency: bool
+
+    def answers(self, sample: Sample, *, whole: bool = False) -> Iterator[NDArray[np.uint8]]:
+        """Restore again and again, and give each answer; `whole` takes the picture before the cut."""
+        picture = sample.whole if whole else sample.degraded
+        jpeg = sample.jpeg(whole=whole) if self.told else None
+        for _ in range(self.passes):
+            picture = deartifact(
+                picture,
+                self.model,
+                channel_axis=-1 if picture.ndim == 3 else None,
+                jpeg=jpeg,
+                consistency=self.consistency and jpeg is not None,
+                device=self.device,
+                tile_size=self.tile_size,
+            )
+            yield picture
+
+
 def _measure(
-    name: str,
-    original: NDArray[np.uint8],
-    quality: Quality,
-    model: Restorer,
-    subsampling: str,
-    jpeg_info: bool,
-    options: dict[str, Any],
+    name: str, original: NDArray[np.uint8], quality: Quality, sample: Sample, restoration: _Restoration
 ) -> Record:
-    height, width = original.shape[:2]
-    degraded, jpeg = original, None
-    if quality != "clean":
-        degraded = jpeg_round_trip(original, quality, subsampling=subsampling)
-        if jpeg_info:
-            chroma = subsampling if original.ndim == 3 else None
-            jpeg = JPEGInfo.from_quality(quality, height=height, width=width, subsampling=chroma)
-    arguments = options | {"consistency": options["consistency"] and jpeg is not None, "jpeg": jpeg}
+    aligned = None
     with warnings.catch_warnings():
-        if quality == "clean":
+        if not sample.is_jpeg or restoration.passes > 1:  # as is to be expected
             warnings.filterwarnings("ignore", "no JPEG history", UserWarning)
         start = time.perf_counter()
-        restored = deartifact(degraded, model, channel_axis=-1 if original.ndim == 3 else None, **arguments)
-        seconds = time.perf_counter() - start
+        first, *others = restoration.answers(sample)
+        seconds = (time.perf_counter() - start) / restoration.passes
+        if any(sample.cut):
+            *_, aligned = restoration.answers(sample, whole=True)
+    y, x = sample.cut
+
+    def scores(picture: NDArray[np.uint8]) -> Scores:
+        return Scores.of(sample.original, picture, cut=sample.cut)
+
     return Record(
         image=name,
-        height=height,
-        width=width,
+        height=original.shape[0],
+        width=original.shape[1],
         quality=quality,
-        degraded=Scores.of(original, degraded),
-        restored=Scores.of(original, restored),
-        seconds_per_megapixel=seconds / (height * width / 1e6),
+        degraded=scores(sample.degraded),
+        restored=scores((first, *others)[-1]),
+        seconds_per_megapixel=seconds / (sample.degraded.shape[0] * sample.degraded.shape[1] / 1e6),
+        one_pass=scores(first) if others else None,
+        aligned=None if aligned is None else scores(aligned[y:, x:]),
+        bits_per_pixel=sample.bits_per_pixel(None if sample.file is None else len(sample.file)),
+        jpeg_bits_per_pixel=sample.bits_per_pixel(sample.jpeg_size),
     )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from napari_deartifact.evaluation.evaluate import Evaluation, Quality, Record, Scores
+from napari_deartifact.degradation import find_codec
+from napari_deartifact.evaluation.condition import Quality, quality_label
+from napari_deartifact.evaluation.evaluate import Evaluation, Record
+from napari_deartifact.evaluation.scores import Scores, gain
 
 _DIGITS = {"psnr": 3, "psnr_b": 3, "ssim": 4}
 
@@ -22,21 +26,21 @@ def format_table(evaluation: Evaluation) -> str:
     Returns
     -------
     str
-        PSNR and PSNR-B in dB, each for the JPEG and for the restored picture, and the gain in
-        PSNR on the picture that gained least.
+        PSNR and PSNR-B in dB, each for the compressed and for the restored picture, the gain in
+        PSNR on the picture that gained least, and its name.  Further tables follow where an
+        answer was compared with another one, or a codec had to meet a bitrate.
     """
-    header = "quality     PSNR in → out  gain   worst     PSNR-B in → out   gain    SSIM in → out     s/MP"
+    header = (
+        "quality     PSNR in → out  gain   worst     PSNR-B in → out   gain    SSIM in → out     s/MP"
+        "  worst image"
+    )
     lines = [_title(evaluation), header]
-    for quality in evaluation.qualities:
-        before, after, seconds = evaluation.mean(quality)
-        worst = min(_gain(record.degraded.psnr, record.restored.psnr) for record in evaluation.at(quality))
-        gain, gain_b = _gain(before.psnr, after.psnr), _gain(before.psnr_b, after.psnr_b)
-        lines.append(
-            f"{quality!s:>7}  {before.psnr:6.2f} → {after.psnr:6.2f}  {gain:+5.2f}   {worst:+5.2f}"
-            f"    {before.psnr_b:6.2f} → {after.psnr_b:6.2f}  {gain_b:+5.2f}"
-            f"   {before.ssim:6.4f} → {after.ssim:6.4f}  {seconds:7.2f}"
-        )
-    return "\n".join(lines)
+    lines += [_line(evaluation, quality) for quality in evaluation.qualities]
+    lines += _comparison(
+        evaluation, f"{evaluation.passes} passes against one", lambda record: record.one_pass
+    )
+    lines += _comparison(evaluation, "shifted against aligned, same pixels", lambda record: record.aligned)
+    return "\n".join([*lines, *_bitrates(evaluation)])
 
 
 def to_json(evaluation: Evaluation, *, version: str, command: str) -> str:
@@ -53,10 +57,11 @@ def to_json(evaluation: Evaluation, *, version: str, command: str) -> str:
     Returns
     -------
     str
-        JSON.  Infinite decibels (equal pictures) are ``null``.
+        JSON.  Infinite decibels (equal pictures) are ``null``; two JPEGs are ``"10:30"``.
     """
     header: dict[str, Any] = {"version": version, "command": command}
     header |= {key: value for key, value in asdict(evaluation).items() if key != "records"}
+    header["qualities"] = [_json_quality(quality) for quality in evaluation.qualities]
     header["mean"] = [_mean_row(evaluation, quality) for quality in evaluation.qualities]
     names = dict.fromkeys(record.image for record in evaluation.records)
     images = [_image_row([record for record in evaluation.records if record.image == name]) for name in names]
@@ -69,31 +74,109 @@ def _title(evaluation: Evaluation) -> str:
     luma = f"grey as it is, colour to {evaluation.luma}-range luma"
     color = f"RGB {evaluation.subsampling}" if evaluation.color else luma
     told = "no header" if not evaluation.jpeg_info else "header given"
-    extra = ", consistent" if evaluation.consistency else ""
-    return f"{evaluation.model}: {count} picture{'s' * (count != 1)}, {color}, {told}{extra}"
+    parts = [f"{evaluation.model}: {count} picture{'s' * (count != 1)}", color, told]
+    if evaluation.consistency:
+        parts.append("consistent")
+    if evaluation.codec != "jpeg":
+        parts.append(f"{find_codec(evaluation.codec).title} at the bitrate of JPEG")
+    if evaluation.shift is not None:
+        parts.append(f"shifted by {evaluation.shift[0]},{evaluation.shift[1]}")
+    if evaluation.passes > 1:
+        parts.append(f"{evaluation.passes} passes")
+    return ", ".join(parts)
 
 
-def _gain(before: float, after: float) -> float:
-    return 0.0 if before == after else after - before
+def _line(evaluation: Evaluation, quality: Quality) -> str:
+    before, after, seconds = evaluation.mean(quality)
+    worst = evaluation.worst(quality)
+    gain_b = gain(before.psnr_b, after.psnr_b)
+    harm = f" at {worst.restored.psnr:.2f} dB" if math.isinf(worst.degraded.psnr) else ""
+    return (
+        f"{quality_label(quality):>7}  {before.psnr:6.2f} → {after.psnr:6.2f}"
+        f"  {gain(before.psnr, after.psnr):+5.2f}   {worst.gain:+5.2f}"
+        f"    {before.psnr_b:6.2f} → {after.psnr_b:6.2f}  {gain_b:+5.2f}"
+        f"   {before.ssim:6.4f} → {after.ssim:6.4f}  {seconds:7.2f}  {worst.image}{harm}"
+    )
+
+
+def _comparison(
+    evaluation: Evaluation, title: str, reference: Callable[[Record], Scores | None]
+) -> list[str]:
+    """Compare the answers with others to the same pictures, where there are any."""
+    lines = []
+    for quality in evaluation.qualities:
+        records = [record for record in evaluation.at(quality) if reference(record) is not None]
+        if records:
+            lines.append(_change(quality, records, reference))
+    return ["", title, "quality       PSNR in dB      change    worst  worst image", *lines] if lines else []
+
+
+def _change(quality: Quality, records: list[Record], reference: Callable[[Record], Scores | None]) -> str:
+    pairs = [(reference(record), record.restored) for record in records]
+    before, after = (Scores.mean([scores for scores in side if scores]) for side in zip(*pairs, strict=True))
+    changes = [gain(one.psnr, other.psnr) for one, other in pairs if one]
+    worst = min(range(len(changes)), key=changes.__getitem__)
+    return (
+        f"{quality_label(quality):>7}  {before.psnr:7.3f} → {after.psnr:7.3f}"
+        f"  {gain(before.psnr, after.psnr):+7.3f}  {changes[worst]:+7.3f}  {records[worst].image}"
+    )
+
+
+def _bitrates(evaluation: Evaluation) -> list[str]:
+    """Tell how well another codec met the bitrates of JPEG."""
+    lines = []
+    for quality in evaluation.qualities:
+        sizes = [
+            (record.jpeg_bits_per_pixel, record.bits_per_pixel)
+            for record in evaluation.at(quality)
+            if record.jpeg_bits_per_pixel and record.bits_per_pixel
+        ]
+        if sizes:
+            before, after = (math.fsum(side) / len(side) for side in zip(*sizes, strict=True))
+            farthest = max((own / jpeg - 1 for jpeg, own in sizes), key=abs)
+            lines.append(
+                f"{quality_label(quality):>7}  {before:7.3f} → {after:7.3f}           {farthest:+8.1%}"
+            )
+    codec = find_codec(evaluation.codec).title
+    header = "quality     JPEG → own                  farthest"
+    return ["", f"bits per pixel of JPEG and of {codec}", header, *lines] if lines else []
+
+
+def _json_quality(quality: Quality) -> int | str:
+    return quality_label(quality) if isinstance(quality, tuple) else quality
 
 
 def _mean_row(evaluation: Evaluation, quality: Quality) -> dict[str, Any]:
     before, after, seconds = evaluation.mean(quality)
-    return _row(quality, before, after, seconds)
+    worst = evaluation.worst(quality)
+    row = _row(quality, before, after, seconds)
+    for key in ("one_pass", "aligned"):
+        scores = [scores for record in evaluation.at(quality) if (scores := getattr(record, key))]
+        if scores:
+            row[key] = _rounded(Scores.mean(scores))
+    return row | {"worst": {"image": worst.image, "restored": _rounded(worst.restored)}}
 
 
 def _image_row(records: list[Record]) -> dict[str, Any]:
     first = records[0]
-    measures = [
-        _row(record.quality, record.degraded, record.restored, record.seconds_per_megapixel)
-        for record in records
-    ]
+    measures = [_measures(record) for record in records]
     return {"image": first.image, "height": first.height, "width": first.width, "measures": measures}
+
+
+def _measures(record: Record) -> dict[str, Any]:
+    row = _row(record.quality, record.degraded, record.restored, record.seconds_per_megapixel)
+    for key in ("one_pass", "aligned"):
+        if getattr(record, key) is not None:
+            row[key] = _rounded(getattr(record, key))
+    for key in ("bits_per_pixel", "jpeg_bits_per_pixel"):
+        if getattr(record, key) is not None:
+            row[key] = round(getattr(record, key), 4)
+    return row
 
 
 def _row(quality: Quality, before: Scores, after: Scores, seconds: float) -> dict[str, Any]:
     return {
-        "quality": quality,
+        "quality": _json_quality(quality),
         "jpeg": _rounded(before),
         "restored": _rounded(after),
         "seconds_per_megapixel": round(seconds, 3),

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from napari_deartifact.degradation import jpeg_round_trip
-from napari_deartifact.evaluation import Scores, evaluate, format_table, to_json
-from napari_deartifact.evaluation.evaluate import read_original
+from napari_deartifact import deartifact
+from napari_deartifact.degradation import CODECS, encode_to_size, jpeg_encode, jpeg_round_trip
+from napari_deartifact.evaluation import Scores, evaluate, format_table, parse_quality, quality_label, to_json
+from napari_deartifact.evaluation.originals import read_original
 from napari_deartifact.metrics import full_range_luma, psnr, psnr_b, ssim, studio_range_luma
 
 
@@ -32,6 +33,18 @@ class Recorder:
     def restore(self, tiles, jpeg):
         self.told.append((tiles.shape[1:], jpeg))
         return tiles
+
+
+class Darkener(Recorder):
+    """A restorer whose every pass does more, and more to the left than to the right of a tile."""
+
+    name = "darkener"
+
+    def restore(self, tiles, jpeg):
+        super().restore(tiles, jpeg)
+        answer = tiles.copy()
+        answer[..., ::4] *= 0.9
+        return answer
 
 
 @pytest.fixture
@@ -116,6 +129,88 @@ def test_tiny_pictures_have_no_ssim(tmp_path, grey, model):
     assert math.isfinite(record.degraded.psnr)
 
 
+@pytest.mark.parametrize("shift", [(3, 5), (0, 1), (15, 15)])
+def test_a_shifted_picture_and_the_aligned_one_are_compared_on_the_same_pixels(folder, grey, shift):
+    model = Darkener()
+    (record,) = evaluate(model, [folder / "grey.bmp"], [20], shift=shift, jpeg_info=True).records
+    y, x = shift
+    whole = jpeg_round_trip(grey, 20)
+    original, cut = grey[y:, x:], whole[y:, x:]
+    assert record.degraded.psnr == psnr(original, cut)
+    assert record.restored.psnr == psnr(original, deartifact(cut, Darkener()))
+    assert record.aligned.psnr == psnr(original, deartifact(whole, Darkener())[y:, x:])
+    assert record.restored.psnr != record.aligned.psnr
+    grid_y, grid_x = -y % 8, -x % 8
+    assert record.degraded.psnr_b == psnr_b(original[grid_y:, grid_x:], cut[grid_y:, grid_x:])
+    infos = [jpeg for _, jpeg in model.told]
+    assert infos[0].grid == (grid_y, grid_x)
+    assert infos[0].shape == cut.shape
+    assert infos[-1].grid == (0, 0)
+    assert infos[-1].shape == whole.shape
+
+
+def test_without_a_shift_nothing_is_compared_with_the_aligned_picture(folder, model):
+    evaluation = evaluate(model, folder, [20, "clean"], shift=(0, 0))
+    assert [record.aligned for record in evaluation.records] == [None] * 4
+    (record,) = evaluate(model, [folder / "grey.bmp"], ["clean"], shift=(3, 5)).records
+    assert (record.degraded.psnr, record.aligned) == (math.inf, None)
+
+
+@pytest.mark.parametrize(("shift", "cut"), [(None, (4, 4)), ((0, 0), (0, 0)), ((3, 7), (3, 7))])
+def test_double_jpeg_is_one_of_a_cut_out_of_another(folder, rgb, model, shift, cut):
+    options = {"color": True, "shift": shift, "jpeg_info": True}
+    (record,) = evaluate(model, [folder / "color.png"], [(10, 30)], **options).records
+    y, x = cut
+    degraded = jpeg_round_trip(jpeg_round_trip(rgb, 10)[y:, x:], 30)
+    assert record.quality == (10, 30)
+    assert record.degraded == Scores.of(rgb[y:, x:], degraded)
+    assert record.aligned is None
+    ((_, jpeg),) = model.told
+    assert (jpeg.quality, jpeg.grid, jpeg.shape) == (30, (0, 0), degraded.shape[:2])
+
+
+@pytest.mark.parametrize("quality", [20, "clean"])
+def test_passes_feed_each_answer_back(folder, grey, quality):
+    (record,) = evaluate(Darkener(), [folder / "grey.bmp"], [quality], passes=3).records
+    once = deartifact(grey if quality == "clean" else jpeg_round_trip(grey, quality), Darkener())
+    thrice = deartifact(deartifact(once, Darkener()), Darkener())
+    assert record.one_pass == Scores.of(grey, once)
+    assert record.restored == Scores.of(grey, thrice)
+    assert record.restored.psnr < record.one_pass.psnr - 3
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("codec", [name for name in CODECS if name != "jpeg"])
+def test_other_codecs_meet_the_bitrate_of_jpeg(tmp_path, model, codec, color):
+    pixels = data.astronaut()[:200, 100:300]
+    Image.fromarray(pixels if color else pixels[..., 1]).save(tmp_path / "a.png")
+    original = pixels if color else pixels[..., 1]
+    (record,) = evaluate(model, tmp_path, [20], codec=codec, color=color).records
+    size = len(jpeg_encode(original, 20))
+    _, file = encode_to_size(original, codec, size)
+    assert record.degraded == Scores.of(original, CODECS[codec].decode(file, grey=not color))
+    assert record.jpeg_bits_per_pixel == 8 * size / 200**2
+    assert record.bits_per_pixel == pytest.approx(record.jpeg_bits_per_pixel, rel=0.05)
+
+
+def test_the_worst_picture_is_the_one_that_lost_most(folder):
+    evaluation = evaluate(Darkener(), folder, [20, "clean"])
+    for quality in (20, "clean"):
+        scores = {record.image: record for record in evaluation.at(quality)}
+        worst = evaluation.worst(quality)
+        assert worst.restored.psnr - worst.degraded.psnr == min(record.gain for record in scores.values())
+    assert worst.restored.psnr == min(record.restored.psnr for record in scores.values())
+
+
+def test_qualities_are_read_as_they_are_written():
+    for text in ("10", "clean", "10:30"):
+        assert quality_label(parse_quality(text)) == text
+    assert parse_quality(" 10:30 ") == (10, 30)
+    for text in ("", "10:", "10:20:30", "best", "1.5"):
+        with pytest.raises(ValueError, match="invalid literal"):
+            parse_quality(text)
+
+
 def test_progress(folder, model):
     seen = []
     evaluate(model, folder, [10, 20], progress=lambda *step: seen.append(step))
@@ -141,6 +236,16 @@ def test_what_cannot_be_evaluated_is_skipped_and_named(folder, model):
         ({"luma": "video"}, "luma is 'video'"),
         ({"subsampling": "4:1:0", "color": True}, "4:1:0"),
         ({"model": "compact-cm"}, "unknown model"),
+        ({"codec": "wepb"}, "did you mean 'webp'"),
+        ({"codec": "webp", "qualities": [(10, 30)]}, "quality is 10:30; only JPEG goes twice"),
+        ({"codec": "webp", "jpeg_info": True}, "codec is 'webp', which has no JPEG tables"),
+        ({"codec": "webp", "consistency": True}, "codec is 'webp', which has no JPEG tables"),
+        ({"qualities": [(10, 0)]}, "quality is 10:0"),
+        ({"qualities": [(10,)]}, "quality is 10;"),
+        ({"shift": (16, 0)}, r"shift is \(16, 0\); expected two numbers from 0 to 15"),
+        ({"shift": (-1, 0)}, r"shift is \(-1, 0\)"),
+        ({"shift": (1, 2, 3)}, r"shift is \(1, 2, 3\)"),
+        ({"passes": 0}, "passes is 0"),
     ],
 )
 def test_bad_arguments(folder, model, options, message):
@@ -179,6 +284,56 @@ def test_json_is_valid_with_a_line_an_image(folder, model):
     lines = [line for line in text.splitlines() if '"measures"' in line]
     assert len(lines) == 2
     assert json.loads(lines[0].rstrip(","))["image"] == "color.png"
+
+
+def test_json_has_what_was_compared(folder):
+    content = json.loads(
+        to_json(
+            evaluate(Darkener(), folder, [(10, 30), 20, "clean"], shift=(3, 5), passes=2),
+            version="1",
+            command="",
+        )
+    )
+    assert content["qualities"] == ["10:30", 20, "clean"]
+    assert (content["codec"], content["shift"], content["passes"]) == ("jpeg", [3, 5], 2)
+    double, shifted, clean = content["images"][0]["measures"]
+    assert double["quality"] == "10:30"
+    assert [("aligned" in row, "one_pass" in row) for row in (double, shifted, clean)] == [
+        (False, True),
+        (True, True),
+        (False, True),
+    ]
+    assert shifted["bits_per_pixel"] > 0
+    assert [row["worst"]["image"] in ("grey.bmp", "color.png") for row in content["mean"]] == [True] * 3
+
+
+def test_tables_of_comparisons_follow(folder):
+    title, *lines = format_table(
+        evaluate(Darkener(), folder, [(10, 30), 20, "clean"], shift=(3, 5), passes=2)
+    ).splitlines()
+    assert title.endswith("no header, shifted by 3,5, 2 passes")
+    passes = lines.index("2 passes against one")
+    shifted = lines.index("shifted against aligned, same pixels")
+    assert [line.split()[0] for line in lines[1:4]] == ["10:30", "20", "clean"]
+    assert [line.split()[0] for line in lines[passes + 2 : passes + 5]] == ["10:30", "20", "clean"]
+    assert [line.split()[0] for line in lines[shifted + 2 :]] == ["20"]
+    assert all(line.endswith((".png", ".bmp", "dB")) for line in [*lines[1:4], lines[-1]])
+    assert " at " in lines[3]
+
+
+def test_the_bitrates_are_shown(folder, model):
+    table = format_table(evaluate(model, folder, [20], codec="webp")).splitlines()
+    assert table[0].endswith("WebP at the bitrate of JPEG")
+    assert table[-3] == "bits per pixel of JPEG and of WebP"
+    assert table[-1].endswith("%")
+
+
+def test_pictures_too_small_for_a_shift_are_skipped(folder, model):
+    Image.fromarray(np.zeros((5, 20), np.uint8)).save(folder / "flat.png")
+    evaluation = evaluate(model, folder, [20], shift=(5, 5))
+    assert "5×20 pixels are too few for a shift of 5,5" in evaluation.skipped["flat.png"]
+    assert "flat.png" in evaluation.skipped["flat.png"]
+    assert not evaluate(model, folder, [20]).skipped
 
 
 def test_table_has_a_line_a_quality(folder, model):
