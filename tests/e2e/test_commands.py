@@ -74,7 +74,8 @@ def test_inspect_goes_on_after_a_bad_file(run, pictures):
 
 
 def test_evaluate(run, pictures, tmp_path):
-    words = ["evaluate", "--model", "spp", "--images", pictures / "originals", "--qualities", "10,clean,10:30"]
+    qualities = ["--qualities", "10,clean,10:30"]
+    words = ["evaluate", "--model", "spp", "--images", pictures / "originals", *qualities]
     done = run(*words, "--json", "out.json")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
