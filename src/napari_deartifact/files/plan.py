@@ -12,7 +12,8 @@ from pathlib import Path
 from napari_deartifact.files.read import SUFFIXES
 from napari_deartifact.files.write import writable_suffixes
 
-_TIFF_SUFFIXES = (".tif", ".tiff")
+# What may be deeper than PNG, or more than a plane.
+_TIFF_SUFFIXES = (".tif", ".tiff", ".dcm", ".dicom", ".svs", ".ndpi")
 # Whoever writes one of these names a file, not a folder.
 _UNWRITABLE_SUFFIXES = frozenset((".gif", ".jp2", ".jxl", ".avif", ".heic", ".dcm", ".svs", ".ndpi", ".npy"))
 _WILDCARDS = frozenset("*?[")
@@ -43,7 +44,7 @@ def plan_jobs(inputs: FilePath | Iterable[FilePath], output: FilePath) -> list[J
     -------
     list of Job
         Under `output` the tree below each folder is kept; of several folders their names too.
-        Targets are ``STEM.tif`` for TIFF and ``STEM.png`` for all else; two that would be the
+        Targets are ``STEM.tif`` for TIFF and DICOM and ``STEM.png`` for all else; two that would be the
         same keep the suffix of their source in their names.
 
     Raises

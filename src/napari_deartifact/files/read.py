@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact.files.dicom import is_dicom, read_dicom
+from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.jpeg.info import JPEGInfo
 
 if TYPE_CHECKING:
@@ -18,12 +20,13 @@ if TYPE_CHECKING:
 
     from napari_deartifact.files.tiff import TIFFTags
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".dcm"})
 """Of the files that are looked for in a folder; what a file is, its first bytes say."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _JPEG_SIGNATURE = b"\xff\xd8"
+_SIGNATURE_BYTES = 132  # DICOM's comes last
 _PLAIN_MODES = ("L", "LA", "RGB", "RGBA")
 _ORIENTATION = 0x0112
 
@@ -80,7 +83,7 @@ class ImageFile:
     path : Path
         Where it was.
     format : str
-        ``"JPEG"``, ``"PNG"``, ``"TIFF"``, ``"WEBP"`` or ``"BMP"``, by its content.
+        ``"JPEG"``, ``"PNG"``, ``"TIFF"``, ``"WEBP"``, ``"BMP"`` or ``"DICOM"``, by its content.
     pixels : ndarray
         As stored: no orientation applied, nothing rescaled.  Palettes are resolved to RGB(A).
     channel_axis : int or None
@@ -90,7 +93,8 @@ class ImageFile:
     alpha : bool
         Whether the last of the channels is alpha.
     jpeg : JPEGInfo or None
-        What the header of a JPEG file says.
+        What the header of a JPEG says: of the file, or of those within a TIFF or DICOM file, when one
+        record fits every plane.
     metadata : Metadata
         What :func:`~napari_deartifact.files.write.write_image` keeps.
     """
@@ -106,12 +110,12 @@ class ImageFile:
 
 
 def read_image(path: str | os.PathLike[str]) -> ImageFile:
-    """Read a JPEG, PNG, TIFF, WebP or BMP file.
+    """Read a JPEG, PNG, TIFF, WebP, BMP or DICOM file.
 
     Parameters
     ----------
     path : path
-        Its suffix does not matter.
+        Its suffix does not matter, but for ``.dcm`` of DICOM without a preamble.
 
     Returns
     -------
@@ -124,6 +128,8 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     ValueError
         When the file is no such picture, is damaged or truncated, or holds what cannot be
         restored: CMYK, animations, several pictures of different shape.
+    ModuleNotFoundError
+        When the file needs an extra that is not installed: DICOM, 12-bit JPEG.
     """
     path = Path(path)
     if path.is_dir():
@@ -131,32 +137,69 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     if not path.exists():
         raise FileNotFoundError(f"no file at {path}; check the name")
     with path.open("rb") as stream:
-        signature = stream.read(4)
-        stream.seek(0)
-        if not signature:
-            raise ValueError(f"{path} is empty; get a complete copy of the file")
-        if signature in _TIFF_SIGNATURES:
-            from napari_deartifact.files.tiff import read_tiff
+        signature = stream.read(_SIGNATURE_BYTES)
+    if not signature:
+        raise ValueError(f"{path} is empty; get a complete copy of the file")
+    if signature.startswith(_TIFF_SIGNATURES):
+        return _read_tiff(path)
+    if signature.startswith(_JPEG_SIGNATURE):
+        return _read_jpeg(path)
+    if is_dicom(path, signature):
+        return _read_dicom(path)
+    return _read_with_pillow(path, None)
 
-            pixels, tags = read_tiff(path)
-            metadata = Metadata(icc=tags.icc, tiff=tags)
-            return ImageFile(path, "TIFF", pixels, tags.channel_axis, tags.rgb, tags.alpha, None, metadata)
-        return _read_with_pillow(path, stream, is_jpeg=signature.startswith(_JPEG_SIGNATURE))
+
+def _read_tiff(path: Path) -> ImageFile:
+    from napari_deartifact.files.tiff import read_tiff
+
+    pixels, tags, jpeg = read_tiff(path)
+    metadata = Metadata(icc=tags.icc, tiff=tags)
+    return ImageFile(path, "TIFF", pixels, tags.channel_axis, tags.rgb, tags.alpha, jpeg, metadata)
 
 
-def _read_with_pillow(path: Path, stream: BinaryIO, *, is_jpeg: bool) -> ImageFile:
+def _read_dicom(path: Path) -> ImageFile:
+    image = read_dicom(path)
+    channel_axis = -1 if image.rgb else None
+    return ImageFile(path, "DICOM", image.pixels, channel_axis, image.rgb, False, image.jpeg, Metadata())
+
+
+def _read_jpeg(path: Path) -> ImageFile:
+    jpeg = JPEGInfo.from_file(path)
+    return _read_with_pillow(path, jpeg) if jpeg.precision == 8 else _read_deep_jpeg(path, jpeg)
+
+
+def _read_deep_jpeg(path: Path, jpeg: JPEGInfo) -> ImageFile:
+    """Read 12-bit samples, which Pillow does not."""
+    if jpeg.color_space in ("cmyk", "ycck"):
+        raise ValueError(
+            f"{path} is a CMYK picture, and only grey and RGB can be restored; convert it to RGB"
+        )
+    try:
+        import imagecodecs
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{path} is a JPEG of {jpeg.precision} bits, which needs another package: "
+            "pip install 'napari-deartifact[slides]'"
+        ) from error
+    with reported_damage(path):
+        pixels = imagecodecs.jpeg_decode(path.read_bytes())
+    rgb = pixels.ndim == 3
+    return ImageFile(path, "JPEG", pixels, -1 if rgb else None, rgb, False, jpeg, Metadata())
+
+
+def _read_with_pillow(path: Path, jpeg: JPEGInfo | None) -> ImageFile:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as stream:
             warnings.simplefilter("ignore")  # of large pictures and of damaged EXIF blocks
             with Image.open(stream, formats=_FORMATS) as image:
-                return _from_pillow(path, stream, image)
+                return _from_pillow(path, stream, image, jpeg)
     except UnidentifiedImageError as error:
-        if is_jpeg:
+        if jpeg is not None:
             raise ValueError(f"{path} has a damaged JPEG header; get a complete copy of the file") from error
         raise ValueError(
-            f"{path} is not a picture that can be read; expected a JPEG, PNG, TIFF, WebP or BMP file"
+            f"{path} is not a picture that can be read; expected a JPEG, PNG, TIFF, WebP, BMP or DICOM file"
         ) from error
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path} claims an implausible size: {error}; save it as a tiled TIFF") from error
@@ -166,13 +209,12 @@ def _read_with_pillow(path: Path, stream: BinaryIO, *, is_jpeg: bool) -> ImageFi
         ) from error
 
 
-def _from_pillow(path: Path, stream: BinaryIO, image: PillowImage) -> ImageFile:
+def _from_pillow(path: Path, stream: BinaryIO, image: PillowImage, jpeg: JPEGInfo | None) -> ImageFile:
     name = "JPEG" if image.format == "MPO" else str(image.format)
     if name != "JPEG" and getattr(image, "n_frames", 1) > 1:
         raise ValueError(
             f"{path} is an animation of {getattr(image, 'n_frames', 0)} frames; save them as single files"
         )
-    jpeg = JPEGInfo.from_pillow(image) if name == "JPEG" else None  # type: ignore[arg-type]
     info = image.info
     if name == "PNG" and _is_16_bit_color_png(stream):
         from napari_deartifact.files.png16 import decode_png

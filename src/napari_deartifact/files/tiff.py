@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact.jpeg.damage import reported_damage
+from napari_deartifact.jpeg.header import UnsupportedJPEGError
+from napari_deartifact.jpeg.in_tiff import is_jpeg, page_record
+from napari_deartifact.jpeg.info import JPEGInfo
+
 _ICC, _ORIENTATION = 34675, 274
 _GREY = {0: "miniswhite", 1: "minisblack"}
 _PALETTE, _RGB, _YCBCR = 3, 2, 6
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
 # What tifffile derives from the shape and writes itself.
 _IMAGEJ_DERIVED = {"ImageJ", "axes", "shape", "images", "channels", "slices", "frames", "hyperstack"}
+# Codecs other than those for photographs gain up to about a thousand; this is beyond all but empty pictures.
+_PLAUSIBLE_GAIN, _ALWAYS_PLAUSIBLE = 4096, 2**26
 _UUID = re.compile(r'<(\w+:)?UUID\b.*?</(\w+:)?UUID>|\sUUID="[^"]*"', re.DOTALL)
 
 Flavour = Literal["plain", "imagej", "ome"]
@@ -75,19 +81,22 @@ class TIFFTags:
     compressed: bool
 
 
-def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[Any], TIFFTags]:
+def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[Any], TIFFTags, JPEGInfo | None]:
     """Read the one picture or stack of a TIFF.
 
     Parameters
     ----------
     path : path
-        Plain, multi-page, ImageJ or OME-TIFF.  Of a pyramid the full resolution is read.
+        Plain, multi-page, ImageJ or OME-TIFF, SVS or NDPI.  Of a pyramid the full resolution is read,
+        and of a slide nothing but the slide.
 
     Returns
     -------
     pixels : ndarray
         As stored; palettes are resolved to RGB, except ImageJ's, which only colour a grey picture.
     tags : TIFFTags
+    jpeg : JPEGInfo or None
+        The record that fits every plane, when the pixels are compressed by JPEG.
 
     Raises
     ------
@@ -97,29 +106,19 @@ def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[Any], TIFFTags]:
     """
     import tifffile
 
-    try:
-        with tifffile.TiffFile(path) as file:
+    with reported_damage(path, tifffile.TiffFileError), tifffile.TiffFile(path) as file:
+        try:
             return _read(Path(path), file)
-    except tifffile.TiffFileError as error:
-        raise ValueError(f"{path} is a damaged TIFF ({error}); get a complete copy of the file") from error
-    except ValueError as error:
-        if "imagecodecs" in str(error):
+        except ValueError as error:
+            if "imagecodecs" not in str(error):
+                raise
             raise ValueError(
                 f"{path} is compressed in a way that needs another package: "
                 "pip install 'napari-deartifact[slides]'"
             ) from error
-        if str(path) in str(error):
-            raise
-        raise ValueError(
-            f"{path} is truncated or damaged ({error}); get a complete copy of the file"
-        ) from error
-    except (OSError, RuntimeError, LookupError, TypeError, ArithmeticError, struct.error) as error:
-        raise ValueError(
-            f"{path} is truncated or damaged ({error}); get a complete copy of the file"
-        ) from error
 
 
-def _read(path: Path, file: Any) -> tuple[NDArray[Any], TIFFTags]:
+def _read(path: Path, file: Any) -> tuple[NDArray[Any], TIFFTags, JPEGInfo | None]:
     series = _only_series(path, file)
     page = series.keyframe
     if page.photometric not in (*_GREY, _PALETTE, _RGB, _YCBCR):
@@ -128,7 +127,9 @@ def _read(path: Path, file: Any) -> tuple[NDArray[Any], TIFFTags]:
             f"{path} has {name} pixels, and only grey and RGB can be restored; convert it to RGB"
         )
     if len(series.levels) > 1:
-        warnings.warn(f"{path} is a pyramid; only its full resolution is read", UserWarning, stacklevel=4)
+        warnings.warn(f"{path} is a pyramid; only its full resolution is read", UserWarning, stacklevel=5)
+    _check_plausible(path, file, series)
+    jpeg = _jpeg_record(path, series)
     pixels, axes = series.asarray(), series.axes
     if pixels.shape != tuple(series.shape):
         raise ValueError(
@@ -161,11 +162,45 @@ def _read(path: Path, file: Any) -> tuple[NDArray[Any], TIFFTags]:
         dtype=pixels.dtype,
         compressed=page.compression != 1,
     )
-    return pixels, tags
+    planes = [side for axis, side in zip(axes, pixels.shape, strict=True) if axis in "YX"]
+    colors = 3 if tags.rgb else 1
+    fits = jpeg is not None and jpeg.shape == tuple(planes) and len(jpeg.tables) == colors
+    return pixels, tags, jpeg if fits else None
+
+
+def _check_plausible(path: Path, file: Any, series: Any) -> None:
+    """Refuse dimensions for which the file is far too small, before memory is taken for them."""
+    announced = series.size * series.dtype.itemsize
+    held = sum(part.filehandle.size for part in {page.parent for page in series.pages if page is not None})
+    if announced > max(_PLAUSIBLE_GAIN * held, _ALWAYS_PLAUSIBLE):
+        raise ValueError(
+            f"{path} claims an implausible size: {announced} bytes of pixels in a file of {held}; "
+            "get a complete copy of the file"
+        )
+
+
+def _jpeg_record(path: Path, series: Any) -> JPEGInfo | None:
+    """Return the record that all pages share, if they are JPEGs and do."""
+    if not is_jpeg(series.keyframe):
+        return None
+    found: JPEGInfo | None = None
+    for index, page in enumerate(series.pages):
+        if page is None:
+            continue
+        try:
+            record = page_record(page, f"page {index} of {path}")
+        except UnsupportedJPEGError:  # lossless, which has no cells
+            return None
+        if record is None or (found is not None and record != found):
+            return None
+        found = record
+    return found
 
 
 def _only_series(path: Path, file: Any) -> Any:
     full = [series for series in file.series if not series.keyframe.is_reduced]
+    if file.is_svs or file.is_ndpi:
+        full = full[:1]  # without thumbnail, label and macro
     if not full or full[0].size == 0:
         raise ValueError(f"{path} holds no pixels; get a complete copy of the file")
     if len(full) > 1:

@@ -5,20 +5,27 @@ from __future__ import annotations
 import io
 import math
 import os
-import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact.jpeg.coefficients import read_coefficients
+from napari_deartifact.jpeg.header import (
+    ColorSpace,
+    JPEGHeader,
+    UnsupportedJPEGError,
+    guess_color_space,
+)
+from napari_deartifact.jpeg.markers import read_header
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
 
 if TYPE_CHECKING:
     from PIL.JpegImagePlugin import JpegImageFile
-
-ColorSpace = Literal["grey", "ycbcr", "rgb", "cmyk", "ycck"]
 
 _SUBSAMPLING_NAMES: dict[tuple[tuple[int, int], ...], str] = {
     ((1, 1), (1, 1), (1, 1)): "4:4:4",
@@ -31,7 +38,7 @@ _SAMPLING_FACTORS = {name: factors for factors, name in _SUBSAMPLING_NAMES.items
 _EXIF_ORIENTATION = 0x0112
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class JPEGInfo:
     """The part of a JPEG's header that bounds what its pixels can have been.
 
@@ -54,12 +61,19 @@ class JPEGInfo:
         Whether the scans were progressive.
     orientation : int
         EXIF orientation, 1 to 8.  Pixels are always handled as stored.
+    indices : tuple of ndarray of int16, optional
+        The quantized coefficients of each component, shape (block rows, block columns, 8, 8), vertical
+        frequency first.  They are those of the coded image, up to whole coded units, from its first
+        block on: `offset` tells where in it the described image begins.  They do not count when records
+        are compared.
 
     Examples
     --------
     >>> info = JPEGInfo.from_quality(20, height=48, width=64, subsampling="4:2:0")
     >>> info.quality, info.subsampling, info.mcu
     (20, '4:2:0', (16, 16))
+    >>> info
+    <JPEGInfo 48×64, quality 20, 4:2:0 ycbcr, grid (0, 0)>
     >>> info.crop(slice(3, 40), slice(10, None)).grid
     (5, 6)
     """
@@ -73,6 +87,7 @@ class JPEGInfo:
     offset: tuple[int, int] = (0, 0)
     progressive: bool = False
     orientation: int = 1
+    indices: tuple[NDArray[np.int16], ...] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.tables) != len(self.sampling):
@@ -82,15 +97,36 @@ class JPEGInfo:
         for table in self.tables:
             if len(table) != 64 or min(table) < 1:
                 raise ValueError("a quantization table must have 64 steps of at least 1")
+        if self.indices is not None and len(self.indices) != len(self.tables):
+            raise ValueError(
+                f"indices of {len(self.indices)} components and {len(self.tables)} tables; give one each"
+            )
+
+    def __repr__(self) -> str:
+        facts = [
+            f"{self.height}×{self.width}",
+            f"quality {self.quality}"
+            if self.has_standard_tables
+            else f"own tables, quality about {self.quality}",
+            self.subsampling if self.color_space == "grey" else f"{self.subsampling} {self.color_space}",
+            *([f"{self.precision} bits"] if self.precision != 8 else []),
+            *(["progressive"] if self.progressive else []),
+            f"grid {self.grid}",
+            *(["with coefficients"] if self.indices is not None else []),
+        ]
+        return f"<JPEGInfo {', '.join(facts)}>"
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> JPEGInfo:
+    def from_file(cls, path: str | os.PathLike[str], *, coefficients: bool = False) -> JPEGInfo:
         """Read the header of a JPEG file.
 
         Parameters
         ----------
         path : path
-            A baseline or progressive JPEG.
+            A baseline, extended or progressive JPEG of 8 or 12 bits.
+        coefficients : bool
+            Read the quantized coefficients too, into :attr:`indices`.  That needs the extra
+            ``coefficients`` and 8 bits a sample.
 
         Returns
         -------
@@ -100,34 +136,59 @@ class JPEGInfo:
         ------
         FileNotFoundError
             When there is no such file.
+        UnsupportedJPEGError
+            A ValueError, for lossless, hierarchical and arithmetic-coded JPEG.
         ValueError
             When the file is not a JPEG or its header is damaged.
+        ModuleNotFoundError
+            When the extra is not installed.
         """
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"no file at {path}")
         with path.open("rb") as stream:
-            return cls._from_stream(stream, str(path))
+            return cls._from_stream(stream, str(path), coefficients)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> JPEGInfo:
-        """Read the header of a JPEG held in memory; errors are those of :meth:`from_file`."""
-        return cls._from_stream(io.BytesIO(data), "the data")
+    def from_bytes(cls, data: bytes, *, coefficients: bool = False) -> JPEGInfo:
+        """Read the header of a JPEG held in memory; all is as for :meth:`from_file`."""
+        return cls._from_stream(io.BytesIO(data), "the data", coefficients)
 
     @classmethod
-    def _from_stream(cls, stream: Any, name: str) -> JPEGInfo:
-        from PIL import Image, UnidentifiedImageError
+    def _from_stream(cls, stream: BinaryIO, name: str, coefficients: bool) -> JPEGInfo:
+        if stream.read(2) != b"\xff\xd8":
+            raise ValueError(f"{name} is not a JPEG: it does not begin like one")
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        with named_errors(name):
+            header = read_header(stream)
+            header.check_size(size)
+            info = cls.from_header(header)
+            if not coefficients:
+                return info
+            stream.seek(0)
+            return replace(info, indices=read_coefficients(stream.read(), info))
 
-        try:
-            with warnings.catch_warnings():
-                # A header costs no memory; whoever decodes the pixels must mind their number.
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                with Image.open(stream, formats=("JPEG",)) as image:
-                    return cls.from_pillow(cast("JpegImageFile", image))
-        except UnidentifiedImageError as error:
-            raise ValueError(f"{name} is not a JPEG, or its header is damaged") from error
-        except (OSError, SyntaxError, IndexError, KeyError, TypeError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{name} has a damaged JPEG header: {error}") from error
+    @classmethod
+    def from_header(cls, header: JPEGHeader, *, color_space: ColorSpace | None = None) -> JPEGInfo:
+        """Take the record from a header.
+
+        Parameters
+        ----------
+        header : JPEGHeader
+        color_space : str, optional
+            What the components are, where something outside of the JPEG says it.
+        """
+        return cls(
+            height=header.height,
+            width=header.width,
+            tables=header.tables,
+            sampling=tuple((part.horizontal, part.vertical) for part in header.components),
+            color_space=color_space or header.color_space,
+            precision=header.precision,
+            progressive=header.progressive,
+            orientation=header.orientation,
+        )
 
     @classmethod
     def from_pillow(cls, image: JpegImageFile) -> JPEGInfo:
@@ -141,11 +202,74 @@ class JPEGInfo:
             width=image.width,
             tables=tuple(tuple(int(step) for step in image.quantization[table]) for *_, table in layers),
             sampling=tuple((horizontal, vertical) for _, horizontal, vertical, _ in layers),
-            color_space=_color_space(image),
+            color_space=guess_color_space(
+                [identifier for identifier, *_ in layers],
+                jfif="jfif" in image.info,
+                adobe_transform=image.info.get("adobe_transform"),
+            ),
             precision=int(getattr(image, "bits", 8)),
             progressive=bool(image.info.get("progressive", False)),
-            orientation=int(image.getexif().get(_EXIF_ORIENTATION, 1)),
+            orientation=_orientation(image.getexif().get(_EXIF_ORIENTATION, 1)),
         )
+
+    @classmethod
+    def from_tiff(cls, path: str | os.PathLike[str], page: int = 0, tile: int | None = None) -> JPEGInfo:
+        """Read the record of a page of a TIFF that is compressed by JPEG.
+
+        Parameters
+        ----------
+        path : path
+            A TIFF, SVS or NDPI file.
+        page : int
+            Its number, from 0.
+        tile : int, optional
+            A tile or strip, by its number in the file; the record is then that of the JPEG in it.
+            Without it the record is that of the whole page.
+
+        Returns
+        -------
+        JPEGInfo
+            Its colour space is the one by which tifffile decodes the pixels.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        ValueError
+            When the file is damaged, has no such page or tile, is compressed otherwise, or when no one
+            record fits the page: its tiles differ in their tables, or cut through coded units.
+        """
+        from napari_deartifact.jpeg.in_tiff import read_tiff_record
+
+        return read_tiff_record(path, page, tile)
+
+    @classmethod
+    def from_dicom(cls, path: str | os.PathLike[str], frame: int = 0) -> JPEGInfo:
+        """Read the record of a DICOM frame that is compressed by lossy JPEG.
+
+        Parameters
+        ----------
+        path : path
+            A DICOM file of process 1, 2/4, 6/8 or 10/12.
+        frame : int
+            Its number, from 0.
+
+        Returns
+        -------
+        JPEGInfo
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        ValueError
+            When the file is no DICOM, is damaged, has no such frame or is compressed otherwise.
+        ModuleNotFoundError
+            When the extra ``dicom`` is not installed.
+        """
+        from napari_deartifact.jpeg.in_dicom import read_dicom_record
+
+        return read_dicom_record(path, frame)
 
     @classmethod
     def from_quality(
@@ -251,20 +375,38 @@ class JPEGInfo:
             height=max(bottom - top, 0),
             width=max(right - left, 0),
             offset=(self.offset[0] + top, self.offset[1] + left),
+            indices=self._indices_before(bottom, right),
         )
+
+    def _indices_before(self, bottom: int, right: int) -> tuple[NDArray[np.int16], ...] | None:
+        """Leave out the blocks over the border of a cut-out, which no longer tells what lies beyond."""
+        if self.indices is None:
+            return None
+        kept = []
+        for (horizontal, vertical), coded in zip(self.sampling, self.indices, strict=True):
+            height, width = self.mcu[0] // vertical, self.mcu[1] // horizontal
+            rows = None if bottom == self.height else (self.offset[0] + bottom) // height
+            columns = None if right == self.width else (self.offset[1] + right) // width
+            kept.append(coded[:rows, :columns])
+        return tuple(kept)
 
 
 def _as_tuple(table: NDArray[np.int_]) -> tuple[int, ...]:
     return tuple(int(step) for step in table.ravel())
 
 
-def _color_space(image: JpegImageFile) -> ColorSpace:
-    transform = image.info.get("adobe_transform")
-    identifiers = [layer[0] for layer in image.layer]
-    if len(identifiers) == 1:
-        return "grey"
-    if len(identifiers) == 4:
-        return "ycck" if transform == 2 else "cmyk"
-    if transform == 0 or ("jfif" not in image.info and transform is None and identifiers == [82, 71, 66]):
-        return "rgb"
-    return "ycbcr"
+def _orientation(value: object) -> int:
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+@contextmanager
+def named_errors(name: str) -> Iterator[None]:
+    """Let the errors of a header say whose it is."""
+    try:
+        yield
+    except UnsupportedJPEGError as error:
+        raise UnsupportedJPEGError(f"{name} is of a kind that is not read: {error}") from error
+    except ValueError as error:
+        raise ValueError(
+            f"{name} has a truncated or damaged JPEG header: {error}; get a complete copy of the file"
+        ) from error
