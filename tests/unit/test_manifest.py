@@ -58,5 +58,5 @@ def test_what_is_offered(manifest):
     assert [widget.display_name for widget in parts.widgets] == ["Restore", "Inspect"]
     assert [sample.key for sample in parts.sample_data] == ["camera", "cell"]
     (reader,) = parts.readers
-    assert reader.filename_patterns == ["*.jpg", "*.jpeg", "*.jpe", "*.jfif"]
+    assert reader.filename_patterns == ["*.jpg", "*.jpeg", "*.jpe", "*.jfif", "*.dcm"]
     assert not reader.accepts_directories

@@ -161,7 +161,7 @@ def known_jpeg(layer: Image) -> JPEGInfo | None:
         return None
     data = layer.data[0] if layer.multiscale else layer.data
     colors, plane = (3, data.shape[:-1]) if layer.rgb else (1, data.shape)
-    return jpeg if tuple(plane) == jpeg.shape and len(jpeg.tables) == colors else None
+    return jpeg if tuple(plane[-2:]) == jpeg.shape and len(jpeg.tables) == colors else None
 
 
 def sample_plane(data: Any, position: tuple[float, ...], *, rgb: bool) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""napari's way to open a JPEG so that the layer still knows what the file said about itself."""
+"""napari's way to open a JPEG or DICOM so that the layer still knows what the file said about itself."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
     Parameters
     ----------
     path : str or list of str
-        Files; their first bytes must be a JPEG's, whatever the name says.
+        Files; their first bytes must be a JPEG's or DICOM's, or the name end in ``.dcm``.
 
     Returns
     -------
     callable or None
         :func:`read_jpeg`, or None to leave the file to other readers.
     """
-    return read_jpeg if all(_starts_as_jpeg(entry) for entry in _as_list(path)) else None
+    return read_jpeg if all(_is_readable(entry) for entry in _as_list(path)) else None
 
 
 def read_jpeg(path: str | list[str]) -> list[LayerData]:
-    """Read JPEG files, a layer each.
+    """Read JPEG and DICOM files, a layer each.
 
     Parameters
     ----------
@@ -37,12 +37,15 @@ def read_jpeg(path: str | list[str]) -> list[LayerData]:
     list of (data, attributes, "image")
         Pixels as stored: an EXIF orientation is not applied, because the block grid is that of
         the stored pixels.  ``metadata["jpeg"]`` is the
-        :class:`~napari_deartifact.jpeg.info.JPEGInfo`, orientation included.
+        :class:`~napari_deartifact.jpeg.info.JPEGInfo`, orientation included; None for DICOM that
+        holds no lossy JPEG.
 
     Raises
     ------
     FileNotFoundError, ValueError
         For a file that is not there, damaged or truncated.
+    ModuleNotFoundError
+        For DICOM when the extra ``dicom`` is not installed.
     """
     return [_layer(entry) for entry in _as_list(path)]
 
@@ -63,9 +66,12 @@ def _as_list(path: str | list[str]) -> list[str]:
     return [path] if isinstance(path, str) else list(path)
 
 
-def _starts_as_jpeg(path: str) -> bool:
+def _is_readable(path: str) -> bool:
+    from napari_deartifact.files.dicom import is_dicom
+
     try:
         with Path(path).open("rb") as stream:
-            return stream.read(2) == b"\xff\xd8"
+            start = stream.read(132)
     except OSError:
         return False
+    return start.startswith(b"\xff\xd8") or is_dicom(path, start)
