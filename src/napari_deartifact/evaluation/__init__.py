@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from napari_deartifact.evaluation.condition import Condition, Quality, parse_quality, quality_label
-from napari_deartifact.evaluation.evaluate import Evaluation, Record, evaluate
+from napari_deartifact.evaluation.evaluate import evaluate
+from napari_deartifact.evaluation.records import Evaluation, Record
 from napari_deartifact.evaluation.report import format_table, to_json
 from napari_deartifact.evaluation.scores import Scores
 

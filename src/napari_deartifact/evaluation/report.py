@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_deartifact.degradation import find_codec
 from napari_deartifact.evaluation.condition import Quality, quality_label
-from napari_deartifact.evaluation.evaluate import Evaluation, Record
+from napari_deartifact.evaluation.records import Evaluation, Record
 from napari_deartifact.evaluation.scores import Scores, gain
 
 _DIGITS = {"psnr": 3, "psnr_b": 3, "ssim": 4}

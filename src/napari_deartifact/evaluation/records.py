@@ -1,0 +1,122 @@
+"""What an evaluation found, picture by picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from napari_deartifact.evaluation.condition import Quality
+from napari_deartifact.evaluation.originals import Luma
+from napari_deartifact.evaluation.scores import Scores, gain
+
+
+@dataclass(frozen=True)
+class Record:
+    """One picture at one quality.
+
+    Attributes
+    ----------
+    image : str
+        Its name.
+    height, width : int
+        Of the original, in pixels.
+    quality : int, (int, int) or "clean"
+        Of the JPEG, or of two JPEGs one after another; a clean picture was not compressed.
+    degraded, restored : Scores
+        Of the compressed picture and of the model's answer, rounded to uint8.
+    seconds_per_megapixel : float
+        Of one restoration alone.
+    one_pass : Scores, optional
+        Of the answer to the compressed picture, where `restored` is the last of several passes.
+    aligned : Scores, optional
+        Of the same JPEG restored before the shift cut it, over the pixels that `restored` has.
+    bits_per_pixel, jpeg_bits_per_pixel : float, optional
+        Of the file, and of the JPEG whose size another codec had to meet.
+    """
+
+    image: str
+    height: int
+    width: int
+    quality: Quality
+    degraded: Scores
+    restored: Scores
+    seconds_per_megapixel: float
+    one_pass: Scores | None = None
+    aligned: Scores | None = None
+    bits_per_pixel: float | None = None
+    jpeg_bits_per_pixel: float | None = None
+
+    @property
+    def gain(self) -> float:
+        """What the restoration adds to the PSNR, in dB; minus infinity for a clean picture it changed."""
+        return gain(self.degraded.psnr, self.restored.psnr)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All records, and the choices that they depend on.
+
+    Attributes
+    ----------
+    model : str
+        Name or path, as it was given.
+    qualities : tuple
+    color : bool
+        RGB, or else luma.
+    luma : {"full", "studio"}
+        What colour pictures were turned into when not `color`.
+    subsampling : str
+        Of the chroma of the JPEGs, when `color`.
+    jpeg_info, consistency : bool
+        Whether the model was told the tables, and its answer projected onto them.
+    records : tuple of Record
+    skipped : dict
+        Files that could not be evaluated, and why.
+    codec : str
+        What compressed the pictures.
+    shift : (int, int), optional
+        Rows and columns that were cut off a decoded JPEG.
+    passes : int
+        How often each picture was restored, one answer being the next one's input.
+    """
+
+    model: str
+    qualities: tuple[Quality, ...]
+    color: bool
+    luma: Luma
+    subsampling: str
+    jpeg_info: bool
+    consistency: bool
+    records: tuple[Record, ...]
+    skipped: dict[str, str] = field(default_factory=dict)
+    codec: str = "jpeg"
+    shift: tuple[int, int] | None = None
+    passes: int = 1
+
+    def at(self, quality: Quality) -> tuple[Record, ...]:
+        """Return the records of one quality."""
+        return tuple(record for record in self.records if record.quality == quality)
+
+    def worst(self, quality: Quality) -> Record:
+        """Return the record of the picture that gained least; among clean ones, that lost most."""
+        return min(self.at(quality), key=lambda record: (record.gain, record.restored.psnr))
+
+    def mean(self, quality: Quality) -> tuple[Scores, Scores, float]:
+        """Return the means at one quality.
+
+        Returns
+        -------
+        degraded, restored : Scores
+        seconds_per_megapixel : float
+            All the time over all the pixels.
+        """
+        records = self.at(quality)
+        sizes = [record.height * record.width for record in records]
+        seconds = math.fsum(
+            record.seconds_per_megapixel * size for record, size in zip(records, sizes, strict=True)
+        )
+        return (
+            Scores.mean([record.degraded for record in records]),
+            Scores.mean([record.restored for record in records]),
+            seconds / sum(sizes),
+        )
