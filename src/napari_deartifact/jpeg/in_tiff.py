@@ -39,7 +39,7 @@ def _record(path: Path, pages: Any, number: int, tile: int | None) -> JPEGInfo:
     page = pages[number]
     if not is_jpeg(page):
         raise ValueError(
-            f"page {number} of {path} is compressed by {page.compression!r}; expected JPEG, which is 7"
+            f"page {number} of {path} is compressed by {page.keyframe.compression!r}; expected JPEG, which is 7"
         )
     name = f"page {number} of {path}"
     if tile is not None:
@@ -57,7 +57,7 @@ def _record(path: Path, pages: Any, number: int, tile: int | None) -> JPEGInfo:
 
 def is_jpeg(page: Any) -> bool:
     """Tell whether a page of tifffile is compressed by JPEG."""
-    return int(page.compression) in _JPEG
+    return int(page.keyframe.compression) in _JPEG
 
 
 def page_record(page: Any, name: str) -> JPEGInfo | None:
@@ -85,13 +85,12 @@ def page_record(page: Any, name: str) -> JPEGInfo | None:
     for index, header in _headers(page, name):
         with named_errors(f"tile {index} of {name}"):
             _check_fits(page, header)
-        record = replace(
-            _tile_record(page, header), height=page.imagelength, width=page.imagewidth, orientation=1
-        )
+        height, width = _page_shape(page)
+        record = replace(_tile_record(page, header), height=height, width=width, orientation=1)
         if found is not None and record != found:
             return None
         found = record
-    if found is None or page.planarconfig != _CONTIGUOUS:
+    if found is None or page.keyframe.planarconfig != _CONTIGUOUS:
         return None
     period = zip(_tile_shape(page), found.shape, found.mcu, strict=True)
     return found if all(tile >= whole or tile % unit == 0 for tile, whole, unit in period) else None
@@ -141,13 +140,14 @@ def _check_fits(page: Any, header: JPEGHeader) -> None:
 
 
 def _tile_shape(page: Any) -> tuple[int, int]:
-    if page.is_tiled:
-        return int(page.tilelength), int(page.tilewidth)
-    return min(int(page.rowsperstrip), int(page.imagelength)), int(page.imagewidth)
+    frame = page.keyframe
+    if frame.is_tiled:
+        return int(frame.tilelength), int(frame.tilewidth)
+    return min(int(frame.rowsperstrip), int(frame.imagelength)), int(frame.imagewidth)
 
 
 def _page_shape(page: Any) -> tuple[int, int]:
-    return int(page.imagelength), int(page.imagewidth)
+    return int(page.keyframe.imagelength), int(page.keyframe.imagewidth)
 
 
 def _tile_record(page: Any, header: JPEGHeader) -> JPEGInfo:

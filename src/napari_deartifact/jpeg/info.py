@@ -383,7 +383,8 @@ class JPEGInfo:
         if self.indices is None:
             return None
         kept = []
-        for (horizontal, vertical), coded in zip(self.sampling, self.indices, strict=True):
+        factors = self.sampling if len(self.sampling) > 1 else ((1, 1),)
+        for (horizontal, vertical), coded in zip(factors, self.indices, strict=True):
             height, width = self.mcu[0] // vertical, self.mcu[1] // horizontal
             rows = None if bottom == self.height else (self.offset[0] + bottom) // height
             columns = None if right == self.width else (self.offset[1] + right) // width

@@ -1,0 +1,97 @@
+"""The coefficients of the file are those that its pixels were decoded from."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import imagecodecs
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from napari_deartifact.jpeg.coefficients import block_counts
+from napari_deartifact.jpeg.dct import block_dct, block_idct
+from napari_deartifact.jpeg.info import JPEGInfo
+
+
+def encode(image, **options):
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "JPEG", **options)
+    return stream.getvalue()
+
+
+def decoded(indices, table):
+    """Decode blocks as T.81 says, to whole levels."""
+    samples = block_idct(torch.from_numpy(indices * table).double()) + 128
+    return samples.round().clamp(0, 255).numpy()
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_grey_coefficients_decode_to_the_pixels(tmp_path, progressive):
+    content = encode(data.camera()[:45, :61], quality=40, progressive=progressive)
+    (tmp_path / "a.jpg").write_bytes(content)
+    info = JPEGInfo.from_file(tmp_path / "a.jpg", coefficients=True)
+    (indices,) = info.indices
+    assert indices.dtype == np.int16
+    assert indices.shape == (6, 8, 8, 8)
+    pixels = np.asarray(Image.open(io.BytesIO(content)))
+    assert np.abs(decoded(indices, info.table(0))[:45, :61] - pixels).max() <= 1
+    vertical = indices[..., 1:, 0] != 0  # a transposed reading would fail on these
+    exact = block_dct(torch.from_numpy(pixels[:40, :56] - 128.0)).numpy() / info.table(0)
+    assert vertical.any()
+    assert np.abs(exact - indices[:5, :7])[..., 1:, 0].max() < 1
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0", "4:1:1"])
+@pytest.mark.parametrize("shape", [(45, 61), (8, 8), (1, 17), (33, 32)])
+def test_whole_coded_units(subsampling, shape):
+    content = encode(np.ascontiguousarray(data.astronaut()[: shape[0], : shape[1]]), subsampling=subsampling)
+    info = JPEGInfo.from_bytes(content, coefficients=True)
+    assert [part.shape[:2] for part in info.indices] == block_counts(info)
+    rows, columns = (-(-side // unit) for side, unit in zip(info.shape, info.mcu, strict=True))
+    for part, (horizontal, vertical) in zip(info.indices, info.sampling, strict=True):
+        assert part.shape == (rows * vertical, columns * horizontal, 8, 8)
+    luma = info.indices[0]
+    beyond = luma[:, -(-info.width // 8) :]
+    assert not beyond.reshape(-1, 64)[:, 1:].any()
+
+
+def test_they_do_not_count_in_comparisons_and_stay_in_a_crop():
+    content = encode(data.camera()[:32, :32])
+    bare, full = JPEGInfo.from_bytes(content), JPEGInfo.from_bytes(content, coefficients=True)
+    assert bare.indices is None
+    assert bare == full
+    assert hash(bare) == hash(full)
+    part = full.crop(slice(9, None), slice(8, None))
+    assert part.offset == (9, 8)
+    assert (part.indices[0] == full.indices[0]).all()
+    (whole,) = full.crop(slice(9, 20), slice(0, 9)).indices  # of the blocks that the cut-out does not cut
+    assert (whole == full.indices[0][:2, :1]).all()
+    assert "with coefficients" in repr(full)
+    assert "with coefficients" not in repr(bare)
+    with pytest.raises(ValueError, match="indices of 2 components and 1 tables"):
+        JPEGInfo(8, 8, bare.tables, indices=(full.indices[0],) * 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (imagecodecs.jpeg_encode(np.full((16, 16), 900, np.uint16), bitspersample=12), "12 bits a sample"),
+        (encode(data.camera()[:64, :64])[:-40], "no end of image"),
+        (encode(data.camera()[:64, :64]).replace(b"\xff\xc4\0\x1f\0", b"\xff\xc4\0\x1f\0\xff"), "JPEG"),
+    ],
+)
+def test_what_has_no_coefficients(content, message):
+    with pytest.raises(ValueError, match=message):
+        JPEGInfo.from_bytes(content, coefficients=True)
+
+
+def test_without_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jpeglib", None)
+    content = encode(data.camera()[:16, :16])
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'napari-deartifact\[coefficients\]'"):
+        JPEGInfo.from_bytes(content, coefficients=True)
+    assert JPEGInfo.from_bytes(content).shape == (16, 16)
