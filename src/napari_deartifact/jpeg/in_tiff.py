@@ -39,7 +39,7 @@ def _record(path: Path, pages: Any, number: int, tile: int | None) -> JPEGInfo:
     page = pages[number]
     if not is_jpeg(page):
         raise ValueError(
-            f"page {number} of {path} is compressed by {page.keyframe.compression!r}; expected JPEG, which is 7"
+            f"page {number} of {path} is compressed by {page.keyframe.compression!r}; expected JPEG, code 7"
         )
     name = f"page {number} of {path}"
     if tile is not None:

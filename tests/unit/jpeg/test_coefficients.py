@@ -45,10 +45,11 @@ def test_grey_coefficients_decode_to_the_pixels(tmp_path, progressive):
     assert np.abs(exact - indices[:5, :7])[..., 1:, 0].max() < 1
 
 
-@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0", "4:1:1"])
+@pytest.mark.parametrize("subsampling", ["444", "422", "420", "411", "440"])
 @pytest.mark.parametrize("shape", [(45, 61), (8, 8), (1, 17), (33, 32)])
 def test_whole_coded_units(subsampling, shape):
-    content = encode(np.ascontiguousarray(data.astronaut()[: shape[0], : shape[1]]), subsampling=subsampling)
+    pixels = np.ascontiguousarray(data.astronaut()[: shape[0], : shape[1]])
+    content = imagecodecs.jpeg_encode(pixels, subsampling=subsampling)
     info = JPEGInfo.from_bytes(content, coefficients=True)
     assert [part.shape[:2] for part in info.indices] == block_counts(info)
     rows, columns = (-(-side // unit) for side, unit in zip(info.shape, info.mcu, strict=True))

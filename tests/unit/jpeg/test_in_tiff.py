@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -132,7 +133,9 @@ def test_tiles_that_differ(tmp_path):
 
 
 def test_tiles_that_cut_coded_units(tmp_path):
-    tiles = [jpeg_bytes(COLOR[:48, left : left + 48], subsampling="4:1:1") for left in (0, 48)]
+    tiles = [
+        imagecodecs.jpeg_encode(COLOR[:48, left : left + 48].copy(), subsampling="411") for left in (0, 48)
+    ]
     path = tmp_path / "a.tif"
     tifffile.imwrite(
         path, iter(tiles), shape=(48, 96, 3), dtype=np.uint8, compression="jpeg", photometric=6, tile=(48, 48)
@@ -199,8 +202,6 @@ def test_lossless_jpeg_and_jpeg_2000_have_no_record(tmp_path):
     for name in ("jpeg2000", "ljpeg"):
         path = tmp_path / f"{name}.tif"
         if name == "ljpeg":
-            import imagecodecs
-
             content = imagecodecs.ljpeg_encode(GREY[:48, :64].copy(), bitspersample=8)
             shared_tables_file(path, content, b"", photometric=1, tag=False)
         else:
