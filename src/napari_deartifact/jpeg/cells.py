@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch  # noqa: TID253  (nothing loads this module before there is something to project)
+from numpy.typing import NDArray
 
 from napari_deartifact.jpeg.chroma import undo_interpolation
 from napari_deartifact.jpeg.dct import block_dct, block_idct, downsample, extend_edges, quantize
@@ -36,13 +38,21 @@ class Cells:
     known: torch.Tensor
     inside: torch.Tensor
 
-    def moved(self, samples: torch.Tensor, middle: float, margin: float) -> torch.Tensor:
-        """Return by how much samples (Y, X) must change to lie in the known cells, `margin` off the walls."""
-        coefficients = block_dct(samples - middle)
+    def samples(self, middle: float) -> torch.Tensor:
+        """Return what the middles of the cells decode to, at the component's own resolution."""
+        return block_idct(self.indices * self.table) + middle
+
+    def change(self, coefficients: torch.Tensor, margin: torch.Tensor | float) -> torch.Tensor:
+        """Return by how much coefficients must change to lie in the known cells, `margin` off the walls."""
         center = self.indices * self.table
         half = (self.table / 2 - margin).clamp(min=0)
         wanted = torch.minimum(torch.maximum(coefficients, center - half), center + half)
-        return block_idct((wanted - coefficients) * self.known[..., None, None])
+        return (wanted - coefficients) * self.known[..., None, None]
+
+    def excess(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """Return how far, in levels, coefficients lie beyond the walls of known cells; inside is negative."""
+        beyond = (coefficients - self.indices * self.table).abs() - self.table / 2
+        return torch.where(self.known[..., None, None], beyond, -self.table / 2)
 
 
 def at_own_resolution(plane: torch.Tensor, axis: int, factor: int, margin: tuple[int, int]) -> torch.Tensor:
@@ -58,7 +68,12 @@ def at_own_resolution(plane: torch.Tensor, axis: int, factor: int, margin: tuple
 
 
 def recovered_cells(
-    decoded: torch.Tensor, visible: torch.Tensor, table: torch.Tensor, ratio: tuple[int, int], white: float
+    decoded: torch.Tensor,
+    visible: torch.Tensor,
+    trusted: torch.Tensor,
+    table: torch.Tensor,
+    ratio: tuple[int, int],
+    white: float,
 ) -> Cells:
     """Find the quantization indices that decode to these samples.
 
@@ -69,6 +84,8 @@ def recovered_cells(
     visible : Tensor of bool, shape (Y, X)
         Which samples are known.  What is not, and how far a clipped sample lay outside, is filled in
         from the indices found so far until both agree.
+    trusted : Tensor of bool, shape (Y, X)
+        Which samples tell whether a block's indices are right.
     table, ratio
         Kept in the answer.
     white : float
@@ -90,11 +107,44 @@ def recovered_cells(
         samples = torch.where(
             (decoded <= 0) & (again < 0) | (decoded >= white) & (again > white), again, samples
         )
-    wrong = (again.round().clamp(0, white) - decoded).abs() * visible > 1
-    seen = _by_block(visible).double().mean(dim=-1)
-    return Cells(table, ratio, indices, ~_by_block(wrong).any(dim=-1) & (seen > 0), seen > 0)
+    seen = any_in_block(visible)
+    # Undoing an interpolation doubles what rounding the colours has added.
+    wrong = (again.round().clamp(0, white) - decoded).abs() * trusted > max(ratio)
+    return Cells(table, ratio, indices, ~any_in_block(wrong) & seen, seen)
 
 
-def _by_block(mask: torch.Tensor) -> torch.Tensor:
-    rows, columns = mask.shape[0] // 8, mask.shape[1] // 8
-    return mask.reshape(rows, 8, columns, 8).transpose(1, 2).reshape(rows, columns, 64)
+def read_cells(
+    coded: NDArray[np.int16],
+    start: tuple[int, int],
+    size: tuple[int, int],
+    table: torch.Tensor,
+    ratio: tuple[int, int],
+) -> Cells:
+    """Cut a picture's cells from the indices of the whole file.
+
+    Parameters
+    ----------
+    coded : ndarray, shape (rows, columns, 8, 8)
+        One component's quantization indices.
+    start, size : (int, int)
+        Rows and columns of the picture's first block, and how many blocks it has.
+    table, ratio
+        Kept in the answer.
+
+    Returns
+    -------
+    Cells
+        Blocks that `coded` does not have are not known.
+    """
+    part = coded[start[0] :, start[1] :][: size[0], : size[1]]
+    indices = torch.zeros(*size, 8, 8, dtype=torch.float64)
+    indices[: part.shape[0], : part.shape[1]] = torch.from_numpy(part.astype(np.float64))
+    known = torch.zeros(size, dtype=torch.bool)
+    known[: part.shape[0], : part.shape[1]] = True
+    return Cells(table, ratio, indices, known, torch.ones(size, dtype=torch.bool))
+
+
+def any_in_block(mask: torch.Tensor, height: int = 8, width: int = 8) -> torch.Tensor:
+    """Say which blocks of a mask (Y, X) have a set element, shape (rows, columns)."""
+    rows, columns = mask.shape[0] // height, mask.shape[1] // width
+    return mask.reshape(rows, height, columns, width).any(dim=3).any(dim=1)

@@ -6,28 +6,31 @@ Every restoration that leaves the cells contradicts the file; the nearest pictur
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch  # noqa: TID253  (nothing loads this module before there is something to project)
 from numpy.typing import ArrayLike, NDArray
 
-from napari_deartifact.jpeg.cells import Cells, at_own_resolution, recovered_cells
-from napari_deartifact.jpeg.dct import (
-    block_dct,
-    downsample,
-    extend_edges,
-    rgb_to_ycbcr,
-    sampling_ratios,
-    ycbcr_to_rgb,
-)
+from napari_deartifact.jpeg.cells import Cells
+from napari_deartifact.jpeg.coded import CodedPicture
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
 
-MARGIN = 1.2
-ITERATIONS = 8
+ITERATIONS = 16
+MARGIN = 0.5
+"""Levels kept from a cell's walls at first when the answer is in whole levels."""
+_PLAIN_ROUNDS = 4
+_GUARD = 0.12
+_ENCODERS_NOISE = 0.04
+"""What an encoder of whole numbers may compute otherwise, at most and usually, in levels."""
+_WRONG_IN_ALL, _HOPELESS = 1e-4, 0.01
+"""Shares of wrong coefficients: few enough to stop, and too many to keep a restored unit."""
+_WRONG_IN_A_UNIT = 0.25
+"""Expected number of wrong coefficients in a coded unit that nothing more is done about."""
 _TOLERANCE = 1e-3
 
 
@@ -58,7 +61,7 @@ def project(
     decoded: ArrayLike,
     jpeg: JPEGInfo,
     *,
-    margin: float = MARGIN,
+    whole: bool = False,
     iterations: int = ITERATIONS,
 ) -> NDArray[np.float64]:
     """Move a restored picture into the quantization cells of its JPEG.
@@ -71,16 +74,17 @@ def project(
         The JPEG as it was decoded, whole levels.
     jpeg : JPEGInfo
         Of `decoded`; `offset` tells where a cut-out lies on the block grid.
-    margin : float
-        Distance kept from a cell's walls, in levels, so that rounding the answer to whole levels leaves
-        it inside.  Cells narrower than twice the margin shrink to their middle.
+    whole : bool
+        Answer in whole legal levels that an encoder takes to the same JPEG again, as near to `restored`
+        as that allows.  Without it the answer is as near as the cells allow, and rounding it may leave
+        some of them.
     iterations : int
-        Alternations, at most, between the cells and the range of legal levels.
+        Alternations, at most, between the cells and the legal levels.
 
     Returns
     -------
     ndarray of float64, same shape
-        The last step puts it into the cells, and may leave the legal range by a fraction of a level.
+        Unless `whole`, it lies in the cells and may leave the legal range by a fraction of a level.
 
     Raises
     ------
@@ -89,10 +93,14 @@ def project(
 
     Notes
     -----
-    The cells are found from the decoded pixels.  A block whose cells do not reproduce its pixels is left
-    as the restoration made it: blocks that a cut-out does not wholly contain, and pictures that were
-    changed after decoding.  Blocks over the right and bottom edge are taken as continued by repetition,
-    which is what libjpeg does.
+    The cells are those of `jpeg.indices`, or else found from the decoded pixels.  A block whose cells do
+    not reproduce its pixels is left as the restoration made it: blocks that a cut-out does not wholly
+    contain, and pictures that were changed after decoding.  Blocks over the right and bottom edge are
+    taken as continued by repetition, which is what libjpeg does.
+
+    For whole levels the distance that is kept from a cell's walls grows, coefficient by coefficient,
+    where rounding would leave the cell.  A coded unit in which that does not help, as it may happen with
+    steps of one or two levels, is left as it was decoded when the decoded one agrees better.
 
     An encoder computes with whole numbers, so that 0.01 to 0.7 % of an original's own coefficients lie
     outside of their cells.
@@ -103,16 +111,85 @@ def project(
     >>> info = JPEGInfo.from_quality(50, height=16, width=16)
     >>> decoded = np.full((16, 16), 96.0)
     >>> float(project(decoded + 3, decoded, info).mean().round(3))
-    96.85
+    97.0
     """
-    picture, pixels = _Picture.of(decoded, jpeg), _checked(restored, jpeg)
+    pixels = _checked(restored, jpeg)
+    picture = CodedPicture.of(_checked(decoded, jpeg), jpeg)
+    answer = (
+        _in_whole_levels(picture, pixels, iterations) if whole else _in_cells(picture, pixels, iterations)
+    )
+    channels_last = answer.movedim(0, -1)
+    return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy()
+
+
+def _in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int) -> torch.Tensor:
     state = picture.extended(pixels)
     for _ in range(iterations):
-        inside = picture.in_cells(state, margin)
+        inside = _moved(picture, state, [0.0] * len(picture.components))
         state = picture.refolded(inside.clamp(0, picture.white))
         if torch.equal(state, inside):
             break
-    return picture.cut(picture.in_cells(state, margin))
+    return picture.cut(_moved(picture, state, [0.0] * len(picture.components)))
+
+
+def _in_whole_levels(picture: CodedPicture, pixels: torch.Tensor, iterations: int) -> torch.Tensor:
+    picture, state = picture.single(), picture.extended(pixels.float())
+    margins = [torch.full(part.indices.shape, MARGIN) for part in picture.components]
+    thresholds = [torch.tensor(0.5)] * _PLAIN_ROUNDS + [_dither(state)] * (iterations - _PLAIN_ROUNDS)
+    answer, wrong = picture.pixels, torch.full_like(state[:1], torch.inf)
+    tolerated = _WRONG_IN_A_UNIT / picture.coefficients_in_a_unit
+    for threshold in thresholds[:iterations]:
+        state = picture.refolded(_moved(picture, state, margins).clamp(0, picture.white))
+        levels = picture.cut((state + threshold).floor()).clamp(0, picture.white)
+        excess = _excess_when_encoded(picture, levels)
+        answer, wrong = _better(picture, answer, wrong, levels, excess, tolerated)
+        if float(wrong.mean()) < _WRONG_IN_ALL and float(wrong.max()) < _HOPELESS:
+            return answer.double()
+        margins = [
+            torch.where(beyond > -_GUARD, 1.5 * margin + beyond + _GUARD, margin)
+            for margin, beyond in zip(margins, excess, strict=True)
+        ]
+    excess = _excess_when_encoded(picture, picture.pixels)
+    return _better(picture, answer, wrong, picture.pixels, excess, tolerated)[0].double()
+
+
+def _dither(state: torch.Tensor) -> torch.Tensor:
+    """Return Bayer's thresholds on the grid of blocks: a flat block keeps its mean when rounded by them."""
+    pattern, quarter = torch.zeros(1, 1), torch.tensor([[0.0, 2.0], [3.0, 1.0]])
+    for _ in range(3):
+        finer = torch.kron(quarter, torch.ones_like(pattern))
+        pattern = torch.kron(torch.ones_like(quarter), 4 * pattern) + finer
+    return ((pattern + 0.5) / 64).repeat(state.shape[-2] // 8, state.shape[-1] // 8)
+
+
+def _moved(
+    picture: CodedPicture, state: torch.Tensor, margins: Sequence[torch.Tensor | float]
+) -> torch.Tensor:
+    coefficients = picture.coefficients(state)
+    changes = map(Cells.change, picture.components, coefficients, margins)
+    return picture.moved(state, list(changes))
+
+
+def _excess_when_encoded(picture: CodedPicture, levels: torch.Tensor) -> list[torch.Tensor]:
+    coefficients = picture.coefficients(picture.extended(levels), whole=True)
+    return list(map(Cells.excess, picture.components, coefficients))
+
+
+def _better(
+    picture: CodedPicture,
+    answer: torch.Tensor,
+    wrong: torch.Tensor,
+    levels: torch.Tensor,
+    excess: list[torch.Tensor],
+    tolerated: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Take levels over into an answer in the coded units in which fewer coefficients will be wrong.
+
+    `wrong` is the share of a unit's coefficients that an encoder is expected to quantize otherwise.
+    """
+    share = picture.by_unit([torch.sigmoid(beyond / _ENCODERS_NOISE).mean(dim=(-2, -1)) for beyond in excess])
+    fewer = (share < wrong) & (wrong > tolerated)
+    return torch.where(picture.cut(fewer), levels, answer), torch.where(fewer, share, wrong)
 
 
 def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) -> ConsistencyReport:
@@ -142,14 +219,12 @@ def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) 
     >>> round(consistency_report(decoded + 3, info, decoded).worst_excess, 6)
     1.0
     """
-    picture = _Picture.of(decoded, jpeg)
+    picture = CodedPicture.of(_checked(decoded, jpeg), jpeg)
+    coefficients = picture.coefficients(picture.extended(_checked(restored, jpeg)))
     excess, unknown = [], 0
-    for component, samples in zip(
-        picture.components, picture.samples(picture.extended(_checked(restored, jpeg))), strict=True
-    ):
-        steps = (block_dct(samples - picture.middle) / component.table - component.indices).abs() - 0.5
-        excess.append(steps[component.known].flatten())
-        unknown += int((~component.known & component.inside).sum()) * 64
+    for part, found in zip(picture.components, coefficients, strict=True):
+        excess.append((part.excess(found) / part.table)[part.known].flatten())
+        unknown += int((~part.known & part.inside).sum()) * 64
     outside = torch.cat(excess)
     count = len(outside)
     worst = max(float(outside.max()), 0.0) if count else 0.0
@@ -159,97 +234,6 @@ def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) 
         count,
         unknown / max(count + unknown, 1),
     )
-
-
-@dataclass(frozen=True)
-class _Picture:
-    """A decoded picture on its grid of coded units, which may begin before it and end after it."""
-
-    pixels: torch.Tensor
-    joint: bool
-    white: float
-    margins: tuple[tuple[int, int], tuple[int, int]]
-    components: tuple[Cells, ...] = ()
-
-    @classmethod
-    def of(cls, decoded: ArrayLike, jpeg: JPEGInfo) -> _Picture:
-        pixels = _checked(decoded, jpeg)
-        joint = len(pixels) == 3 and jpeg.color_space == "ycbcr"
-        unit = jpeg.mcu if joint else (8, 8)
-        before = [start % size for start, size in zip(jpeg.offset, unit, strict=True)]
-        after = [-(start + side) % size for start, side, size in zip(before, jpeg.shape, unit, strict=True)]
-        margins = (before[0], after[0]), (before[1], after[1])
-        bare = cls(pixels, joint, 2.0**jpeg.precision - 1, margins)
-        ratios = sampling_ratios(jpeg.sampling) if joint else [(1, 1)] * 3
-        tables = [torch.from_numpy(jpeg.table(index)).double() for index in range(len(jpeg.tables))]
-        planes = rgb_to_ycbcr(pixels, white=bare.white) if joint else pixels
-        components = [
-            bare.component(plane, table, ratio)
-            for plane, table, ratio in zip(planes, tables if joint else tables * 3, ratios, strict=False)
-        ]
-        return replace(bare, components=tuple(components))
-
-    @property
-    def middle(self) -> float:
-        return (self.white + 1) / 2
-
-    def component(self, plane: torch.Tensor, table: torch.Tensor, ratio: tuple[int, int]) -> Cells:
-        """Find a component's cells from its decoded plane at full resolution."""
-        legal = ((self.pixels > 0) & (self.pixels < self.white)).all(dim=0)
-        doubt = (~legal).double() if self.joint else torch.zeros_like(plane)
-        for axis, factor in enumerate(ratio):
-            plane, doubt = (
-                at_own_resolution(part, axis, factor, self.margins[axis]) for part in (plane, doubt)
-            )
-        (top, bottom), (left, right) = (
-            (before // factor, (before + size + after) // factor - before // factor - own)
-            for (before, after), size, factor, own in zip(
-                self.margins, self.pixels.shape[1:], ratio, plane.shape, strict=True
-            )
-        )
-        visible = torch.nn.functional.pad(doubt.abs() < 1e-3, (left, right, top, bottom))
-        decoded = extend_edges(plane.round(), top=top, bottom=bottom, left=left, right=right)
-        return recovered_cells(decoded, visible, table, ratio, self.white)
-
-    def extended(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Continue a picture to whole coded units by repeating its border."""
-        (top, bottom), (left, right) = self.margins
-        return extend_edges(pixels, top=top, bottom=bottom, left=left, right=right)
-
-    def cut(self, state: torch.Tensor) -> NDArray[np.float64]:
-        """Undo `extended`, and put channels last."""
-        height, width = self.pixels.shape[1:]
-        (top, _), (left, _) = self.margins
-        cut = state[:, top : top + height, left : left + width].movedim(0, -1)
-        return (cut if len(state) == 3 else cut[..., 0]).numpy()
-
-    def refolded(self, state: torch.Tensor) -> torch.Tensor:
-        """Make what lies beyond the bottom and right edge a repetition of the edge again."""
-        (_, bottom), (_, right) = self.margins
-        if bottom:
-            state[:, -bottom - 1 :] = state[:, -bottom - 1 :].mean(dim=1, keepdim=True)
-        if right:
-            state[..., -right - 1 :] = state[..., -right - 1 :].mean(dim=2, keepdim=True)
-        return state
-
-    def samples(self, state: torch.Tensor) -> list[torch.Tensor]:
-        """Return what an encoder would make of a picture: its components at their own resolution."""
-        planes = rgb_to_ycbcr(state, white=self.white) if self.joint else state
-        return [downsample(plane, *part.ratio) for plane, part in zip(planes, self.components, strict=True)]
-
-    def in_cells(self, state: torch.Tensor, margin: float) -> torch.Tensor:
-        """Move a picture into the cells, which are all orthogonal to each other but for colour."""
-        moves = []
-        for part, samples in zip(self.components, self.samples(state), strict=True):
-            move = part.moved(samples, self.middle, margin)
-            for axis, factor in enumerate(part.ratio):
-                move = move.repeat_interleave(factor, dim=axis)
-            moves.append(move)
-        total = torch.stack(moves)
-        if self.joint:
-            total[1:] += self.middle
-            total = ycbcr_to_rgb(total, white=self.white)
-        return state + total
 
 
 def _checked(picture: ArrayLike, jpeg: JPEGInfo) -> torch.Tensor:

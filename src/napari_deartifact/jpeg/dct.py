@@ -255,6 +255,33 @@ def sampling_ratios(sampling: Sequence[tuple[int, int]]) -> list[tuple[int, int]
     return [(most_v // v, most_h // h) for h, v in sampling]
 
 
+def whole_levels(samples: Tensor, white: float = 255.0, *, odd_up: bool | None = None) -> Tensor:
+    """Round and clip samples as a codec of whole numbers does.
+
+    Parameters
+    ----------
+    samples : Tensor, shape (..., Y, X)
+    white : float
+        The white level.
+    odd_up : bool, optional
+        Ties go up in odd columns and down in even ones, or the reverse, as in libjpeg's chroma filters;
+        without it they go up.
+
+    Returns
+    -------
+    Tensor, shape (..., Y, X)
+
+    Examples
+    --------
+    >>> whole_levels(torch.tensor([[0.5, 1.5, 255.7]]), odd_up=True).tolist()
+    [[0.0, 2.0, 255.0]]
+    """
+    threshold = torch.full_like(samples[..., :1, :], 0.5 + _TIE)
+    if odd_up is not None:
+        threshold[..., int(not odd_up) :: 2] = 0.5 - _TIE
+    return (samples + threshold).floor().clamp(0, white)
+
+
 def simulate_jpeg(
     batch: Tensor,
     tables: Sequence[Tensor],
@@ -291,13 +318,7 @@ def simulate_jpeg(
     """
 
     def settle(samples: Tensor, *, odd_up: bool | None = None) -> Tensor:
-        """Round; a tie goes up, or in libjpeg's chroma filters up and down by the parity of the column."""
-        if not rounded:
-            return samples
-        threshold = torch.full_like(samples[..., :1, :], 0.5 + _TIE)
-        if odd_up is not None:
-            threshold[..., int(not odd_up) :: 2] = 0.5 - _TIE
-        return (samples + threshold).floor().clamp(0, white)
+        return whole_levels(samples, white, odd_up=odd_up) if rounded else samples
 
     def code(plane: Tensor, table: Tensor) -> Tensor:
         middle = (white + 1) / 2
