@@ -7,26 +7,34 @@ On the right 8×8 grid a JPEG's DCT coefficients lie on the multiples of its qua
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deartifact.jpeg import lattice
+from napari_deartifact.jpeg.calibration import probability_of_compression, probability_of_jpeg, tells_enough
 from napari_deartifact.jpeg.chroma import undo_interpolation
+from napari_deartifact.jpeg.double import is_double
+from napari_deartifact.jpeg.grid import (
+    EVIDENCE_NEEDED,
+    FREQUENCIES,
+    Grid,
+    find_grid,
+    find_mosaic,
+    grid_evidence,
+)
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.levels import PictureLevels, picture_levels
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
+from napari_deartifact.jpeg.traces import Traces, find_traces
 
-_EVIDENCE_NEEDED = 20.0
-"""Nats by which the best grid must beat both "no lattice" and every other grid."""
-_COST_OF_OWN_TABLE = 50.0
+_MOST_PROBABLE_FOR_NONE = 0.4
 _COST_OF_OWN_QUALITY = 200.0
 _FREQUENCIES_OF_OWN_TABLE = 6
-_HIGHEST_FREQUENCY = 5
-_MOST_PATCHES = 768
-_MOST_BLOCKS = 16384
+_LEAST_STEP_WITH_MULTIPLES = 3
 _CHROMA_SIDE = 384
+_CHROMA_FREQUENCIES = np.r_[0, FREQUENCIES]
 _HALVED_AXES = {
     "4:2:0": (True, True),
     "4:2:2": (False, True),
@@ -44,7 +52,8 @@ class JPEGEstimate:
     is_jpeg : bool
         Whether the picture went through JPEG and was not resampled since.
     confidence : float
-        0 (a guess) to 1 (certain) that `is_jpeg` is right.
+        The probability that `history` is right; of an uncertain one, that there was any compression.
+        0 where nothing could be read.
     quality : int or None
         The libjpeg quality, 1 to 100, nearest to the luma table.
     grid : (int, int) or None
@@ -60,6 +69,8 @@ class JPEGEstimate:
         Row and column of the first pixel in the coded unit.
     precision : int
         Bits a sample.
+    is_clean : bool
+        Whether the picture tells with confidence that it never went through a lossy codec.
     """
 
     is_jpeg: bool
@@ -71,6 +82,16 @@ class JPEGEstimate:
     sampling: str | None = None
     offset: tuple[int, int] = (0, 0)
     precision: int = 8
+    is_clean: bool = False
+
+    @property
+    def history(self) -> Literal["jpeg", "none", "uncertain"]:
+        """``"jpeg"``, ``"none"`` (never compressed), or ``"uncertain"``.
+
+        Uncertain are pictures with traces of a codec but no JPEG's lattice, such as those that were
+        resized after JPEG, and pictures that tell too little either way.
+        """
+        return "jpeg" if self.is_jpeg else "none" if self.is_clean else "uncertain"
 
     def to_jpeg_info(self, height: int, width: int) -> JPEGInfo:
         """Write the estimate as if it had been read from a file.
@@ -150,15 +171,19 @@ def estimate_jpeg(
     luma = picture.luma()
     if min(luma.shape) < 16:
         return JPEGEstimate(False, 0.0)
-    phase, margin, support = _find_grid(luma)
-    if margin < _EVIDENCE_NEEDED:
-        return JPEGEstimate(False, _confidence(_EVIDENCE_NEEDED - margin, support))
-    table = _table(luma, phase)
+    grid = find_grid(luma)
+    if grid.margin < EVIDENCE_NEEDED:
+        grid = find_mosaic(luma, grid)
+    if grid.margin < EVIDENCE_NEEDED:
+        return _without_lattice(grid, find_traces(picture.luma_parts()))
+    evidence = grid_evidence([luma], grid.phase)
+    evidence[0] += grid.flat_blocks
+    table = _table(evidence)
     if table.max() == 1:
-        # Whole numbers alone pass for this table, such as those of an 8-bit picture times 257.
+        # Whole numbers alone pass for this table.
         return JPEGEstimate(False, 0.0)
     quality = nearest_quality(table)
-    offset = -phase[0] % 8, -phase[1] % 8
+    offset = -grid.phase[0] % 8, -grid.phase[1] % 8
     sampling = "grey"
     tables: tuple[NDArray[np.int_], ...] = (table,)
     if picture.is_colour:
@@ -166,62 +191,37 @@ def estimate_jpeg(
         tables = (table, chroma, chroma)
     return JPEGEstimate(
         True,
-        _confidence(margin - _EVIDENCE_NEEDED, support),
+        probability_of_jpeg(grid.margin),
         quality,
-        phase,
+        grid.phase,
         tuple(tuple(int(step) for step in steps.ravel()) for steps in tables),
-        False,
+        is_double(grid.histograms, FREQUENCIES, grid.phase, table),
         sampling,
         offset,
         picture.precision,
     )
 
 
-def _confidence(nats: float, support: float) -> float:
-    """Turn log odds and the number of coefficients that they rest on into 0 to 1."""
-    return float((1 - np.exp(-nats / 25)) * min(support / 100, 1))
+def _without_lattice(grid: Grid, traces: Traces | None) -> JPEGEstimate:
+    """Tell a picture that was never compressed from one that does not show it on a grid of 8."""
+    if traces is None:
+        return JPEGEstimate(False, 0.0)
+    compressed = probability_of_compression(traces)
+    clean = compressed < _MOST_PROBABLE_FOR_NONE and tells_enough(traces, grid.support)
+    return JPEGEstimate(False, 1 - compressed if clean else compressed, is_clean=clean)
 
 
-def _find_grid(luma: NDArray[np.float32]) -> tuple[tuple[int, int], float, float]:
-    """Return the grid, the nats by which it wins, and how many coefficients say so."""
-    patches = _patches(luma)
-    if not len(patches):
-        return (0, 0), 0.0, 0.0
-    coefficients = lattice.coefficients_at_all_phases(patches)
-    # Not DC: flat blocks of whole levels have it on a lattice of 8 without any JPEG.
-    frequencies = np.flatnonzero(np.indices((8, 8)).sum(axis=0).ravel() <= _HIGHEST_FREQUENCY)[1:]
-    histograms = lattice.coefficient_histograms(
-        coefficients[:, frequencies].reshape(-1, coefficients.shape[2])
-    )
-    evidence = lattice.step_evidence(histograms).reshape(lattice.PHASES, len(frequencies), -1)
-    standard = lattice.quality_evidence(evidence, frequencies=frequencies).max(axis=1)
-    score = np.maximum(standard, lattice.free_evidence(evidence) - _COST_OF_OWN_TABLE)
-    second, best = np.argsort(score)[-2:]
-    support = lattice.informative(histograms).reshape(lattice.PHASES, -1).sum(axis=1)[best]
-    margin = min(score[best], score[best] - score[second])
-    return (int(best) // 8, int(best) % 8), float(margin), float(support)
+def _table(evidence: NDArray[np.float32]) -> NDArray[np.int_]:
+    """Return the most likely luma table, shape (8, 8): libjpeg's unless many frequencies deny it.
 
-
-def _patches(luma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut patches of 15×15 from textured parts, evenly over the picture; clipped pixels are NaN."""
-    windows = sliding_window_view(luma, (15, 15))[::8, ::8].reshape(-1, 15, 15)
-    patches = windows[:: max(1, len(windows) // (4 * _MOST_PATCHES))]
-    known = np.isfinite(patches).mean(axis=(1, 2))
-    filled = np.nan_to_num(patches)
-    variance = (filled**2).mean(axis=(1, 2)) * known - filled.mean(axis=(1, 2)) ** 2
-    chosen = np.flatnonzero((known > 0.3) & (variance > 0.25))
-    if len(chosen) > _MOST_PATCHES:
-        chosen = chosen[np.linspace(0, len(chosen) - 1, _MOST_PATCHES).astype(int)]
-    return np.ascontiguousarray(patches[chosen])
-
-
-def _table(plane: NDArray[np.float32], phase: tuple[int, int]) -> NDArray[np.int_]:
-    """Return the most likely luma table, shape (8, 8): libjpeg's unless many frequencies deny it."""
-    evidence = _evidence(plane, phase)
+    A multiple of libjpeg's step denies nothing: an earlier and coarser compression leaves such gaps.
+    """
     standard = quality_table(int(lattice.quality_evidence(evidence).argmax()) + 1)
+    expected = standard.ravel()
     step, certainty = evidence.argmax(axis=1) + 1, evidence.max(axis=1)
-    certain = certainty > _EVIDENCE_NEEDED
-    denied = certain & (certainty - evidence[np.arange(64), standard.ravel() - 1] > _EVIDENCE_NEEDED)
+    certain = certainty > EVIDENCE_NEEDED
+    denied = certain & (certainty - evidence[np.arange(64), expected - 1] > EVIDENCE_NEEDED)
+    denied &= (step % expected > 0) | (expected < _LEAST_STEP_WITH_MULTIPLES)
     if denied.sum() < _FREQUENCIES_OF_OWN_TABLE:
         return standard
     known = np.where(certain, step, 0).reshape(8, 8)
@@ -237,12 +237,6 @@ def _quality_of_part(table: NDArray[np.int_]) -> int:
     return int(np.argmin(distance)) + 1
 
 
-def _evidence(plane: NDArray[np.float32], phase: tuple[int, int]) -> NDArray[np.float32]:
-    coefficients = lattice.coefficients_at_phase(plane, phase)
-    coefficients = coefficients[:, :: -(-coefficients.shape[1] // _MOST_BLOCKS) or 1]
-    return lattice.step_evidence(lattice.coefficient_histograms(coefficients))
-
-
 def _chroma(
     picture: PictureLevels, offset: tuple[int, int], quality: int
 ) -> tuple[str, tuple[int, int], NDArray[np.int_]]:
@@ -255,11 +249,11 @@ def _chroma(
     answer = "4:2:0", offset, quality_table(quality, chroma=True)
     best = -np.inf
     for sampling, halved in _HALVED_AXES.items():
-        samples = [_samples(plane, halved, offset) for plane in planes]
+        samples = _samples(planes, halved, offset)
         for place in _places(offset, halved):
             start = [-(at // (1 + half)) % 8 for at, half in zip(place, halved, strict=True)]
-            evidence = sum(_evidence(plane, (start[0], start[1])) for plane in samples)
-            scores = lattice.quality_evidence(np.asarray(evidence), chroma=True)
+            evidence = grid_evidence(samples, (start[0], start[1]), _CHROMA_FREQUENCIES)
+            scores = lattice.quality_evidence(evidence, chroma=True, frequencies=_CHROMA_FREQUENCIES)
             expected, most = float(scores[max(quality - 3, 0) : quality + 2].max()), float(scores.max())
             if max(expected, most - _COST_OF_OWN_QUALITY) > best:
                 best = max(expected, most - _COST_OF_OWN_QUALITY)
@@ -275,13 +269,15 @@ def _places(offset: tuple[int, int], halved: tuple[bool, bool]) -> list[tuple[in
 
 
 def _samples(
-    plane: NDArray[np.float32], halved: tuple[bool, bool], offset: tuple[int, int]
-) -> NDArray[np.float32]:
+    planes: NDArray[np.float32], halved: tuple[bool, bool], offset: tuple[int, int]
+) -> list[NDArray[np.float32]]:
     """Return chroma at its own resolution, whole levels, NaN where a clipped pixel had a say."""
-    samples, unknown = np.nan_to_num(plane).astype(np.float64), np.isnan(plane).astype(np.float64)
+    # A pixel is known in both planes or in neither.
+    stack = [*np.nan_to_num(planes).astype(np.float64), np.isnan(planes[0]).astype(np.float64)]
     for axis in (0, 1):
         if halved[axis]:
-            samples, unknown = (
-                undo_interpolation(values, axis, offset[axis] % 2) for values in (samples, unknown)
-            )
-    return np.where(np.abs(unknown) < 1e-3, np.rint(samples), np.nan).astype(np.float32)
+            stack = [undo_interpolation(values, axis, offset[axis] % 2) for values in stack]
+    *samples, unknown = stack
+    return [
+        np.where(np.abs(unknown) < 1e-3, np.rint(values), np.nan).astype(np.float32) for values in samples
+    ]

@@ -18,11 +18,11 @@ from napari_deartifact.jpeg.tables import quality_table
 LARGEST_STEP = 255
 PHASES = 64
 
-_BINS_A_LEVEL = 8
-_LARGEST_COEFFICIENT = 256
-_BINS = _BINS_A_LEVEL * _LARGEST_COEFFICIENT
+BINS_A_LEVEL = 8
+LARGEST_COEFFICIENT = 256
+BINS = BINS_A_LEVEL * LARGEST_COEFFICIENT
 # Variance of a coefficient of samples rounded to whole levels, and of the bin that it falls into.
-_VARIANCE = (1 + _BINS_A_LEVEL**-2) / 12
+_VARIANCE = (1 + BINS_A_LEVEL**-2) / 12
 _ZERO = 1.25
 """Below this a coefficient may have been quantized to 0, which fits every step and says nothing."""
 _OUTLIERS = 0.03
@@ -41,7 +41,7 @@ def dct_basis() -> NDArray[np.float32]:
 @lru_cache(maxsize=1)
 def _evidence_by_bin() -> NDArray[np.float32]:
     """Log likelihood ratio, lattice of a step against no lattice, shape (bins, steps)."""
-    center = (np.arange(_BINS, dtype=np.float32)[:, np.newaxis] + 0.5) / _BINS_A_LEVEL
+    center = (np.arange(BINS, dtype=np.float32)[:, np.newaxis] + 0.5) / BINS_A_LEVEL
     steps = np.arange(1, LARGEST_STEP + 1, dtype=np.float32)
     residue = center - steps * np.rint(center / steps)
     wrapped = sum(
@@ -64,11 +64,11 @@ def coefficient_histograms(coefficients: NDArray[np.floating]) -> NDArray[np.flo
     -------
     ndarray of float32, shape (K, bins)
     """
-    bins = np.fmin(np.abs(coefficients) * np.float32(_BINS_A_LEVEL), np.float32(_BINS))
+    bins = np.fmin(np.abs(coefficients) * np.float32(BINS_A_LEVEL), np.float32(BINS))
     index = bins.astype(np.int32)
-    index += np.arange(len(index), dtype=np.int32)[:, np.newaxis] * (_BINS + 1)
-    counts = np.bincount(index.ravel(), minlength=len(index) * (_BINS + 1))
-    return counts.reshape(len(index), _BINS + 1)[:, :_BINS].astype(np.float32)
+    index += np.arange(len(index), dtype=np.int32)[:, np.newaxis] * (BINS + 1)
+    counts = np.bincount(index.ravel(), minlength=len(index) * (BINS + 1))
+    return counts.reshape(len(index), BINS + 1)[:, :BINS].astype(np.float32)
 
 
 def step_evidence(histograms: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -96,7 +96,7 @@ def step_evidence(histograms: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def informative(histograms: NDArray[np.float32]) -> NDArray[np.float32]:
     """Count the coefficients that say something about their step, shape (K,)."""
-    counts: NDArray[np.float32] = histograms[:, int(_ZERO * _BINS_A_LEVEL) :].sum(axis=1)
+    counts: NDArray[np.float32] = histograms[:, int(_ZERO * BINS_A_LEVEL) :].sum(axis=1)
     return counts
 
 
@@ -160,7 +160,9 @@ def coefficients_at_phase(plane: NDArray[np.float32], phase: tuple[int, int]) ->
     blocks = cut.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3).reshape(-1, 8, 8)
     basis = dct_basis()
     coefficients = (basis @ blocks @ basis.T).reshape(-1, 64)
-    return np.where(_textured(blocks).reshape(-1, 1), coefficients, np.float32(np.nan)).T
+    changes = [np.count_nonzero(np.diff(blocks, axis=axis), axis=(1, 2)) for axis in (1, 2)]
+    textured = np.minimum(*changes) > _LEAST_CHANGES * 56
+    return np.where(textured[:, np.newaxis], coefficients, np.float32(np.nan)).T
 
 
 def coefficients_at_all_phases(patches: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -190,9 +192,16 @@ def _textured(patches: NDArray[np.float32]) -> NDArray[np.bool_]:
     Where most neighbours are equal there are flat areas and steps between them, and these are on a
     lattice of their own: rounding errors are no noise there, and steps are whole levels.
     """
-    changes = [
-        sliding_window_view(np.diff(patches, axis=axis) != 0, window, axis=(1, 2)).mean(axis=(3, 4))
-        for axis, window in ((1, (7, 8)), (2, (8, 7)))
-    ]
-    textured: NDArray[np.bool_] = np.minimum(*changes) > _LEAST_CHANGES
+    down = _window_counts(np.diff(patches, axis=1) != 0, 7, 8)
+    across = _window_counts(np.diff(patches, axis=2) != 0, 8, 7)
+    textured: NDArray[np.bool_] = np.minimum(down, across) > _LEAST_CHANGES * 56
     return textured
+
+
+def _window_counts(flags: NDArray[np.bool_], rows: int, columns: int) -> NDArray[np.int16]:
+    """Count the true ones in every window, shape (N, Y - rows + 1, X - columns + 1)."""
+    sums = np.zeros((len(flags), flags.shape[1] + 1, flags.shape[2] + 1), np.int16)
+    flags.cumsum(axis=1, dtype=np.int16, out=sums[:, 1:, 1:]).cumsum(axis=2, out=sums[:, 1:, 1:])
+    by_row = sums[:, rows:] - sums[:, :-rows]
+    counts: NDArray[np.int16] = by_row[:, :, columns:] - by_row[:, :, :-columns]
+    return counts

@@ -8,8 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _WHOLE = 0.02
+_COPY = 257
+"""What 8-bit levels are multiplied by to fill 16 bits."""
 _SIDE = 256
 _MOST_TILES = 12
+PITCH = _SIDE + 16
+"""Rows from one part of a large picture to the next."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,13 @@ class PictureLevels:
         C is 1 or 3; 0 to 2**precision − 1; NaN where a level is unknown or clipped.
     precision : int
         Bits a sample.
+    parts : int
+        How many parts of a large picture lie one above the other, rows of NaN below each.
     """
 
     channels: NDArray[np.float32]
     precision: int
+    parts: int = 1
 
     @property
     def is_colour(self) -> bool:
@@ -37,6 +44,10 @@ class PictureLevels:
         middle = np.float32(2 ** (self.precision - 1))
         luma: NDArray[np.float32] = np.rint(_weighted(self.channels)) if self.is_colour else self.channels[0]
         return luma - middle
+
+    def luma_parts(self) -> list[NDArray[np.float32]]:
+        """Return luma of the whole picture, or of each part of a large one."""
+        return np.split(self.luma(), self.parts) if self.parts > 1 else [self.luma()]
 
     def chroma(self) -> NDArray[np.float32]:
         """Return Cb and Cr, level-shifted: 0 is no colour; shape (2, Y, X)."""
@@ -63,7 +74,8 @@ def picture_levels(
     Returns
     -------
     PictureLevels
-        Parts begin on multiples of 256 pixels and are apart by rows of NaN, so that no grid is moved.
+        Parts begin on multiples of 256 pixels and lie 272 rows apart, NaN between them, so that no grid
+        is moved.
 
     Raises
     ------
@@ -78,10 +90,11 @@ def picture_levels(
     ]
     if len(windows) == 1:
         return PictureLevels(windows[0], precision)
-    gap = ((0, 0), (0, 16), (0, 0))
-    return PictureLevels(
-        np.concatenate([np.pad(window, gap, constant_values=np.nan) for window in windows], axis=1), precision
-    )
+    stacked = [
+        np.pad(window, ((0, 0), (0, PITCH - window.shape[1]), (0, 0)), constant_values=np.nan)
+        for window in windows
+    ]
+    return PictureLevels(np.concatenate(stacked, axis=1), precision, len(stacked))
 
 
 def _channels_first(image: NDArray[np.generic], channel_axis: int | None) -> NDArray[np.generic]:
@@ -114,6 +127,8 @@ def _scale(
     if data_range is not None:
         black, white = data_range if isinstance(data_range, tuple) else (0.0, data_range)
     elif channels.dtype.kind in "ui" or (_share_whole(sample) == 1 and sample.max() > 1):
+        if sample.max() > 255 and not np.any(sample % _COPY):
+            return 1 / _COPY, 0.0, 8
         return 1.0, 0.0, 8 if sample.max() <= 255 else 12 if sample.max() <= 4095 else 16
     elif sample.min() >= 0 and sample.max() <= 1:
         black, white = 0.0, 1.0

@@ -28,7 +28,9 @@ def test_grid_and_quality(clean, quality, corner):
     assert estimate.grid == (-corner[0] % 8, -corner[1] % 8)
     assert estimate.quality == pytest.approx(quality, abs=2)
     assert estimate.sampling == "grey"
-    assert estimate.confidence > 0.5
+    assert estimate.history == "jpeg"
+    assert not estimate.double
+    assert estimate.confidence > 0.9
 
 
 @pytest.mark.parametrize("clean", [camera(), cell(), astronaut()[..., 1], coffee()[..., 0]])
@@ -36,7 +38,45 @@ def test_uncompressed(clean):
     estimate = estimate_jpeg(clean)
     assert not estimate.is_jpeg
     assert estimate.quality is estimate.grid is estimate.tables is None
-    assert estimate.confidence > 0.9
+    assert estimate.history == "none"
+    assert estimate.confidence > 0.6
+
+
+@pytest.mark.parametrize("quality", [10, 20, 30])
+@pytest.mark.parametrize("part", [np.s_[:, :], np.s_[100:356, 100:356]], ids=["whole", "crop"])
+def test_smooth_pictures_of_which_little_but_flat_blocks_is_left(quality, part):
+    estimate = estimate_jpeg(compressed(np.ascontiguousarray(cell()[part]), quality=quality)[3:, 5:])
+    assert (estimate.quality, estimate.grid) == (quality, (5, 3))
+    assert estimate.confidence > 0.8
+
+
+@pytest.mark.parametrize(("first", "second"), [(10, 30), (30, 50), (50, 75), (75, 90), (30, 75)])
+@pytest.mark.parametrize("shift", [(0, 0), (3, 5), (0, 4)])
+def test_compressed_twice(first, second, shift):
+    once = compressed(camera(), quality=first)[shift[0] :, shift[1] :]
+    estimate = estimate_jpeg(compressed(np.ascontiguousarray(once[:256, 128:384]), quality=second))
+    assert (estimate.double, estimate.quality) == (True, second)
+
+
+@pytest.mark.parametrize("quality", [10, 30])
+@pytest.mark.parametrize("scale", [0.5, 0.7, 0.9, 1.2, 1.5, 2.0])
+def test_resized_after_jpeg(quality, scale):
+    picture = Image.fromarray(compressed(camera(), quality=quality))
+    resized = np.array(picture.resize([round(512 * scale)] * 2, Image.Resampling.BICUBIC))[:256, :256]
+    assert estimate_jpeg(resized).history == "uncertain"
+
+
+@pytest.mark.parametrize("angle", [2, 20, 45])
+def test_turned_after_jpeg(angle):
+    picture = Image.fromarray(compressed(camera(), quality=20)).rotate(angle, Image.Resampling.BICUBIC)
+    assert estimate_jpeg(np.array(picture)[100:-100, 100:-100]).history == "uncertain"
+
+
+def test_constant_border():
+    degraded = compressed(camera(), quality=40)[2:258, 100:356].copy()
+    degraded[:20] = degraded[:, -30:] = 17
+    estimate = estimate_jpeg(degraded)
+    assert (estimate.quality, estimate.grid) == (40, (6, 4))
 
 
 @pytest.mark.parametrize("quality", [20, 50, 85])
@@ -73,6 +113,7 @@ def test_standard_tables_come_back_whole():
         (np.uint8, 1, 255),
         (np.uint16, 1, None),
         (np.uint16, 257, 65535),
+        (np.uint16, 257, None),
         (np.float32, 1 / 255, None),
         (np.float32, 1 / 255, 1.0),
         (np.float64, 1.0, None),
@@ -121,8 +162,7 @@ def test_nan_is_not_read():
 )
 def test_nothing_to_tell(image):
     estimate = estimate_jpeg(image)
-    assert not estimate.is_jpeg
-    assert estimate.confidence < 0.9
+    assert estimate.history == "uncertain"
     with pytest.raises(ValueError, match="no JPEG history"):
         estimate.to_jpeg_info(8, 8)
 
@@ -131,6 +171,14 @@ def test_a_large_picture_is_read_in_parts():
     degraded = compressed(np.tile(camera(), (4, 3)), quality=60)[1:, 2:]
     estimate = estimate_jpeg(degraded)
     assert (estimate.quality, estimate.grid) == (60, (7, 6))
+
+
+def test_a_large_picture_with_all_texture_in_its_last_rows():
+    degraded = np.full((530, 2560), 128, np.uint8)
+    degraded[512:] = compressed(np.tile(camera()[:18], (1, 5)), quality=50)
+    degraded[:256, :512] = compressed(camera()[:256], quality=50)
+    estimate = estimate_jpeg(degraded)
+    assert (estimate.quality, estimate.grid) == (50, (0, 0))
 
 
 def test_the_record_is_a_jpeg_info():
@@ -150,8 +198,3 @@ def test_the_record_is_a_jpeg_info():
 def test_not_one_picture(image, channel_axis, error, match):
     with pytest.raises(error, match=match):
         estimate_jpeg(image, channel_axis=channel_axis)
-
-
-def test_levels_that_were_multiplied_tell_no_tables():
-    decoded = compressed(camera()[:256, 128:384], quality=10)
-    assert not estimate_jpeg(decoded.astype(np.uint16) * 257).is_jpeg

@@ -1,0 +1,70 @@
+"""How sure to be: log odds that were fitted once, on pictures of known history.
+
+``python benchmarks/estimation.py FOLDER… --fit`` prints the constants, and without ``--fit`` how well
+they hold.  The odds are those of its mix of histories, one half compressed.
+"""
+
+from __future__ import annotations
+
+import math
+
+from napari_deartifact.jpeg.traces import Traces
+
+_LATTICE = (-2.454, 1.4)
+"""Constant, and weight of the log of the lattice's nats."""
+_TRACES = {
+    "constant": -8.54,
+    "grid": 1.08,
+    "strong_grid": -0.7,
+    "upright_grid": 0.2,
+    "quiet_noise": -0.49,
+    "noise": -0.3,
+    "fineness": -1.24,
+    "flatness": -5.16,
+}
+_LEAST_SUPPORT = 100.0
+"""Coefficients without which the absence of a lattice says nothing."""
+_PLAIN_CONTRAST, _MOST_CONTRAST = 8.0, 14.0
+"""Contrasts beyond which a grid says less and nothing more."""
+_MOST_FLATNESS = 0.6
+"""Share of equal neighbours beyond which a picture is too flat to tell."""
+
+
+def lattice_features(margin: float) -> tuple[float, ...]:
+    """Return what `_LATTICE` weighs: the nats by which the best grid wins."""
+    return (1.0, math.log1p(max(margin, 0.0)))
+
+
+def trace_features(traces: Traces) -> dict[str, float]:
+    """Return what `_TRACES` weighs."""
+    return {
+        "constant": 1.0,
+        "grid": min(traces.grid, _MOST_CONTRAST),
+        "strong_grid": min(max(traces.grid - _PLAIN_CONTRAST, 0.0), _MOST_CONTRAST - _PLAIN_CONTRAST),
+        "upright_grid": min(traces.upright_grid, _MOST_CONTRAST),
+        "quiet_noise": traces.quiet_noise,
+        "noise": traces.noise,
+        "fineness": traces.fineness,
+        "flatness": min(traces.flatness, _MOST_FLATNESS),
+    }
+
+
+def tells_enough(traces: Traces, support: float) -> bool:
+    """Whether the absence of traces says something: there are details, and coefficients of them."""
+    return support >= _LEAST_SUPPORT and traces.flatness <= _MOST_FLATNESS
+
+
+def probability_of_jpeg(margin: float) -> float:
+    """Return the probability of a JPEG on the grid that wins by so many nats."""
+    return _logistic(
+        sum(weight * value for weight, value in zip(_LATTICE, lattice_features(margin), strict=True))
+    )
+
+
+def probability_of_compression(traces: Traces) -> float:
+    """Return the probability that a picture without a lattice was ever compressed by a lossy codec."""
+    return _logistic(sum(_TRACES[name] * value for name, value in trace_features(traces).items()))
+
+
+def _logistic(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-min(max(log_odds, -30.0), 30.0)))
