@@ -36,6 +36,7 @@ SHIFTED = ((10, 30), (30, 50), (50, 75), (75, 90), (30, 75), (50, 90), (75, 50),
 ALIGNED = ((10, 30), (30, 50), (50, 75), (60, 85), (75, 90), (30, 90), (75, 50))
 SCALES = (0.5, 0.7, 0.85, 1.2, 1.5, 2.0)
 ANGLES = (2.0, 15.0, 45.0)
+ENLARGED = "grey, resized ×1.5"
 QUALITIES_BEFORE_RESAMPLING = (10, 30, 50, 75)
 
 Picture = NDArray[np.uint8]
@@ -126,7 +127,8 @@ def resampled(picture: Picture, scale: float = 1.0, angle: float = 0.0) -> Pictu
 def is_textured(picture: Picture) -> bool:
     """Whether half of the 8×8 blocks have a standard deviation above 3 levels."""
     rows, columns = (size // 8 * 8 for size in picture.shape[:2])
-    luma = picture[:rows, :columns].astype(np.float32)
+    white = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1
+    luma = picture[:rows, :columns].astype(np.float32) * (255 / white)
     luma = luma.mean(axis=2) if luma.ndim == 3 else luma
     spread = luma.reshape(rows // 8, 8, columns // 8, 8).std(axis=(1, 3))
     return bool(np.median(spread) > 3)
@@ -240,8 +242,10 @@ def resampled_cases(region: Picture, grey: Picture, rng: np.random.Generator) ->
 def trials(folders: list[Path], count: int, groups: list[str], seed: int) -> Iterator[Trial]:
     """Estimate every case of every region."""
     rng = np.random.default_rng(seed)
-    for _, region in regions(folders, count, rng):
-        for case in cases(region, groups, rng):
+    for path, region in regions(folders, count, rng):
+        # A file that is a JPEG itself is no example of a clean picture.
+        possible = [group for group in groups if group != "clean" or path.suffix != ".jpg"]
+        for case in cases(region, possible, rng):
             start = time.perf_counter()
             estimate = estimate_jpeg(case.pixels, channel_axis=-1 if case.pixels.ndim == 3 else None)
             yield Trial(case, is_textured(case.pixels), estimate, time.perf_counter() - start)
@@ -303,7 +307,8 @@ def print_histories(trials: list[Trial]) -> None:
 def print_reliability(trials: list[Trial]) -> None:
     """Print, for ranges of confidence, how often the history was right."""
     edges = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.001)
-    print("\nConfidence           n    mean % right, by history told (jpeg, none, uncertain)")
+    trials = [trial for trial in trials if trial.case.name != ENLARGED]
+    print("\nConfidence           n    mean % right, by history told; without originals that were enlarged")
     for low, high in itertools.pairwise(edges):
         for told in ("jpeg", "none", "uncertain"):
             group = [t for t in trials if t.estimate.history == told and low <= t.estimate.confidence < high]
@@ -352,7 +357,7 @@ def print_fit(folders: list[Path], count: int, seed: int) -> None:
             margin = find_grid(levels.luma()).margin
             lattice.append((calibration.lattice_features(margin), case.history == "jpeg"))
             # Enlarging alone leaves traces that are no codec's; what was enlarged is no example of either.
-            if margin < 20 and case.name != "grey, resized ×1.5":
+            if margin < 20 and case.name != ENLARGED:
                 found = find_traces(levels.luma_parts())
                 if found is not None:
                     features = calibration.trace_features(found)

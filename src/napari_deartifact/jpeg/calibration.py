@@ -22,7 +22,7 @@ _TRACES = {
     "fineness": -1.24,
     "flatness": -5.16,
 }
-_LEAST_SUPPORT = 100.0
+_LEAST_SUPPORT = 100
 """Coefficients without which the absence of a lattice says nothing."""
 _PLAIN_CONTRAST, _MOST_CONTRAST = 8.0, 14.0
 """Contrasts beyond which a grid says less and nothing more."""
@@ -49,7 +49,7 @@ def trace_features(traces: Traces) -> dict[str, float]:
     }
 
 
-def tells_enough(traces: Traces, support: float) -> bool:
+def tells_enough(traces: Traces, support: int) -> bool:
     """Whether the absence of traces says something: there are details, and coefficients of them."""
     return support >= _LEAST_SUPPORT and traces.flatness <= _MOST_FLATNESS
 

@@ -30,10 +30,13 @@ from napari_deartifact.jpeg.tables import nearest_quality, quality_table
 from napari_deartifact.jpeg.traces import Traces, find_traces
 
 _MOST_PROBABLE_FOR_NONE = 0.4
+"""Probability of compression up to which a picture passes for clean."""
 _COST_OF_OWN_QUALITY = 200.0
 _FREQUENCIES_OF_OWN_TABLE = 6
 _LEAST_STEP_WITH_MULTIPLES = 3
 _CHROMA_SIDE = 384
+_LEAST_CHANGES_OF_CHROMA = 5
+"""Colour is smoother than luma, and on a grid that is known graphics mislead less."""
 _CHROMA_FREQUENCIES = np.r_[0, FREQUENCIES]
 _HALVED_AXES = {
     "4:2:0": (True, True),
@@ -153,7 +156,15 @@ def estimate_jpeg(
     -----
     For each frequency and each step the likelihood of the coefficients is compared with that of no
     quantization; the sum over the frequencies of the best table is the evidence.  Blocks with black or
-    white pixels are left out, because clipping moves their coefficients.
+    white pixels are left out, because clipping moves their coefficients.  Where little but flat blocks is
+    left, their levels and the differences across the grid stand in.
+
+    Without a lattice, a grid of another period or angle in the spectrum of the second differences, and
+    noise that is missing, are traces of a codec; see :func:`~napari_deartifact.jpeg.traces.find_traces`.
+    Only a picture without them, and with enough texture to show them, has the history ``"none"``.
+    Pictures that were enlarged show the traces of interpolation and are uncertain, whatever they were.
+
+    An 8-bit picture multiplied by 257 is read as 8 bits.
 
     References
     ----------
@@ -176,7 +187,7 @@ def estimate_jpeg(
         grid = find_mosaic(luma, grid)
     if grid.margin < EVIDENCE_NEEDED:
         return _without_lattice(grid, find_traces(picture.luma_parts()))
-    evidence = grid_evidence([luma], grid.phase)
+    evidence = grid_evidence(luma, grid.phase)
     evidence[0] += grid.flat_blocks
     table = _table(evidence)
     if table.max() == 1:
@@ -252,8 +263,7 @@ def _chroma(
         samples = _samples(planes, halved, offset)
         for place in _places(offset, halved):
             start = [-(at // (1 + half)) % 8 for at, half in zip(place, halved, strict=True)]
-            evidence = grid_evidence(samples, (start[0], start[1]), _CHROMA_FREQUENCIES)
-            scores = lattice.quality_evidence(evidence, chroma=True, frequencies=_CHROMA_FREQUENCIES)
+            scores = _chroma_scores(samples, (start[0], start[1]))
             expected, most = float(scores[max(quality - 3, 0) : quality + 2].max()), float(scores.max())
             if max(expected, most - _COST_OF_OWN_QUALITY) > best:
                 best = max(expected, most - _COST_OF_OWN_QUALITY)
@@ -261,6 +271,19 @@ def _chroma(
                 table = quality_table(quality if as_luma else int(scores.argmax()) + 1, chroma=True)
                 answer = sampling, place, table
     return answer
+
+
+def _chroma_scores(samples: list[NDArray[np.float32]], phase: tuple[int, int]) -> NDArray[np.float32]:
+    """Weigh libjpeg's qualities, shape (100,)."""
+    coefficients = np.concatenate(
+        [
+            lattice.coefficients_at_phase(plane, phase, _LEAST_CHANGES_OF_CHROMA)[_CHROMA_FREQUENCIES]
+            for plane in samples
+        ],
+        axis=1,
+    )
+    evidence = lattice.step_evidence(lattice.coefficient_histograms(coefficients))
+    return lattice.quality_evidence(evidence, chroma=True, frequencies=_CHROMA_FREQUENCIES)
 
 
 def _places(offset: tuple[int, int], halved: tuple[bool, bool]) -> list[tuple[int, int]]:

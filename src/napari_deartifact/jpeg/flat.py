@@ -75,5 +75,6 @@ def flat_block_evidence(plane: NDArray[np.float32], phase: tuple[int, int]) -> N
     decoded = [np.floor(((index + turn) * step + 4) / 8) for turn in (-1, 0, 1)]
     hit = np.any([level == value for value in decoded], axis=0)
     by_chance = np.minimum(8 / step, 1)
-    evidence = np.log(np.where(hit, 1 - _OUTLIERS, 0) / by_chance + _OUTLIERS).sum(axis=0)
-    return evidence.astype(np.float32)
+    ratio = np.where(hit, 1 - _OUTLIERS, 0) / by_chance + _OUTLIERS
+    evidence: NDArray[np.float32] = np.log(ratio).sum(axis=0).astype(np.float32)
+    return evidence

@@ -36,8 +36,8 @@ class Grid:
         Row and column of its first corner.
     margin : float
         Nats by which it beats both "no lattice" and every other grid.
-    support : float
-        How many coefficients say so.
+    support : int
+        How many coefficients of textured blocks could lie off a lattice.
     histograms : ndarray, shape (64, K, bins)
         Of `FREQUENCIES` on all grids.
     flat_blocks : ndarray, shape (255,)
@@ -46,7 +46,7 @@ class Grid:
 
     phase: tuple[int, int]
     margin: float
-    support: float
+    support: int
     histograms: NDArray[np.float32]
     flat_blocks: NDArray[np.float32]
 
@@ -62,7 +62,7 @@ def find_grid(luma: NDArray[np.float32]) -> Grid:
     standard = lattice.quality_evidence(evidence, frequencies=FREQUENCIES).max(axis=1)
     score = np.maximum(standard, lattice.free_evidence(evidence) - _COST_OF_OWN_TABLE)
     second, best = np.argsort(score)[-2:]
-    support = float(lattice.informative(histograms[best]).sum())
+    support = int(np.count_nonzero(np.abs(coefficients[best]) > lattice.ZERO))
     margin = float(min(score[best], score[best] - score[second]))
     phase = int(best) // 8, int(best) % 8
     return Grid(phase, margin, support, histograms, np.zeros(lattice.LARGEST_STEP, np.float32))
@@ -73,7 +73,7 @@ def find_mosaic(luma: NDArray[np.float32], grid: Grid) -> Grid:
     phase = mosaic_phase(luma)
     if phase is None:
         return grid
-    evidence = grid_evidence([luma], phase)
+    evidence = grid_evidence(luma, phase)
     flat_blocks = flat_block_evidence(luma, phase)
     evidence[0] += flat_blocks
     by_quality = lattice.quality_evidence(evidence)
@@ -97,14 +97,8 @@ def _patches(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(patches[chosen])
 
 
-def grid_evidence(
-    planes: list[NDArray[np.float32]],
-    phase: tuple[int, int],
-    frequencies: NDArray[np.int_] | slice = slice(None),
-) -> NDArray[np.float32]:
-    """Weigh every step of the frequencies (all 64) on one grid of planes alike, shape (K, 255)."""
-    coefficients = np.concatenate(
-        [lattice.coefficients_at_phase(plane, phase)[frequencies] for plane in planes], axis=1
-    )
+def grid_evidence(plane: NDArray[np.float32], phase: tuple[int, int]) -> NDArray[np.float32]:
+    """Weigh every step of every frequency on one grid, shape (64, 255)."""
+    coefficients = lattice.coefficients_at_phase(plane, phase)
     coefficients = coefficients[:, :: -(-coefficients.shape[1] // _MOST_BLOCKS) or 1]
     return lattice.step_evidence(lattice.coefficient_histograms(coefficients))

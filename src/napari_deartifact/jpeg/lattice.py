@@ -23,11 +23,11 @@ LARGEST_COEFFICIENT = 256
 BINS = BINS_A_LEVEL * LARGEST_COEFFICIENT
 # Variance of a coefficient of samples rounded to whole levels, and of the bin that it falls into.
 _VARIANCE = (1 + BINS_A_LEVEL**-2) / 12
-_ZERO = 1.25
+ZERO = 1.25
 """Below this a coefficient may have been quantized to 0, which fits every step and says nothing."""
 _OUTLIERS = 0.03
-_LEAST_CHANGES = 0.5
-"""Share of neighbouring pixels that differ in a block of texture, along Y and along X."""
+_LEAST_CHANGES = 28
+"""Of a block's 56 pairs of neighbours along Y, and of those along X, so many differ in texture."""
 
 
 def dct_basis() -> NDArray[np.float32]:
@@ -48,7 +48,7 @@ def _evidence_by_bin() -> NDArray[np.float32]:
         np.exp(-((residue + turn * steps) ** 2) / (2 * _VARIANCE)) for turn in (-2, -1, 0, 1, 2)
     ) / np.sqrt(2 * np.pi * _VARIANCE)
     evidence: NDArray[np.float32] = np.log((1 - _OUTLIERS) * wrapped * steps + _OUTLIERS).astype(np.float32)
-    evidence[center[:, 0] < _ZERO] = 0
+    evidence[center[:, 0] < ZERO] = 0
     return evidence
 
 
@@ -94,12 +94,6 @@ def step_evidence(histograms: NDArray[np.float32]) -> NDArray[np.float32]:
     return evidence
 
 
-def informative(histograms: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Count the coefficients that say something about their step, shape (K,)."""
-    counts: NDArray[np.float32] = histograms[:, int(_ZERO * BINS_A_LEVEL) :].sum(axis=1)
-    return counts
-
-
 @lru_cache(maxsize=2)
 def _table_indices(chroma: bool) -> NDArray[np.int_]:
     return np.stack([quality_table(q, chroma=chroma).ravel() for q in range(1, 101)]) - 1
@@ -141,7 +135,9 @@ def free_evidence(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
     return total
 
 
-def coefficients_at_phase(plane: NDArray[np.float32], phase: tuple[int, int]) -> NDArray[np.float32]:
+def coefficients_at_phase(
+    plane: NDArray[np.float32], phase: tuple[int, int], least_changes: int = _LEAST_CHANGES
+) -> NDArray[np.float32]:
     """Transform a plane's whole blocks on one grid.
 
     Parameters
@@ -150,6 +146,8 @@ def coefficients_at_phase(plane: NDArray[np.float32], phase: tuple[int, int]) ->
         Level-shifted.  Blocks with NaN, and those of too little texture, give NaN.
     phase : (int, int)
         Row and column of the first corner, 0 to 7.
+    least_changes : int
+        Of the 56 pairs of neighbours along Y and of those along X, more than so many differ in texture.
 
     Returns
     -------
@@ -161,7 +159,7 @@ def coefficients_at_phase(plane: NDArray[np.float32], phase: tuple[int, int]) ->
     basis = dct_basis()
     coefficients = (basis @ blocks @ basis.T).reshape(-1, 64)
     changes = [np.count_nonzero(np.diff(blocks, axis=axis), axis=(1, 2)) for axis in (1, 2)]
-    textured = np.minimum(*changes) > _LEAST_CHANGES * 56
+    textured = np.minimum(*changes) > least_changes
     return np.where(textured[:, np.newaxis], coefficients, np.float32(np.nan)).T
 
 
@@ -194,7 +192,7 @@ def _textured(patches: NDArray[np.float32]) -> NDArray[np.bool_]:
     """
     down = _window_counts(np.diff(patches, axis=1) != 0, 7, 8)
     across = _window_counts(np.diff(patches, axis=2) != 0, 8, 7)
-    textured: NDArray[np.bool_] = np.minimum(down, across) > _LEAST_CHANGES * 56
+    textured: NDArray[np.bool_] = np.minimum(down, across) > _LEAST_CHANGES
     return textured
 
 

@@ -104,7 +104,8 @@ def _power(tile: NDArray[np.float32]) -> NDArray[np.float32]:
     roughness = np.where(known, roughness, 0)
     centered = (roughness - np.average(roughness, weights=weight + 1e-9)) * weight
     power = np.abs(np.fft.fft2(centered, (SIDE, SIDE))) ** 2
-    return (power + 1e-6 * power.mean() + 1e-9).astype(np.float32)
+    positive: NDArray[np.float32] = (power + 1e-6 * power.mean() + 1e-9).astype(np.float32)
+    return positive
 
 
 @lru_cache(maxsize=1)
@@ -150,18 +151,19 @@ def _line_contrast(power: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _noise(tiles: list[NDArray[np.float32]]) -> tuple[float, float, float, float]:
     """Return quiet noise, noise, fineness and flatness, by a mask that edges hardly stir (Immerkær 1996)."""
-    blocks = np.concatenate([_block_means(_second_differences(tile)) for tile in tiles])
-    blocks = blocks[np.isfinite(blocks)]
-    if not len(blocks):
-        blocks = np.zeros(1)
-    quiet, middle = np.percentile(blocks, (10, 50))
-    fine = np.nanmedian(np.concatenate([_second_differences(tile).ravel() for tile in tiles]))
-    halved = [_second_differences(_halved(tile)).ravel() for tile in tiles]
-    coarse = np.nanmedian(np.concatenate(halved))
-    steps = np.concatenate([np.diff(tile, axis=1).ravel() for tile in tiles])
-    flat = float((steps == 0).sum() / np.isfinite(steps).sum().clip(1))
-    fineness = np.log((0.05 + np.nan_to_num(fine)) / (0.05 + np.nan_to_num(coarse)))
-    return float(np.log(0.1 + quiet)), float(np.log(0.1 + middle)), float(fineness), flat
+    fine = [_second_differences(tile) for tile in tiles]
+    quiet, middle = np.percentile(_known([_block_means(values) for values in fine]), (10, 50))
+    coarse = np.median(_known([_second_differences(_halved(tile)) for tile in tiles]))
+    fineness = np.log((0.05 + np.median(_known(fine))) / (0.05 + coarse))
+    flatness = np.mean(_known([np.diff(tile, axis=1) for tile in tiles]) == 0)
+    return float(np.log(0.1 + quiet)), float(np.log(0.1 + middle)), float(fineness), float(flatness)
+
+
+def _known(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return all values but NaN; a single 0 where there are none."""
+    values = np.concatenate([array.ravel() for array in arrays])
+    values = values[np.isfinite(values)]
+    return values if len(values) else np.zeros(1, np.float32)
 
 
 def _second_differences(tile: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -42,6 +42,21 @@ def test_uncompressed(clean):
     assert estimate.confidence > 0.6
 
 
+@pytest.mark.parametrize(
+    ("dtype", "scale", "noise"), [(np.uint16, 150, 200), (np.uint16, 16, 20), (np.float32, 0.01, 0.02)]
+)
+def test_uncompressed_in_other_dtypes(dtype, scale, noise):
+    picture = camera()[:256, :256] * scale + np.random.default_rng(0).normal(0, noise, (256, 256))
+    assert estimate_jpeg(np.clip(picture, 0, None).astype(dtype)).history == "none"
+
+
+@pytest.mark.parametrize("quality", [10, 30, 50])
+def test_tones_changed_after_jpeg(quality):
+    degraded = compressed(camera()[:256, :256], quality=quality)
+    brightened = np.rint(255 * (degraded / 255) ** 0.7).astype(np.uint8)
+    assert estimate_jpeg(brightened).history == "uncertain"
+
+
 @pytest.mark.parametrize("quality", [10, 20, 30])
 @pytest.mark.parametrize("part", [np.s_[:, :], np.s_[100:356, 100:356]], ids=["whole", "crop"])
 def test_smooth_pictures_of_which_little_but_flat_blocks_is_left(quality, part):
