@@ -46,7 +46,8 @@ def test_uncompressed(clean):
     ("dtype", "scale", "noise"), [(np.uint16, 150, 200), (np.uint16, 16, 20), (np.float32, 0.01, 0.02)]
 )
 def test_uncompressed_in_other_dtypes(dtype, scale, noise):
-    picture = camera()[:256, :256] * scale + np.random.default_rng(0).normal(0, noise, (256, 256))
+    picture = camera()[:256, :256] * float(scale)
+    picture += np.random.default_rng(0).normal(0, noise, picture.shape)
     assert estimate_jpeg(np.clip(picture, 0, None).astype(dtype)).history == "none"
 
 
