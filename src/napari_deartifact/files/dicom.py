@@ -142,7 +142,7 @@ def _read_other(module: PixelModule) -> NDArray[Any]:
             "JPEG, JPEG-LS or JPEG 2000"
         )
     gain = _RLE_GAIN if syntax == _RLE else 16 if module.allocated == 1 else 2
-    held = len(module.dataset.PixelData)
+    held = len(module.data)
     if module.size > gain * held:
         raise ValueError(
             f"{module.path} announces {module.size} bytes of pixels and holds {held}; "

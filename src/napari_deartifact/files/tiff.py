@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import warnings
@@ -12,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.jpeg.header import UnsupportedJPEGError
 from napari_deartifact.jpeg.in_tiff import is_jpeg, page_record
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.jpeg.tiff_directories import opened_tiff
 
 _ICC, _ORIENTATION = 34675, 274
 _GREY = {0: "miniswhite", 1: "minisblack"}
@@ -104,9 +105,7 @@ def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[Any], TIFFTags, JPE
         When the file is damaged, compressed in a way that needs another package, or holds several
         pictures of different shape, CMYK, or axes in an order that cannot be restored.
     """
-    import tifffile
-
-    with reported_damage(path, tifffile.TiffFileError), tifffile.TiffFile(path) as file:
+    with opened_tiff(path) as file:
         try:
             return _read(Path(path), file)
         except ValueError as error:
@@ -170,8 +169,13 @@ def _read(path: Path, file: Any) -> tuple[NDArray[Any], TIFFTags, JPEGInfo | Non
 
 def _check_plausible(path: Path, file: Any, series: Any) -> None:
     """Refuse dimensions for which the file is far too small, before memory is taken for them."""
-    announced = series.size * series.dtype.itemsize
-    held = sum(part.filehandle.size for part in {page.parent for page in series.pages if page is not None})
+    pixels = max(series.size, math.prod(series.keyframe.chunks))  # a tile may claim more than the picture
+    announced = pixels * series.dtype.itemsize
+    pages = [page for page in series.pages if page is not None]
+    held = sum(part.filehandle.size for part in {page.parent for page in pages})
+    largest = max((max(page.databytecounts, default=0) for page in pages), default=0)
+    if largest > held:
+        raise ValueError(f"{path} is truncated: a tile of {largest} bytes is announced in a file of {held}")
     if announced > max(_PLAUSIBLE_GAIN * held, _ALWAYS_PLAUSIBLE):
         raise ValueError(
             f"{path} claims an implausible size: {announced} bytes of pixels in a file of {held}; "

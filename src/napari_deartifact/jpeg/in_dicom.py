@@ -38,6 +38,10 @@ class PixelModule:
         Of the file.
     dataset : pydicom.Dataset
         All of it.
+    data : bytes
+        The pixels as they are coded.
+    offsets : (bytes, bytes) or None
+        The extended offset table.
     syntax : str
         The transfer syntax.
     rows, columns, frames, samples : int
@@ -52,6 +56,8 @@ class PixelModule:
 
     path: Path
     dataset: Any
+    data: bytes
+    offsets: tuple[bytes, bytes] | None
     syntax: str
     rows: int
     columns: int
@@ -77,14 +83,9 @@ class PixelModule:
         """
         from pydicom.encaps import generate_frames
 
-        offsets = [self.dataset.get(name) for name in _EXTENDED_OFFSETS]
         with reported_damage(self.path):
             found = list(
-                generate_frames(
-                    self.dataset.PixelData,
-                    number_of_frames=self.frames,
-                    extended_offsets=(offsets[0], offsets[1]) if all(offsets) else None,
-                )
+                generate_frames(self.data, number_of_frames=self.frames, extended_offsets=self.offsets)
             )
         if len(found) != self.frames:
             raise ValueError(f"{self.path} announces {self.frames} frames and holds {len(found)}")
@@ -140,7 +141,7 @@ def read_pixel_module(path: str | os.PathLike[str]) -> PixelModule:
         raise FileNotFoundError(f"no file at {path}")
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty; get a complete copy of the file")
-    with reported_damage(path, pydicom.errors.InvalidDicomError), warnings.catch_warnings():
+    with reported_damage(path, *_pydicom_errors()), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that break the standard
         # pydicom asks for as many bytes as an element claims; a mapped file only gives those that are there.
         with (
@@ -148,7 +149,7 @@ def read_pixel_module(path: str | os.PathLike[str]) -> PixelModule:
             mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
             dataset = pydicom.dcmread(cast(Any, content), force=True)
-        if "PixelData" not in dataset:
+        if not dataset.get("PixelData"):
             raise ValueError(f"{path} is no DICOM image: it has no pixels of whole numbers")
         module = _pixel_module(path, dataset)
     if min(module.rows, module.columns, module.frames, module.allocated) < 1 or module.samples not in (1, 3):
@@ -157,13 +158,22 @@ def read_pixel_module(path: str | os.PathLike[str]) -> PixelModule:
     return module
 
 
+def _pydicom_errors() -> list[type[Exception]]:
+    from pydicom import errors
+
+    return [errors.InvalidDicomError, errors.BytesLengthException]
+
+
 def _pixel_module(path: Path, dataset: Any) -> PixelModule:
     allocated = int(dataset.BitsAllocated)
+    offsets = [dataset.get(name) for name in _EXTENDED_OFFSETS]
     if "TransferSyntaxUID" not in dataset.file_meta:  # a bare data set, the default encoding
         dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2"
     return PixelModule(
         path=path,
         dataset=dataset,
+        data=bytes(dataset.PixelData),
+        offsets=(bytes(offsets[0]), bytes(offsets[1])) if all(offsets) else None,
         syntax=str(dataset.file_meta.TransferSyntaxUID),
         rows=int(dataset.Rows),
         columns=int(dataset.Columns),

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.jpeg.header import ColorSpace, JPEGHeader
 from napari_deartifact.jpeg.info import JPEGInfo, named_errors
 from napari_deartifact.jpeg.markers import read_header
+from napari_deartifact.jpeg.tiff_directories import opened_tiff
 
 _JPEG = (7, 33007, 34892)
 """TIFF's codes for JPEG as Technical Note 2 has it; 33003 and 33005, Aperio's, are JPEG 2000."""
@@ -24,12 +24,10 @@ _HEAD = 2048
 
 def read_tiff_record(path: str | os.PathLike[str], page: int, tile: int | None) -> JPEGInfo:
     """Do what :meth:`JPEGInfo.from_tiff` says."""
-    import tifffile
-
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file at {path}")
-    with reported_damage(path, tifffile.TiffFileError), tifffile.TiffFile(path) as file:
+    with opened_tiff(path) as file:
         return _record(path, file.pages, page, tile)
 
 

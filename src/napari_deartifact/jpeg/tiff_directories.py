@@ -1,0 +1,76 @@
+"""TIFF files, opened once their chain of directories is known to end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Literal
+
+from napari_deartifact.jpeg.damage import reported_damage
+
+_BIG = 43
+
+
+@contextmanager
+def opened_tiff(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open a file with tifffile, and name it in whatever error follows.
+
+    Parameters
+    ----------
+    path : path
+        Of any TIFF.
+
+    Yields
+    ------
+    tifffile.TiffFile
+
+    Raises
+    ------
+    ValueError
+        When the file is damaged.
+
+    Notes
+    -----
+    tifffile follows a chain of directories that bites its own tail for ever, if it iterates over them.
+    """
+    import tifffile
+
+    with reported_damage(path, tifffile.TiffFileError):
+        with open(path, "rb") as stream:
+            check_directories(stream)
+        with tifffile.TiffFile(path) as file:
+            yield file
+
+
+def check_directories(stream: BinaryIO) -> None:
+    """Follow the chain of directories to its end.
+
+    Parameters
+    ----------
+    stream : binary file
+        At its start.
+
+    Raises
+    ------
+    ValueError
+        When a directory comes twice.  All other damage is left to be found by the reader.
+    """
+    start = stream.read(16)
+    order: Literal["little", "big"] = "little" if start[:2] == b"II" else "big"
+    big = int.from_bytes(start[2:4], order) == _BIG
+    count_size, tag_size, offset_size = (8, 20, 8) if big else (2, 12, 4)
+    offset = int.from_bytes(start[8:16] if big else start[4:8], order)
+    seen: set[int] = set()
+    while offset:
+        if offset in seen:
+            raise ValueError(f"its directory at {offset} follows upon itself")
+        seen.add(offset)
+        stream.seek(offset)
+        count = int.from_bytes(stream.read(count_size), order)
+        if count > 0xFFFF:
+            return
+        stream.seek(count * tag_size, os.SEEK_CUR)
+        offset = int.from_bytes(stream.read(offset_size), order)
+        if offset >= 2**63:
+            return
