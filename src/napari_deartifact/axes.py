@@ -125,6 +125,10 @@ class IntensityScale:
         """A float type that holds the array's values exactly, or as nearly as there is one."""
         return np.result_type(self.dtype, np.float32) if self.dtype.itemsize < 8 else np.dtype(np.float64)
 
+    def is_whole_levels(self, precision: int) -> bool:
+        """Say whether an answer will be rounded to the very levels of a JPEG of so many bits a sample."""
+        return self.dtype.kind in "iu" and self.width == 2**precision - 1
+
     def to_unit(self, picture: NDArray[Any]) -> NDArray[np.float32]:
         """Map intensities to the unit scale."""
         values = picture.astype(self.working_dtype)

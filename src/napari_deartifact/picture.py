@@ -66,20 +66,20 @@ def restore_picture(
     answer: NDArray[np.floating[Any]]
     answer = yield from restore_in_tiles(degraded, model, tile_size=tile_size, jpeg=jpeg)
     if consistency and jpeg is not None:
-        answer = _consistent(answer, degraded, jpeg)
+        answer = _consistent(answer, degraded, jpeg, whole=scale.is_whole_levels(jpeg.precision))
     # A consistent input makes every blend of it and a consistent answer consistent: cells are convex.
     correction = np.where(np.isfinite(unit), strength * (answer - degraded), 0)
     picture[...] = scale.corrected(picture, correction)
 
 
 def _consistent(
-    answer: NDArray[np.floating[Any]], degraded: NDArray[np.float32], jpeg: JPEGInfo
+    answer: NDArray[np.floating[Any]], degraded: NDArray[np.float32], jpeg: JPEGInfo, *, whole: bool
 ) -> NDArray[np.floating[Any]]:
     from napari_deartifact.jpeg.consistency import project
 
     white = 2**jpeg.precision - 1
     restored, decoded = (_channels_last(image).astype(np.float64) * white for image in (answer, degraded))
-    projected = project(restored, decoded, jpeg) / white
+    projected = project(restored, decoded, jpeg, whole=whole) / white
     return projected[np.newaxis] if projected.ndim == 2 else np.moveaxis(projected, -1, 0)
 
 

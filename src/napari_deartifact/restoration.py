@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_deartifact.axes import PictureLayout, check_dtype, intensity_scale
 from napari_deartifact.devices import default_tile_size, resolve_device
+from napari_deartifact.history import shows_no_history, warn_of_no_history
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.models.registry import DEFAULT_MODEL, find_model, load_model
 from napari_deartifact.picture import restore_picture
@@ -36,6 +37,7 @@ def deartifact(
     perceptual: float = 0.0,
     jpeg: JPEGInfo | str | os.PathLike[str] | None = None,
     consistency: Consistency = "auto",
+    force: bool = False,
     device: str = "auto",
     tile_size: int | None = None,
     progress: bool | ProgressCallback | None = None,
@@ -70,6 +72,10 @@ def deartifact(
     consistency : {"auto", True, False}
         Move the answer into the quantization cells that the JPEG's coefficients name.  "auto"
         does so when `jpeg` is given.
+    force : bool
+        Restore also what shows no JPEG history.  By default such an image is returned as it is, since
+        there is nothing to gain and detail to lose; what the pixels do not tell for sure is restored.
+        Lazy arrays are always restored, because to look at them is to compute them.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
     tile_size : int, optional
@@ -94,7 +100,7 @@ def deartifact(
     Warns
     -----
     UserWarning
-        When a method that needs the tables finds no JPEG history; the image comes back unchanged.
+        When no JPEG history is found; the image comes back unchanged.
         When `jpeg` makes the range 0 to 255, say, and no intensity of a float image is above 1.
 
     Notes
@@ -121,6 +127,7 @@ def deartifact(
         perceptual=perceptual,
         jpeg=jpeg,
         consistency=consistency,
+        force=force,
         device=device,
         tile_size=tile_size,
     )
@@ -200,6 +207,7 @@ class _Request:
     perceptual: float = 0.0
     jpeg: Any = None
     consistency: Consistency = "auto"
+    force: bool = False
     device: str = "auto"
     tile_size: int | None = None
 
@@ -277,9 +285,15 @@ def _restore_array(image: NDArray[Any], request: _Request) -> Generator[Progress
         yield Progress(1, 1)
         return restored
     model = request.loaded_model()
+    pictures = list(layout.pictures(restored))
+    if request.jpeg is None and not request.force and shows_no_history(pictures):
+        warn_of_no_history()
+        yield Progress(0, 1)
+        yield Progress(1, 1)
+        return restored
     tile_size = request.tile_size or default_tile_size(getattr(model, "device", "cpu"))
     before = 0
-    for index, picture in enumerate(layout.pictures(restored)):
+    for index, picture in enumerate(pictures):
         for step in restore_picture(
             picture,
             scale,
@@ -318,5 +332,5 @@ def _restore_lazily(image: Any, request: _Request) -> Any:
 
 
 def _restore_block(block: NDArray[Any], jpeg: JPEGInfo | None, request: _Request) -> NDArray[Any]:
-    restored: NDArray[Any] = _exhaust(_restore_array(block, replace(request, jpeg=jpeg)), None)
+    restored: NDArray[Any] = _exhaust(_restore_array(block, replace(request, jpeg=jpeg, force=True)), None)
     return restored

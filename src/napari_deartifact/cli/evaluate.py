@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--consistency", action="store_true", help="project onto the quantization cells; implies --jpeg-info"
     )
+    parser.add_argument(
+        "--gate", action="store_true", help="leave alone what shows no JPEG history, as 'restore' does"
+    )
     parser.add_argument("--json", metavar="OUT", help="write all measurements to this file")
 
 
@@ -88,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
             passes=options.passes,
             jpeg_info=options.jpeg_info,
             consistency=options.consistency,
+            gate=options.gate,
             device=options.device,
             tile_size=options.tile_size,
             progress=show,

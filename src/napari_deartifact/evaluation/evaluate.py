@@ -37,6 +37,7 @@ def evaluate(
     passes: int = 1,
     jpeg_info: bool = False,
     consistency: bool = False,
+    gate: bool = False,
     device: str = "auto",
     tile_size: int | None = None,
     progress: Callable[[int, int], object] | None = None,
@@ -75,6 +76,9 @@ def evaluate(
     consistency : bool
         Project the answer onto the quantization cells; implies `jpeg_info`.  Off by default, so
         that the network is judged bare.
+    gate : bool
+        Leave pictures alone that show no JPEG history, as :func:`~napari_deartifact.deartifact`
+        does unless it is forced.  Off by default, for the same reason.
     device, tile_size
         As for :func:`~napari_deartifact.deartifact`.
     progress : callable, optional
@@ -107,7 +111,9 @@ def evaluate(
     _check(condition, qualities, luma=luma, passes=passes, told=told)
     paths = find_images(images) if isinstance(images, str | os.PathLike) else [Path(item) for item in images]
     loaded = load_model(model, device) if isinstance(model, str | os.PathLike) else model
-    restoration = _Restoration(loaded, device, tile_size, passes, told=told, consistency=consistency)
+    restoration = _Restoration(
+        loaded, device, tile_size, passes, told=told, consistency=consistency, gate=gate
+    )
     records: list[Record] = []
     skipped: dict[str, str] = {}
     for index, path in enumerate(paths):
@@ -139,6 +145,7 @@ def evaluate(
         codec=codec,
         shift=shift,
         passes=passes,
+        gate=gate,
     )
 
 
@@ -173,18 +180,22 @@ class _Restoration:
     passes: int
     told: bool
     consistency: bool
+    gate: bool
 
     def answers(self, sample: Sample, *, whole: bool = False) -> Iterator[NDArray[np.uint8]]:
         """Restore again and again, and give each answer; `whole` takes the picture before the cut."""
         picture = sample.whole if whole else sample.degraded
         jpeg = sample.jpeg(whole=whole) if self.told else None
-        for _ in range(self.passes):
+        for number in range(self.passes):
+            # Whoever restores an answer again has a picture, not the JPEG that it once was.
+            jpeg = jpeg if number == 0 else None
             picture = deartifact(
                 picture,
                 self.model,
                 channel_axis=-1 if picture.ndim == 3 else None,
                 jpeg=jpeg,
                 consistency=self.consistency and jpeg is not None,
+                force=not self.gate,
                 device=self.device,
                 tile_size=self.tile_size,
             )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ITERATIONS = 16
 MARGIN = 0.5
 """Levels kept from a cell's walls at first when the answer is in whole levels."""
+_INNER_MARGIN, _OVERSHOOT = 0.1, 1.7
 _PLAIN_ROUNDS = 4
 _GUARD = 0.12
 _ENCODERS_NOISE = 0.04
@@ -123,13 +124,17 @@ def project(
 
 
 def _in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int) -> torch.Tensor:
-    state = picture.extended(pixels)
-    for _ in range(iterations):
-        inside = _moved(picture, state, [0.0] * len(picture.components))
-        state = picture.refolded(inside.clamp(0, picture.white))
-        if torch.equal(state, inside):
-            break
-    return picture.cut(_moved(picture, state, [0.0] * len(picture.components)))
+    state, exactly = picture.extended(pixels), [0.0] * len(picture.components)
+    margins = exactly
+    for _ in range(2 * iterations):
+        inside = _moved(picture, state, margins)
+        legal = picture.refolded(inside.clamp(0, picture.white))
+        if float((legal - inside).abs().max()) < _INNER_MARGIN / 10:
+            return picture.cut(inside if margins is exactly else legal)
+        # Going too far both ways, the alternation ends within the legal cells, not just towards them.
+        margins = [_INNER_MARGIN] * len(exactly)
+        state = inside + _OVERSHOOT * (legal - inside)
+    return picture.cut(_moved(picture, legal, exactly))
 
 
 def _in_whole_levels(picture: CodedPicture, pixels: torch.Tensor, iterations: int) -> torch.Tensor:
@@ -139,7 +144,9 @@ def _in_whole_levels(picture: CodedPicture, pixels: torch.Tensor, iterations: in
     answer, wrong = picture.pixels, torch.full_like(state[:1], torch.inf)
     tolerated = _WRONG_IN_A_UNIT / picture.coefficients_in_a_unit
     for threshold in thresholds[:iterations]:
-        state = picture.refolded(_moved(picture, state, margins).clamp(0, picture.white))
+        inside = _moved(picture, state, margins)
+        legal = picture.refolded(inside.clamp(0, picture.white))
+        state = inside + _OVERSHOOT * (legal - inside)
         levels = picture.cut((state + threshold).floor()).clamp(0, picture.white)
         excess = _excess_when_encoded(picture, levels)
         answer, wrong = _better(picture, answer, wrong, levels, excess, tolerated)

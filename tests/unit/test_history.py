@@ -1,0 +1,76 @@
+"""The gate before the model: clean pictures are left alone, and what may have been a JPEG is not."""
+
+import dask.array as da
+import numpy as np
+import pytest
+from skimage.data import astronaut, camera
+
+from napari_deartifact import JPEGInfo, deartifact
+from napari_deartifact.degradation import jpeg_round_trip
+from napari_deartifact.metrics import psnr
+
+ORIGINAL = camera()[100:292, 100:292]
+DEGRADED = jpeg_round_trip(ORIGINAL, 20)
+
+
+def restore(image, **options):
+    return deartifact(image, "compact-cnn", device="cpu", **options)
+
+
+@pytest.mark.parametrize(
+    ("image", "options"),
+    [
+        (ORIGINAL, {}),
+        (ORIGINAL.astype(np.uint16) * 16, {}),
+        (ORIGINAL / np.float32(255), {"data_range": 1}),
+        (np.stack([ORIGINAL, ORIGINAL.T, ORIGINAL[::-1]]), {}),
+        (astronaut()[:256, 100:356], {"channel_axis": -1}),
+    ],
+    ids=["uint8", "12 bits", "float", "stack", "RGB"],
+)
+def test_a_clean_picture_is_left_alone_and_the_user_told(image, options):
+    with pytest.warns(UserWarning, match="no JPEG history"):
+        answer = restore(image, **options)
+    assert answer is not image
+    np.testing.assert_array_equal(answer, image)
+    forced = restore(image, force=True, **options)
+    assert not np.array_equal(forced, image)
+
+
+@pytest.mark.parametrize(
+    ("image", "options"),
+    [
+        (DEGRADED, {}),
+        (DEGRADED[3:, 5:], {}),
+        (DEGRADED.astype(np.uint16) * 257, {}),
+        (DEGRADED / 255, {"data_range": 1}),
+        (jpeg_round_trip(astronaut()[:256, 100:356], 30), {"channel_axis": -1}),
+    ],
+    ids=["uint8", "cut off the grid", "16 bits", "float", "RGB"],
+)
+def test_a_jpeg_is_restored(image, options):
+    assert not np.array_equal(restore(image, **options), image)
+
+
+def test_one_frame_speaks_for_all():
+    frames = np.stack([ORIGINAL, ORIGINAL[::-1], DEGRADED])
+    assert all(not np.array_equal(a, b) for a, b in zip(restore(frames), frames, strict=True))
+
+
+def test_what_is_known_is_not_asked():
+    info = JPEGInfo.from_quality(90, height=192, width=192)
+    assert not np.array_equal(restore(ORIGINAL, jpeg=info, consistency=False), ORIGINAL)
+
+
+def test_lazy_arrays_are_not_looked_at():
+    lazy = da.from_array(ORIGINAL, chunks=96)
+    assert not np.array_equal(np.asarray(restore(lazy)), ORIGINAL)
+
+
+@pytest.mark.parametrize("quality", [20, 40, 75])
+def test_restoring_again_and_again_does_no_harm(quality):
+    answers = [jpeg_round_trip(ORIGINAL, quality)]
+    with pytest.warns(UserWarning, match="no JPEG history"):
+        for _ in range(5):
+            answers.append(restore(answers[-1]))
+    assert psnr(ORIGINAL, answers[5]) > psnr(ORIGINAL, answers[1]) - 0.3
