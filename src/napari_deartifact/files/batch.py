@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 # Whatever a decoder, the network or the disk may raise on one file.
 _FAILURES = (
-    ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
+    ArithmeticError, ImportError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError,
+    ValueError,
 )  # fmt: skip
 
 Status = Literal["restored", "skipped", "failed"]

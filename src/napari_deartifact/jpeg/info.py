@@ -157,7 +157,9 @@ class JPEGInfo:
     @classmethod
     def _from_stream(cls, stream: BinaryIO, name: str, coefficients: bool) -> JPEGInfo:
         if stream.read(2) != b"\xff\xd8":
-            raise ValueError(f"{name} is not a JPEG: it does not begin like one")
+            raise ValueError(
+                f"{name} is not a JPEG by its first bytes; for TIFF and DICOM use from_tiff and from_dicom"
+            )
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
         with named_errors(name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import imagecodecs
 import numpy as np
@@ -21,6 +22,8 @@ from napari_deartifact.files.write import write_image
 from napari_deartifact.jpeg.consistency import consistency_report
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.tables import quality_table
+from napari_deartifact.widgets.layers import known_jpeg
+from napari_deartifact.widgets.reader import get_reader
 
 PLAIN, RLE = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.5"
 BASELINE, EXTENDED, LOSSLESS = (f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 70))
@@ -233,6 +236,28 @@ def test_without_the_extra(tmp_path, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ModuleNotFoundError, match=r"a\.dcm .*pip install 'napari-deartifact\[dicom\]'"):
         read_image(tmp_path / "a.dcm")
+
+
+def test_one_file_less_in_a_batch_without_the_extra(tmp_path, monkeypatch):
+    write(tmp_path / "a.dcm", [deep_jpeg(DEEP)], EXTENDED, pixels=DEEP)
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    (result,) = restore_files(tmp_path / "a.dcm", tmp_path / "out", "spp", device="cpu")
+    assert result.status == "failed"
+    assert "pip install 'napari-deartifact[dicom]'" in result.message
+
+
+@pytest.mark.parametrize("name", ["a.dcm", "IM-0001"])
+def test_reader_of_napari(tmp_path, name):
+    path = str(tmp_path / name)
+    write(path, [deep_jpeg(DEEP)] * 2, EXTENDED, pixels=DEEP)
+    ((pixels, attributes, kind),) = get_reader(path)(path)
+    assert kind == "image"
+    assert not attributes["rgb"]
+    assert attributes["metadata"]["jpeg"] == JPEGInfo.from_dicom(path)
+    layer = SimpleNamespace(data=pixels, multiscale=False, **attributes)
+    assert known_jpeg(layer) == JPEGInfo.from_dicom(path)  # which fits every frame
+    layer.data = pixels[:, 1:]
+    assert known_jpeg(layer) is None
 
 
 def test_restored_in_stored_units(tmp_path):

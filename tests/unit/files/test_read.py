@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -171,6 +173,27 @@ def test_implausible_size(tmp_path, jpeg_file):
     content[start : start + 4] = b"\xff\xff\xff\xff"
     jpeg_file.write_bytes(content)
     with pytest.raises(ValueError, match="implausible size"):
+        read_image(jpeg_file)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_12_bit_jpeg(tmp_path, monkeypatch, rgb, channels):
+    pixels = (rgb if channels == 3 else rgb[..., 1]).astype(np.uint16) << 4
+    path = tmp_path / "deep.jpg"
+    path.write_bytes(imagecodecs.jpeg_encode(pixels, level=95, bitspersample=12))
+    image = read_image(path)
+    assert image.pixels.dtype == np.uint16
+    assert np.abs(image.pixels - pixels.astype(float)).mean() < 40
+    assert (image.rgb, image.jpeg.precision, image.jpeg.shape) == (channels == 3, 12, (50, 63))
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(ModuleNotFoundError, match=r"deep\.jpg is a JPEG of 12 bits.*pip install"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(("marker", "name"), [(b"\xff\xc3", "lossless"), (b"\xff\xc9", "arithmetic-coded")])
+def test_other_jpeg_processes_are_named(jpeg_file, marker, name):
+    jpeg_file.write_bytes(jpeg_file.read_bytes().replace(b"\xff\xc0", marker))
+    with pytest.raises(ValueError, match=rf"photo\.jpg is of a kind that is not read: {name} JPEG"):
         read_image(jpeg_file)
 
 

@@ -174,6 +174,24 @@ def test_thumbnail_is_no_second_picture(tmp_path):
     assert (read_image(tmp_path / "a.tif").pixels == base).all()
 
 
+def test_a_slide_is_read_without_its_label(tmp_path):
+    base = random("u1", 64, 64)
+    with tifffile.TiffWriter(tmp_path / "a.svs") as writer:
+        writer.write(base, description="Aperio Image Library v10", metadata=None, tile=(32, 32))
+        writer.write(base[:9, :9], description="Aperio Image Library v10 thumbnail", metadata=None)
+    assert (read_image(tmp_path / "a.svs").pixels == base).all()
+
+
+@pytest.mark.parametrize("tag", ["ImageLength", "TileLength"])
+def test_lying_dimensions_take_no_memory(tmp_path, tag):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, random("u1", 64, 64), compression="zlib", tile=(64, 64))
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags[tag].overwrite(2**24)
+    with pytest.raises(ValueError, match=r"a\.tif claims an implausible size"):
+        read_image(path)
+
+
 @pytest.mark.parametrize(
     ("pixels", "options", "message"),
     [
