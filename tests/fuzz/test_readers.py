@@ -148,7 +148,7 @@ def damaged(draw: st.DrawFn, suffix: str) -> bytes:
 
 @pytest.mark.parametrize("suffix", SEEDS)
 def test_damaged(suffix):
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
     @given(damaged(suffix))
     def run(content):
         check(suffix, content)
@@ -159,7 +159,7 @@ def test_damaged(suffix):
 @pytest.mark.parametrize("suffix", SEEDS)
 def test_truncated_anywhere(suffix):
     for content in SEEDS[suffix][:2]:
-        step = max(len(content) // 100, 1)
+        step = max(len(content) // 70, 1)
         for length in [*range(0, 40, 3), *range(40, len(content), step)]:
             check(suffix, content[:length])
 

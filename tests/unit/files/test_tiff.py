@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
+from skimage import data
 
+from napari_deartifact.files.batch import restore_files
 from napari_deartifact.files.read import read_image
 from napari_deartifact.files.write import write_image
+from napari_deartifact.jpeg.consistency import consistency_report
 
 
 def random(dtype, *shape):
@@ -180,6 +183,18 @@ def test_a_slide_is_read_without_its_label(tmp_path):
         writer.write(base, description="Aperio Image Library v10", metadata=None, tile=(32, 32))
         writer.write(base[:9, :9], description="Aperio Image Library v10 thumbnail", metadata=None)
     assert (read_image(tmp_path / "a.svs").pixels == base).all()
+
+
+def test_jpeg_in_tiff_is_restored_within_its_cells(tmp_path):
+    clean = data.camera()[100:196, 100:228]
+    options = {"compression": "jpeg", "compressionargs": {"level": 15}, "tile": (32, 64)}
+    tifffile.imwrite(tmp_path / "a.tif", clean, **options)
+    (result,) = restore_files(tmp_path / "a.tif", tmp_path / "out", "spp", device="cpu")
+    image, restored = read_image(tmp_path / "a.tif"), read_image(result.target).pixels
+    assert image.jpeg.quality == 15
+    errors = [np.square(pixels - clean.astype(float)).mean() for pixels in (image.pixels, restored)]
+    assert errors[1] < 0.95 * errors[0]
+    assert consistency_report(restored, image.jpeg, image.pixels).inside > 0.99
 
 
 @pytest.mark.parametrize("tag", ["ImageLength", "TileLength"])

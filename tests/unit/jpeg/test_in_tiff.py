@@ -217,3 +217,20 @@ def test_a_tile_larger_than_it_may_be_is_not_decoded(tmp_path):
     shared_tables_file(path, content, b"", photometric=1, tag=False)
     with pytest.raises(ValueError, match="2000×2000 pixels, more than the tile has"):
         read_image(path)
+
+
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_directories_in_a_circle(tmp_path, bigtiff, byteorder):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GREY, compression="jpeg", bigtiff=bigtiff, byteorder=byteorder)
+    assert JPEGInfo.from_tiff(path).shape == GREY.shape
+    with tifffile.TiffFile(path) as file:
+        start, size = file.pages[0].offset, 8 if bigtiff else 4
+        end = start + (8 + 20 * len(file.pages[0].tags) if bigtiff else 2 + 12 * len(file.pages[0].tags))
+    content = bytearray(path.read_bytes())
+    content[end : end + size] = start.to_bytes(size, "little" if byteorder == "<" else "big")
+    path.write_bytes(content)
+    for read in (JPEGInfo.from_tiff, read_image):
+        with pytest.raises(ValueError, match=rf"a\.tif .*directory at {start} follows upon itself"):
+            read(path)
