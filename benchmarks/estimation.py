@@ -305,17 +305,23 @@ def print_histories(trials: list[Trial]) -> None:
 
 
 def print_reliability(trials: list[Trial]) -> None:
-    """Print, for ranges of confidence, how often the history was right."""
-    edges = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.001)
+    """Print, for ranges of confidence, how often the history was right.
+
+    As in the fit, originals and compressed pictures without a lattice have one half of the weight each.
+    """
     trials = [trial for trial in trials if trial.case.name != ENLARGED]
-    print("\nConfidence           n    mean % right, by history told; without originals that were enlarged")
-    for low, high in itertools.pairwise(edges):
-        for told in ("jpeg", "none", "uncertain"):
-            group = [t for t in trials if t.estimate.history == told and low <= t.estimate.confidence < high]
-            if group:
-                mean = np.mean([trial.estimate.confidence for trial in group])
-                right = percent(is_right(trial) for trial in group)
-                print(f"{low:4.2f}–{min(high, 1):4.2f} {told:10}{len(group):4} {100 * mean:6.1f} {right}")
+    originals = sum(trial.case.history == "none" for trial in trials)
+    compressed = sum(t.case.history != "none" and not t.estimate.is_jpeg for t in trials)
+    edges = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.001)
+    print(f"\n{'Confidence':44}  n    mean % right (weighted; without enlarged originals)")
+    for told, (low, high) in itertools.product(("jpeg", "none", "uncertain"), itertools.pairwise(edges)):
+        group = [t for t in trials if t.estimate.history == told and low <= t.estimate.confidence < high]
+        if group:
+            weights = [compressed / originals if t.case.history == "none" else 1 for t in group]
+            mean = np.average([trial.estimate.confidence for trial in group], weights=weights)
+            right = np.average([is_right(trial) for trial in group], weights=weights)
+            name = f"{told}, {low:.2f} to {min(high, 1):.2f}"
+            print(f"{name:44}{len(group):4} {100 * mean:7.1f} {100 * right:7.1f}")
 
 
 def is_right(trial: Trial) -> bool:
@@ -399,7 +405,8 @@ def main() -> None:
     print_jpegs(measured)
     print_double(measured)
     print_histories(measured)
-    print_reliability(measured)
+    if {"clean", "resampled"} <= set(options.groups):
+        print_reliability(measured)
     rng = np.random.default_rng(options.seed)
     print_times(next(r for _, r in regions(options.folders, options.crops, rng) if r.ndim == 3))
 

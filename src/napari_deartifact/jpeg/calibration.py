@@ -1,7 +1,7 @@
 """How sure to be: log odds that were fitted once, on pictures of known history.
 
 ``python benchmarks/estimation.py FOLDER… --fit`` prints the constants, and without ``--fit`` how well
-they hold.  The odds are those of its mix of histories, one half compressed.
+they hold.  The odds are those of its mix of histories, with one half of the weight on originals.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from napari_deartifact.jpeg.levels import PictureLevels, picture_levels
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
 from napari_deartifact.jpeg.traces import Traces, find_traces
 
-_MOST_PROBABLE_FOR_NONE = 0.4
+_MOST_PROBABLE_FOR_NONE = 0.3
 """Probability of compression up to which a picture passes for clean."""
 _COST_OF_OWN_QUALITY = 200.0
 _FREQUENCIES_OF_OWN_TABLE = 6
@@ -218,7 +218,9 @@ def _without_lattice(grid: Grid, traces: Traces | None) -> JPEGEstimate:
     if traces is None:
         return JPEGEstimate(False, 0.0)
     compressed = probability_of_compression(traces)
-    clean = compressed < _MOST_PROBABLE_FOR_NONE and tells_enough(traces, grid.support)
+    if not tells_enough(traces, grid.support):
+        return JPEGEstimate(False, max(compressed, 0.5))
+    clean = compressed < _MOST_PROBABLE_FOR_NONE
     return JPEGEstimate(False, 1 - compressed if clean else compressed, is_clean=clean)
 
 
