@@ -3,16 +3,20 @@ from .jpeg.estimation import JPEGEstimate, estimate_jpeg
 from .jpeg.info import JPEGInfo
 from .models.registry import list_models, load_model
 from .restoration import deartifact, restoration_steps
+from .uncertainty import Restoration, restore_with_uncertainty, uncertainty_steps
 
 __all__ = [
     "ConsistencyReport",
     "JPEGEstimate",
     "JPEGInfo",
+    "Restoration",
     "consistency_report",
     "deartifact",
     "estimate_jpeg",
     "list_models",
     "load_model",
     "restoration_steps",
+    "restore_with_uncertainty",
+    "uncertainty_steps",
 ]
 __version__: str

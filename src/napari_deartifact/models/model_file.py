@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_deartifact.atomic import replacing
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from napari_deartifact.generators.base import Generator
 
 HEADER_KEY = "napari_deartifact"
@@ -69,14 +71,14 @@ class ModelCard:
         return cls(**{key: value for key, value in entries.items() if key in known})
 
 
-def save_model(path: str | os.PathLike[str], generator: Generator, card: ModelCard) -> None:
+def save_model(path: str | os.PathLike[str], generator: nn.Module, card: ModelCard) -> None:
     """Write a model file; an existing one is replaced only once the new one is complete.
 
     Parameters
     ----------
     path : path
         The target, by convention ``*.safetensors``.
-    generator : Generator
+    generator : Module
         Its weights are stored in their own dtype.
     card : ModelCard
         The header.

@@ -1,0 +1,117 @@
+"""A network of 24,000 parameters that says by how much a restored picture is likely to be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+CELL = 2
+CHANNELS = 3
+LEVELS = 255
+LOG_RANGE = -4.0, 5.0
+"""Natural logarithms of the smallest and largest standard error that is ever told, in levels of 255."""
+
+
+class ErrorHead(nn.Module):
+    """Convolutions over 2×2 pixels taken as one, from what was restored to the size of its error.
+
+    It sees the restored picture, its detail, what the restoration changed, where the decoded picture is
+    black or white, and, where the JPEG is known, how coarse its tables are and the standard error that
+    quantization alone implies, which it corrects.
+
+    Parameters
+    ----------
+    width : int
+        Feature maps.
+    dilations : sequence of int
+        Of each 3×3 convolution, in cells.
+
+    Examples
+    --------
+    >>> head = ErrorHead()
+    >>> sum(parameter.numel() for parameter in head.parameters()), head.receptive_radius
+    (23756, 15)
+    >>> head(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 8, 8])
+    """
+
+    architecture: ClassVar[str] = "error-head"
+    size_multiple: ClassVar[int] = CELL
+
+    def __init__(self, width: int = 28, dilations: Sequence[int] = (1, 2, 3)) -> None:
+        super().__init__()
+        self.width = width
+        self.dilations = tuple(dilations)
+        # A cell's own far corner, the detail's 3×3 window, and the convolutions.
+        self.receptive_radius = CELL * sum(self.dilations) + CELL - 1 + 1 + (CELL - 1)
+        self.first = nn.Conv2d((6 * CHANNELS + 1) * CELL**2, width, 1)
+        self.middle = nn.ModuleList(
+            nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation) for dilation in dilations
+        )
+        self.last = nn.Conv2d(width, CHANNELS * CELL**2, 1)
+        for layer in (self.first, *self.middle):
+            nn.init.kaiming_normal_(cast("Tensor", layer.weight), nonlinearity="relu")
+            nn.init.zeros_(cast("Tensor", layer.bias))
+        # An untrained head says what quantization implies.
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(cast("Tensor", self.last.bias))
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments, as JSON types, that build this network again."""
+        return {"width": self.width, "dilations": list(self.dilations)}
+
+    def forward(
+        self,
+        restored: Tensor,
+        degraded: Tensor,
+        quantization: Tensor | None = None,
+        even: Tensor | None = None,
+    ) -> Tensor:
+        """Estimate the standard error of a batch.
+
+        Parameters
+        ----------
+        restored, degraded : Tensor, shape (N, 3, Y, X)
+            0 is black, 1 is white; Y and X are multiples of 2.
+        quantization : Tensor, shape (N, 3, Y, X), optional
+            Logarithm of the standard error that quantization implies, in levels of 255; NaN in the
+            pictures of the batch for which it is not known.
+        even : Tensor, shape (N, 3), optional
+            The same for evenly filled cells, from the tables alone; needed with `quantization`.
+
+        Returns
+        -------
+        Tensor, shape (N, 3, Y, X)
+            Logarithm of the standard error, in levels of 255.
+        """
+        if quantization is None or even is None:
+            quantization = torch.full_like(restored, torch.nan)
+            even = quantization[:, :, 0, 0]
+        known = quantization.isfinite().all(dim=1, keepdim=True)
+        base = torch.where(known, quantization, 0.0).clamp(*LOG_RANGE)
+        coarseness = torch.where(known, even[:, :, None, None], 0.0).clamp(*LOG_RANGE)
+        around = functional.avg_pool2d(functional.pad(restored, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+        clipped = ((degraded <= 0) | (degraded >= 1)).to(restored)
+        features = torch.cat(
+            [
+                restored - 0.5,
+                torch.asinh(LEVELS * (restored - around)),
+                torch.asinh(LEVELS * (restored - degraded)),
+                clipped,
+                base,
+                coarseness,
+                known.to(restored),
+            ],
+            dim=1,
+        )
+        state = functional.relu(self.first(functional.pixel_unshuffle(features, CELL)))
+        for layer in self.middle:
+            state = functional.relu(layer(state)) + state
+        change = functional.pixel_shuffle(self.last(state), CELL)
+        answer: Tensor = (base + change).clamp(*LOG_RANGE)
+        return answer

@@ -1,0 +1,292 @@
+"""A restored image with a standard error for every pixel, so that nobody has to take it on trust.
+
+Two sources know of the error: the file's tables, in closed form, and a small network that has seen
+what restorers get wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deartifact.axes import IntensityScale, PictureLayout, fill_nonfinite, intensity_scale
+from napari_deartifact.devices import default_tile_size, resolve_device
+from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.models.error_network import HALO, LEVELS, SIZE_MULTIPLE, log_standard_error
+from napari_deartifact.models.registry import DEFAULT_MODEL
+from napari_deartifact.restoration import ProgressCallback, restoration_steps
+from napari_deartifact.tiling import Progress, TileGrid
+
+if TYPE_CHECKING:
+    from napari_deartifact.models.restorer import Restorer
+
+Source = Literal["both", "quantization", "network"]
+
+_SOURCES = "both", "quantization", "network"
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A restored image and how far it can be trusted.
+
+    Attributes
+    ----------
+    image : ndarray
+        What :func:`~napari_deartifact.deartifact` returns.
+    standard_error : ndarray of float32, same shape
+        In the image's own intensity units: the true intensity lies within one of it from the restored
+        one for about 68 % of the pixels, and within two for about 95 %.  0 in an alpha channel; NaN
+        where the image is not finite and where nothing is known.
+    """
+
+    image: NDArray[Any]
+    standard_error: NDArray[np.float32]
+
+
+def restore_with_uncertainty(
+    image: Any,
+    model: str | os.PathLike[str] | Restorer = DEFAULT_MODEL,
+    *,
+    source: Source = "both",
+    progress: bool | ProgressCallback | None = None,
+    **options: Any,
+) -> Restoration:
+    """Take JPEG artifacts out of an image, and say for every pixel how wrong the answer may be.
+
+    Parameters
+    ----------
+    image, model, progress, **options
+        As for :func:`~napari_deartifact.deartifact`, but no dask array.
+    source : {"both", "quantization", "network"}
+        What the standard error is taken from.  "quantization" is what the JPEG's tables leave open,
+        computed in closed form, whatever the model made of the file; "network" is what a network
+        expects from the restored picture and from what was changed; "both" lets the network correct the
+        closed form.  Tables that are not given with `jpeg` are estimated from the pixels.
+
+    Returns
+    -------
+    Restoration
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError
+        As :func:`~napari_deartifact.deartifact`; TypeError as well for a lazy array.
+
+    Warns
+    -----
+    UserWarning
+        As :func:`~napari_deartifact.deartifact`; also when the source is "quantization" and a picture
+        has no JPEG history, so that its standard error is NaN.
+
+    Notes
+    -----
+    A picture without JPEG history gets the network's part alone.  The error of a picture that was never
+    compressed is smaller than that: it would be zero.
+
+    The network was trained on the answers of the models that its card names, and its intervals hold what
+    they promise for pictures and models like those; ``benchmarks/uncertainty.py`` measures it.  An
+    interval is symmetric, and does not know that intensities end at black and white.
+
+    Examples
+    --------
+    >>> from skimage.data import camera
+    >>> from napari_deartifact.degradation import jpeg_round_trip
+    >>> original = camera()[:64, :64]
+    >>> answer = restore_with_uncertainty(jpeg_round_trip(original, 20), "compact-cnn", device="cpu")
+    >>> answer.standard_error.shape, answer.standard_error.dtype
+    ((64, 64), dtype('float32'))
+    """
+    steps = uncertainty_steps(image, model, source=source, **options)
+    if progress is not True:
+        return _exhaust(steps, progress or None)
+    from tqdm.auto import tqdm
+
+    with tqdm(desc="deartifact", unit="tile") as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return _exhaust(steps, show)
+
+
+def uncertainty_steps(
+    image: Any,
+    model: str | os.PathLike[str] | Restorer = DEFAULT_MODEL,
+    *,
+    source: Source = "both",
+    **options: Any,
+) -> Generator[Progress, None, Restoration]:
+    """Do what :func:`restore_with_uncertainty` does, a tile a step; to cancel, stop iterating.
+
+    Parameters
+    ----------
+    image, model, source, **options
+        As for :func:`restore_with_uncertainty`, but for `progress`.
+
+    Yields
+    ------
+    Progress
+        (done, total) tiles, those of the standard error included.
+
+    Returns
+    -------
+    Restoration
+        As the value of the generator.
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError
+        As :func:`restore_with_uncertainty`, at the first step.
+    """
+    if source not in _SOURCES:
+        raise ValueError(f"source is {source!r}; expected one of {', '.join(map(repr, _SOURCES))}")
+    if hasattr(image, "__dask_graph__"):
+        raise TypeError(
+            "image is a lazy array, and a standard error is fitted to whole pictures; give image.compute(), "
+            "or a part of it"
+        )
+    image = np.asarray(image)
+    jpeg = options.get("jpeg")
+    if isinstance(jpeg, str | os.PathLike):
+        options["jpeg"] = JPEGInfo.from_file(jpeg)
+    steps = restoration_steps(image, model, **options)
+    step = next(steps)
+    pictures = _Pictures.of(image, source, options)
+    try:
+        while True:
+            yield Progress(step.done, step.total + pictures.tile_count)
+            step = next(steps)
+    except StopIteration as end:
+        restored: NDArray[Any] = end.value
+    error = np.zeros(image.shape, np.float32)
+    for tile in pictures.fill(error, image, restored):
+        yield Progress(step.total + tile.done, step.total + tile.total)
+    return Restoration(restored, error)
+
+
+def _exhaust(steps: Generator[Progress, None, Restoration], progress: ProgressCallback | None) -> Restoration:
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            answer: Restoration = end.value
+            return answer
+        if progress is not None:
+            progress(*step)
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """The pictures of an array, and how their standard errors are found."""
+
+    layout: PictureLayout
+    scale: IntensityScale | None
+    jpeg: JPEGInfo | None
+    source: Source
+    device: str
+    tile_size: int
+
+    @classmethod
+    def of(cls, image: NDArray[Any], source: Source, options: dict[str, Any]) -> _Pictures:
+        jpeg = options.get("jpeg")
+        device = resolve_device(options.get("device", "auto"))
+        layout = PictureLayout.of(image.shape, options.get("channel_axis"), rgb=options.get("rgb", True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the restoration has told it
+            scale = intensity_scale(
+                image, options.get("data_range"), precision=jpeg.precision if jpeg else None
+            )
+        tile_size = options.get("tile_size") or default_tile_size(device)
+        return cls(layout, scale if image.size else None, jpeg, source, device, tile_size)
+
+    @property
+    def tile_count(self) -> int:
+        """Steps that :meth:`fill` takes after its first."""
+        return self.layout.count * len(self.tiles) if self.scale is not None else 0
+
+    @property
+    def tiles(self) -> list[tuple[Any, Any]]:
+        """Spans of rows and columns."""
+        grid = TileGrid(alignment=8, halo=HALO, multiple=SIZE_MULTIPLE, fixed=None)
+        height, width = self.layout.plane_shape
+        columns = list(grid.spans(width, self.tile_size))
+        return [(row, column) for row in grid.spans(height, self.tile_size) for column in columns]
+
+    def fill(
+        self, error: NDArray[np.float32], image: NDArray[Any], restored: NDArray[Any]
+    ) -> Generator[Progress, None, None]:
+        """Write the standard error of every picture into an array of zeros."""
+        if self.scale is None:
+            error[...] = np.nan
+            return
+        done = 0
+        views = (self.layout.pictures(array) for array in (error, image, restored))
+        for target, before, after in zip(*views, strict=True):
+            unit = self.scale.to_unit(before)
+            degraded = fill_nonfinite(unit)
+            answer = fill_nonfinite(self.scale.to_unit(after))
+            logarithm = np.full(unit.shape, np.nan, np.float32)
+            for _ in self._log_error(logarithm, answer, degraded):
+                done += 1
+                yield Progress(done, self.tile_count)
+            target[...] = np.where(np.isfinite(unit), np.exp(logarithm) * (self.scale.width / LEVELS), np.nan)
+
+    def _log_error(
+        self, target: NDArray[np.float32], restored: NDArray[np.float32], degraded: NDArray[np.float32]
+    ) -> Generator[None, None, None]:
+        """Write the logarithm of a picture's standard error, in levels of 255, a tile a step."""
+        known = None if self.source == "network" else self._quantization(degraded)
+        if self.source == "quantization":
+            if known is not None:
+                target[...] = known[0]
+            for _ in self.tiles:
+                yield
+            return
+        for rows, columns in self.tiles:
+            window = (slice(None), rows.read, columns.read)
+            part = None if known is None else (known[0][window], known[1])
+            answer = log_standard_error(restored[window], degraded[window], part, device=self.device)
+            target[:, rows.write, columns.write] = answer[:, rows.inner, columns.inner]
+            yield
+
+    def _quantization(self, degraded: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]] | None:
+        """Return what the tables say, pixel by pixel and for evenly filled cells; None without tables."""
+        from napari_deartifact.jpeg.posterior import even_standard_error, quantization_standard_error
+
+        jpeg = self.jpeg or _estimated_jpeg(degraded)
+        if jpeg is None or jpeg.color_space in ("cmyk", "ycck"):
+            if self.source == "quantization":
+                warnings.warn(
+                    "no JPEG history was found, so that quantization implies nothing and the standard error "
+                    "is NaN; give jpeg= if you know its JPEG, or source='network'",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            return None
+        white = 2**jpeg.precision - 1
+        error = quantization_standard_error(_channels_last(degraded).astype(np.float64) * white, jpeg)
+        planes = error[np.newaxis] if error.ndim == 2 else np.moveaxis(error, -1, 0)
+        logarithms = (
+            np.log(part * (LEVELS / white)) for part in (planes, even_standard_error(jpeg, len(planes)))
+        )
+        pixels, even = (part.astype(np.float32) for part in logarithms)
+        return pixels, even
+
+
+def _estimated_jpeg(picture: NDArray[np.float32]) -> JPEGInfo | None:
+    from napari_deartifact.jpeg.estimation import estimate_jpeg
+
+    image = _channels_last(picture)
+    estimate = estimate_jpeg(image, channel_axis=-1 if image.ndim == 3 else None, data_range=1.0)
+    return estimate.to_jpeg_info(*picture.shape[1:]) if estimate.is_jpeg else None
+
+
+def _channels_last(picture: NDArray[Any]) -> NDArray[Any]:
+    return picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, -1)

@@ -1,0 +1,103 @@
+"""The head's training: pairs that fit, a loss that asks for coverage, and the same weights each time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_deartifact import load_model
+from napari_deartifact.generators.error_head import ErrorHead
+from napari_deartifact.models.model_file import read_card
+from napari_deartifact.training.uncertainty import (
+    HeadRecipe,
+    coverage_loss,
+    fit_head,
+    make_example,
+    train_head,
+)
+
+SMALL = HeadRecipe(examples=4, example_size=64, steps=25, batch_size=2, patch_size=48)
+
+
+@pytest.fixture(scope="module")
+def restorers():
+    return [load_model("compact-cnn", "cpu"), load_model("spp", "cpu")]
+
+
+@pytest.mark.parametrize("law", ["normal", "laplace", "logistic"])
+def test_loss_is_least_at_the_coverage_asked_for(law):
+    errors = torch.from_numpy(np.abs(getattr(np.random.default_rng(0), law)(size=50_000)))
+    log_error = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.Adam([log_error], lr=0.05)
+    for _ in range(150):
+        optimizer.zero_grad()
+        coverage_loss(log_error.expand(len(errors)), errors.abs()).backward()
+        optimizer.step()
+    sigma = float(log_error.detach().exp())
+    within = [float((errors.abs() <= count * sigma).double().mean()) for count in (1, 2)]
+    assert 0.63 < within[0] < 0.73
+    assert 0.92 < within[1] < 0.98
+
+
+def test_ties_do_not_break_the_loss():
+    log_error = torch.zeros(10, requires_grad=True)
+    loss = coverage_loss(log_error, torch.zeros(10))
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert (log_error.grad > 0).all()
+
+
+@pytest.mark.parametrize("grey", [0.0, 1.0])
+def test_examples_fit(loaded, restorers, grey):
+    rng = np.random.default_rng(1)
+    pictures = [picture for picture in loaded.pictures if picture.pixels.ndim == 3]
+    recipe = HeadRecipe(example_size=64, grey=grey, partial=0, rounded=0, qualities=(20, 20))
+    example = make_example(pictures, restorers, recipe, rng)
+    channels = 1 if grey else 3
+    for part in (example.clean, example.degraded, example.restored, example.quantization):
+        assert part.shape == (channels, 64, 64)
+    assert example.even.shape == (channels,)
+    before, after = (
+        np.square(part.astype(float) - example.clean).mean() for part in (example.degraded, example.restored)
+    )
+    assert after < before
+
+
+def test_same_recipe_same_weights_and_they_learn(loaded, restorers):
+    rng = np.random.default_rng(0)
+    examples = [make_example(loaded.pictures, restorers, SMALL, rng) for _ in range(4)]
+    first, second = fit_head(examples, SMALL), fit_head(examples, SMALL)
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+    def loss(head: ErrorHead) -> float:
+        total = 0.0
+        for example in examples:
+            degraded, restored, quantization, even = (
+                torch.from_numpy(np.resize(part, (3, *part.shape[1:])).astype(np.float32))[None]
+                for part in (example.degraded, example.restored, example.quantization, example.even)
+            )
+            answer = head(restored / 255, degraded / 255, quantization, even)[0, : len(example.clean)]
+            error = torch.from_numpy(np.abs(example.restored - example.clean))
+            total += float(coverage_loss(answer, error).detach())
+        return total
+
+    assert loss(first) < loss(ErrorHead()) - 0.01
+
+
+def test_card_names_models_and_sources(pictures, restorers, tmp_path):
+    path = tmp_path / "head.safetensors"
+    told = []
+    train_head(
+        [pictures],
+        path,
+        restorers,
+        HeadRecipe(examples=1, example_size=48, steps=1, batch_size=1, patch_size=32),
+        sources=[{"name": "made", "licence": "CC0"}],
+        progress=lambda what, *_: told.append(what),
+    )
+    card = read_card(path)
+    assert card.recipe["restorers"] == ["compact-cnn", "spp"]
+    assert card.data == [{"name": "made", "licence": "CC0"}]
+    assert set(told) == {"examples", "steps"}
