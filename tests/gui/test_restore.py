@@ -12,12 +12,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 from skimage.data import astronaut, camera
 
-from napari_deartifact import deartifact
+from napari_deartifact import deartifact, restore_with_uncertainty
+from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.widgets.restore_inputs import NO_LAYER, RestoreInputs, parse_range
 
-GREY = camera()[100:164, 200:272]
-COLOR = astronaut()[100:164, 200:272]
+GREY = jpeg_round_trip(camera()[100:164, 200:272], 10)  # what was no JPEG comes back unchanged
+COLOR = jpeg_round_trip(astronaut()[100:164, 200:272], 10)
 STACK = np.stack([GREY, GREY[::-1], GREY[:, ::-1]]).astype(np.uint16) * 16
 
 LAYERS = {
@@ -391,3 +392,70 @@ def test_booleans_are_refused():
 )
 def test_parse_range(text, expected):
     assert parse_range(text) == expected
+
+
+@pytest.mark.parametrize(
+    "case", ["grey", "rgb", "rgba", "stack with units", "sheared", "floats", "multiscale"]
+)
+def test_uncertainty_map_is_a_second_layer(case, viewer, restore, qtbot, model_file, notes):
+    data, attributes = LAYERS[case]
+    source = viewer.add_image(data, name="picture", **attributes)
+    restore.uncertainty.setChecked(True)
+    run(qtbot, restore)
+    assert notes() == []
+    names = ["picture", "picture restored (tiny)", "picture standard error"]
+    assert [layer.name for layer in viewer.layers] == names
+    layer = viewer.layers[2]
+    finest = data[0] if case == "multiscale" else data
+    answer = restore_with_uncertainty(finest, model_file, device="cpu", **OPTIONS.get(case, {}))
+    np.testing.assert_array_equal(viewer.layers[1].data, answer.image)
+    expected = answer.standard_error
+    if source.rgb:
+        expected = np.sqrt((expected[..., :3] ** 2).mean(axis=-1))
+    np.testing.assert_array_equal(layer.data, expected)
+    assert not layer.rgb
+    for attribute in ("scale", "translate", "rotate", "shear", "units", "axis_labels"):
+        np.testing.assert_array_equal(getattr(layer, attribute), getattr(source, attribute), attribute)
+    np.testing.assert_array_equal(layer.affine.affine_matrix, source.affine.affine_matrix)
+    assert layer.colormap.name == "magma"
+    assert layer.contrast_limits[0] == 0
+    assert np.median(expected) < layer.contrast_limits[1] <= expected.max()
+    assert restore.layer.layer == source
+    viewer.layers.remove(layer)
+    assert [layer.name for layer in viewer.layers] == names[:2]
+
+
+def test_uncertainty_map_counts_as_work_and_can_be_cancelled(viewer, restore, qtbot, gated):
+    model = gated()
+    viewer.add_image(camera()[:128, :128])
+    restore.tile_size.setValue(64)
+    restore.uncertainty.setChecked(True)
+    click(qtbot, restore.run_button)
+    assert model.entered.acquire(timeout=10)
+    model.gate.release()
+    qtbot.waitUntil(lambda: restore.progress.value() == 1)
+    assert restore.progress.maximum() == 8
+    click(qtbot, restore.cancel_button)
+    model.gate.release(10)
+    qtbot.waitUntil(lambda: restore.run_button.isEnabled(), timeout=10_000)
+    assert len(viewer.layers) == 1
+
+
+def test_uncertainty_of_a_lazy_layer_is_refused(viewer, restore):
+    viewer.add_image(da.from_array(GREY, chunks=32))
+    assert restore.run_button.isEnabled()
+    restore.uncertainty.setChecked(True)
+    assert not restore.run_button.isEnabled()
+    assert "lazy" in restore.status.text()
+
+
+def test_copied_script_finds_the_standard_error_too(viewer, restore, qtbot, monkeypatch):
+    viewer.add_image(GREY, name="picture")
+    restore.uncertainty.setChecked(True)
+    run(qtbot, restore)
+    click(qtbot, restore.copy_button)
+    monkeypatch.setattr("napari.current_viewer", lambda: viewer)
+    names: dict[str, object] = {}
+    exec(QApplication.clipboard().text(), names)  # noqa: S102
+    np.testing.assert_array_equal(names["restored"], viewer.layers[1].data)
+    np.testing.assert_array_equal(names["standard_error"], viewer.layers[2].data)

@@ -19,6 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_model_options(parser)
     parser.add_argument("--strength", type=float, default=1.0, metavar="S", help="0 (input) to 1 (default)")
+    parser.add_argument(
+        "--uncertainty", action="store_true",
+        help="write the standard error of every pixel too, as STEM_standard_error.tif beside each answer",
+    )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="restore again what exists")
 
 
@@ -41,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
             device=options.device,
             tile_size=options.tile_size,
             overwrite=options.overwrite,
+            uncertainty=options.uncertainty,
             progress=show,
         )
         counts = dict.fromkeys(("restored", "skipped", "failed"), 0)

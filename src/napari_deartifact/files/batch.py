@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +20,7 @@ from napari_deartifact.files.write import check_fits, write_image
 from napari_deartifact.models.registry import DEFAULT_MODEL, load_model
 from napari_deartifact.restoration import restoration_steps
 from napari_deartifact.tiling import Progress
+from napari_deartifact.uncertainty import Restoration, uncertainty_steps
 
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
@@ -30,6 +32,8 @@ _FAILURES = (
 )  # fmt: skip
 
 Status = Literal["restored", "skipped", "failed"]
+
+_ERROR_NAME = "_standard_error.tif"
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def restore_files(
     device: str = "auto",
     tile_size: int | None = None,
     overwrite: bool = False,
+    uncertainty: bool = False,
     progress: Callable[[Job, Progress], object] | None = None,
 ) -> Iterator[FileResult]:
     """Restore files, a file a step; to cancel, stop iterating.
@@ -83,6 +88,9 @@ def restore_files(
         As for :func:`~napari_deartifact.deartifact`.
     overwrite : bool
         Restore again where a target exists.
+    uncertainty : bool
+        Write the standard error of every pixel too, as ``STEM_standard_error.tif`` beside the target;
+        where only one of the two exists and `overwrite` is off, the other is written.
     progress : callable, optional
         Gets the job and its (done, total) tiles after each tile.
 
@@ -109,11 +117,23 @@ def restore_files(
     for folder in sorted({job.target.parent for job in jobs}):
         _make_folder(folder)
     options = {"strength": strength, "device": device, "tile_size": tile_size}
-    return _restore_each(jobs, loaded, overwrite, progress, options)
+    errors = _error_targets(jobs) if uncertainty else {}
+    return _restore_each(jobs, errors, loaded, overwrite, progress, options)
+
+
+def _error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:
+    """Name the file of each target's standard error; those of ``A.png`` and ``A.tif`` keep their suffix."""
+    short = {job.target: job.target.with_name(job.target.stem + _ERROR_NAME) for job in jobs}
+    taken = Counter(str(path).lower() for path in (*short, *short.values()))
+    return {
+        target: target.with_name(target.name + _ERROR_NAME) if taken[str(path).lower()] > 1 else path
+        for target, path in short.items()
+    }
 
 
 def _restore_each(
     jobs: Sequence[Job],
+    errors: dict[Path, Path],
     model: Restorer,
     overwrite: bool,
     progress: Callable[[Job, Progress], object] | None,
@@ -122,18 +142,21 @@ def _restore_each(
     originals = {identity(job.source) for job in jobs}
     for job in jobs:
         start = time.perf_counter()
-        if identity(job.target) in originals:
-            message = f"{job.target} is one of the originals; choose another output"
+        targets = [job.target, *([errors[job.target]] if errors else [])]
+        lost = next((target for target in targets if identity(target) in originals), None)
+        if lost is not None:
+            message = f"{lost} is one of the originals; choose another output"
             yield FileResult(job.source, job.target, "failed", message)
             continue
-        if job.target.exists() and not overwrite:
+        wanted = [target for target in targets if overwrite or not target.exists()]
+        if not wanted:
             yield FileResult(job.source, job.target, "skipped", f"{job.target} exists")
             continue
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             failure: Exception | None
             try:
-                _restore_file(job, model, progress, options)
+                _restore_file(job, errors.get(job.target), wanted, model, progress, options)
                 failure = None
             except _FAILURES as error:
                 failure = error
@@ -148,6 +171,8 @@ def _restore_each(
 
 def _restore_file(
     job: Job,
+    error_target: Path | None,
+    wanted: Sequence[Path],
     model: Restorer,
     progress: Callable[[Job, Progress], object] | None,
     options: dict[str, Any],
@@ -158,25 +183,33 @@ def _restore_file(
     has_grey_and_alpha = image.alpha and not image.rgb and channel_axis is not None
     if has_grey_and_alpha:
         pixels, channel_axis = np.take(pixels, 0, axis=channel_axis), None
-    steps = restoration_steps(
-        pixels, model, channel_axis=channel_axis, rgb=image.rgb, jpeg=image.jpeg, **options
-    )
+    start: Callable[..., Generator[Progress, None, Any]]
+    start = restoration_steps if error_target is None else uncertainty_steps
+    steps = start(pixels, model, channel_axis=channel_axis, rgb=image.rgb, jpeg=image.jpeg, **options)
     while True:
         try:
             step = next(steps)
         except StopIteration as end:
-            restored = end.value
+            answer = end.value
             break
         if progress is not None:
             progress(job, step)
-    if has_grey_and_alpha:
-        restored = _with_grey(image, restored)
-    write_image(job.target, restored, image)
+    restored, error = (
+        (answer.image, answer.standard_error) if isinstance(answer, Restoration) else (answer, None)
+    )
+    if error_target is not None and error is not None and error_target in wanted:
+        if has_grey_and_alpha:
+            error = _with_grey(image, error, np.zeros(image.pixels.shape, np.float32))
+        write_image(error_target, error, image)
+    if job.target in wanted:
+        if has_grey_and_alpha:
+            restored = _with_grey(image, restored, image.pixels)
+        write_image(job.target, restored, image)
 
 
-def _with_grey(image: ImageFile, grey: NDArray[Any]) -> NDArray[Any]:
-    """Put the restored grey plane beside the alpha that was there."""
-    pixels = np.moveaxis(image.pixels.copy(), image.channel_axis or 0, 0)
+def _with_grey(image: ImageFile, grey: NDArray[Any], beside: NDArray[Any]) -> NDArray[Any]:
+    """Put a grey plane in the place of the one in a picture with alpha."""
+    pixels = np.moveaxis(beside.copy(), image.channel_axis or 0, 0)
     pixels[0] = grey
     return np.moveaxis(pixels, 0, image.channel_axis or 0)
 

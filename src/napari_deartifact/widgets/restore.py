@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import (
     QApplication,
+    QCheckBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -22,6 +23,7 @@ from superqt import QLabeledDoubleSlider
 
 from napari_deartifact.tiling import Progress
 from napari_deartifact.widgets.device_choice import DeviceChoice
+from napari_deartifact.widgets.error_layer import standard_error_layer_data
 from napari_deartifact.widgets.layer_choice import LayerChoice
 from napari_deartifact.widgets.layers import LayerImage, restored_layer_data
 from napari_deartifact.widgets.model_choice import ModelChoice
@@ -57,6 +59,7 @@ class RestoreWidget(QWidget):
         self.data_range = QLineEdit()
         self.device = DeviceChoice()
         self.tile_size = QSpinBox()
+        self.uncertainty = QCheckBox("Uncertainty map")
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
         self.copy_button = QPushButton("Copy as Python")
@@ -80,6 +83,7 @@ class RestoreWidget(QWidget):
         self.tile_size.setSuffix(" px")
         self.tile_size.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.tile_size.setToolTip("Edge of a tile; smaller takes less memory, the answer stays the same")
+        self.uncertainty.setToolTip("Add a second layer: the standard error of every restored pixel")
         self.data_range.setToolTip("Black and white, such as 0 4095; empty takes the range shown in grey")
         self.run_button.setToolTip("Restore the layer into a new one")
         self.cancel_button.setToolTip("Stop after the tile in hand; nothing is added")
@@ -99,6 +103,7 @@ class RestoreWidget(QWidget):
             ("Range", self.data_range),
             ("Device", self.device),
             ("Tile size", self.tile_size),
+            ("", self.uncertainty),
         ):
             form.addRow(label, field)
         buttons = QHBoxLayout()
@@ -116,6 +121,7 @@ class RestoreWidget(QWidget):
         self.layer.layer_changed.connect(self.update_state)
         self.model.currentIndexChanged.connect(self.update_state)
         self.data_range.textChanged.connect(self.update_state)
+        self.uncertainty.toggled.connect(self.update_state)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
         self.copy_button.clicked.connect(self.copy_script)
@@ -136,6 +142,7 @@ class RestoreWidget(QWidget):
             tile_size=self.tile_size.value() or None,
             range_text=self.data_range.text(),
             needs_tables=model is not None and model.kind == "classical",
+            uncertainty=self.uncertainty.isChecked(),
         )
 
     def update_state(self) -> None:
@@ -169,6 +176,7 @@ class RestoreWidget(QWidget):
                 "errored": self._on_error,
                 "finished": self._on_finished,
             },
+            uncertainty=inputs.uncertainty,
             **inputs.options(),
         )
         self.destroyed.connect(self._worker.quit)
@@ -188,7 +196,9 @@ class RestoreWidget(QWidget):
         """Put a Python script that does the same on the clipboard."""
         inputs = self.inputs()
         if inputs.layer is not None and inputs.model is not None:
-            script = restoration_script(inputs.layer, inputs.model, inputs.options())
+            script = restoration_script(
+                inputs.layer, inputs.model, inputs.options(), uncertainty=inputs.uncertainty
+            )
             clipboard: Any = QApplication.clipboard()
             clipboard.setText(script)
             _say(self.status, "The script is on the clipboard.")
@@ -210,11 +220,15 @@ class RestoreWidget(QWidget):
             return
         from napari.layers import Layer
 
-        source = self._job.layer
-        layer = Layer.create(*restored_layer_data(source, restored.levels, self._job.provenance(restored)))
+        source, provenance = self._job.layer, self._job.provenance(restored)
+        layer = Layer.create(*restored_layer_data(source, restored.levels, provenance))
         layers = self._viewer.layers
-        layers.insert(layers.index(source) + 1 if source in layers else len(layers), layer)
+        place = layers.index(source) + 1 if source in layers else len(layers)
+        layers.insert(place, layer)
         layer.contrast_limits_range = source.contrast_limits_range
+        if restored.standard_error is not None:
+            error = standard_error_layer_data(source, restored.standard_error, provenance)
+            layers.insert(place + 1, Layer.create(*error))
         _say(self.status, f"Done: {layer.name}")
 
     def _on_error(self, error: Exception) -> None:

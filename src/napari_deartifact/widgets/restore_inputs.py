@@ -33,6 +33,8 @@ class RestoreInputs:
         Black and white as typed; empty leaves them to the layer and to `deartifact`.
     needs_tables : bool
         Whether the model works from the JPEG's tables.
+    uncertainty : bool
+        Whether a map of the standard error is wanted too.
     """
 
     layer: Any
@@ -42,6 +44,7 @@ class RestoreInputs:
     tile_size: int | None = None
     range_text: str = ""
     needs_tables: bool = False
+    uncertainty: bool = False
 
     def validation_error(self) -> str | None:
         """Say what is wrong with the inputs, and what to do about it; None when they are fine."""
@@ -59,6 +62,11 @@ class RestoreInputs:
             return (
                 f"{self.model} works from the JPEG's tables, and this lazy layer does not know them; "
                 "choose a network."
+            )
+        if image.is_lazy and self.uncertainty:
+            return (
+                "The uncertainty map is fitted to whole pictures, and this layer is lazy; clear the box, or "
+                "load the layer into memory."
             )
         return None
 

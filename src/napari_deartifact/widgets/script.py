@@ -15,7 +15,9 @@ READER = "napari-deartifact"
 _DEFAULTS = {"strength": 1.0, "device": "auto", "tile_size": None, "data_range": None, "jpeg": None}
 
 
-def restoration_script(layer: Image, model: str | Path, options: dict[str, Any]) -> str:
+def restoration_script(
+    layer: Image, model: str | Path, options: dict[str, Any], *, uncertainty: bool = False
+) -> str:
     """Write the script.
 
     Parameters
@@ -25,6 +27,8 @@ def restoration_script(layer: Image, model: str | Path, options: dict[str, Any])
     options : dict
         Keyword arguments of :func:`~napari_deartifact.deartifact`; those that have their default
         value are left out.
+    uncertainty : bool
+        Whether the script finds the standard error too.
 
     Returns
     -------
@@ -35,12 +39,13 @@ def restoration_script(layer: Image, model: str | Path, options: dict[str, Any])
     image = LayerImage.of(layer)
     path = layer.source.path if layer.source.reader_plugin == READER else None
     given = {key: value for key, value in options.items() if key not in _DEFAULTS or value != _DEFAULTS[key]}
+    function = "restore_with_uncertainty" if uncertainty else "deartifact"
     if path is not None:
-        imports = ["from napari_deartifact import deartifact", *_imports("files.read", "read_image")]
+        imports = [f"from napari_deartifact import {function}", *_imports("files.read", "read_image")]
         source = [f"image = read_image({path!r})"]
         pixels, jpeg = "image.pixels", "image.jpeg"
     else:
-        imports = ["import napari", "", "from napari_deartifact import deartifact"]
+        imports = ["import napari", "", f"from napari_deartifact import {function}"]
         source = [f"layer = napari.current_viewer().layers[{layer.name!r}]"]
         pixels, jpeg = "layer.data", f"layer.metadata[{JPEG_KEY!r}]"
         if layer.multiscale and len(image.levels) == 1:
@@ -48,10 +53,13 @@ def restoration_script(layer: Image, model: str | Path, options: dict[str, Any])
     arguments = [repr(str(model))]
     arguments += [f"{key}={jpeg if key == JPEG_KEY else repr(value)}" for key, value in given.items()]
     if len(image.levels) > 1:
-        answer = f"[deartifact(level, {', '.join(arguments)}) for level in {pixels}]"
+        answer = f"[{function}(level, {', '.join(arguments)}) for level in {pixels}]"
     else:
-        answer = f"deartifact({', '.join([pixels, *arguments])})"
-    return "\n".join([*imports, "", *source, f"restored = {answer}", ""])
+        answer = f"{function}({', '.join([pixels, *arguments])})"
+    names = [f"restored = {answer}"]
+    if uncertainty:
+        names = [f"answer = {answer}", "restored, standard_error = answer.image, answer.standard_error"]
+    return "\n".join([*imports, "", *source, *names, ""])
 
 
 def _imports(module: str, name: str) -> list[str]:

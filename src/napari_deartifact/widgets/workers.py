@@ -36,12 +36,15 @@ class Restored:
         The model's name and the device it ran on.
     data_range : (float, float) or None
         The intensities that were taken for black and white in the finest level.
+    standard_error : array or None
+        Of the finest level, if it was asked for.
     """
 
     levels: list[Any]
     model: str
     device: str
     data_range: tuple[float, float] | None
+    standard_error: Any = None
 
 
 def restore_levels(
@@ -51,6 +54,7 @@ def restore_levels(
     device: str,
     jpeg: Any = None,
     data_range: tuple[float, float] | None = None,
+    uncertainty: bool = False,
     **options: Any,
 ) -> Steps[Restored]:
     """Restore the levels of a layer, a tile a step.
@@ -64,6 +68,8 @@ def restore_levels(
     device : str
     jpeg : JPEGInfo, optional
         Of the finest level.
+    uncertainty : bool
+        Whether to find the standard error of the one level that there is, which must not be lazy.
     data_range, **options
         As for :func:`~napari_deartifact.deartifact`.
 
@@ -80,12 +86,18 @@ def restore_levels(
     from napari_deartifact.axes import intensity_scale
     from napari_deartifact.models.registry import load_model
     from napari_deartifact.restoration import restoration_steps
+    from napari_deartifact.uncertainty import uncertainty_steps
 
     restorer = load_model(model, device)
     yield Progress(0, 0)
     arrays = [as_array(level) for level in levels]
-    answers = []
-    for index, array in enumerate(arrays):
+    answers, error = [], None
+    if uncertainty:
+        answer = yield from uncertainty_steps(
+            arrays[0], restorer, jpeg=jpeg, data_range=data_range, device=device, **options
+        )
+        answers, error = [answer.image], answer.standard_error
+    for index, array in enumerate(arrays if error is None else ()):
         answers.append(
             (
                 yield from restoration_steps(
@@ -99,6 +111,7 @@ def restore_levels(
         restorer.name,
         str(getattr(restorer, "device", "cpu")),
         (scale.black, scale.white) if scale else None,
+        error,
     )
 
 
