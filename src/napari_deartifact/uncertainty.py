@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Source = Literal["both", "quantization", "network"]
 
+SMALLEST_ERROR = 6**-0.5
+"""In levels: a twelfth of a level² each for the rounding of the original and of the decoded picture."""
 _SOURCES = "both", "quantization", "network"
 
 
@@ -91,7 +93,9 @@ def restore_with_uncertainty(
 
     The network was trained on the answers of the models that its card names, and its intervals hold what
     they promise for pictures and models like those; ``benchmarks/uncertainty.py`` measures it.  An
-    interval is symmetric, and does not know that intensities end at black and white.
+    interval is symmetric, does not know that intensities end at black and white, and is never narrower
+    than the rounding to whole levels of the original and of the decoded picture.  The closed form is that
+    of the last compression; what an earlier one took away is not in it.
 
     Examples
     --------
@@ -242,25 +246,29 @@ class _Pictures:
         self, target: NDArray[np.float32], restored: NDArray[np.float32], degraded: NDArray[np.float32]
     ) -> Generator[None, None, None]:
         """Write the logarithm of a picture's standard error, in levels of 255, a tile a step."""
-        known = None if self.source == "network" else self._quantization(degraded)
+        jpeg = self.jpeg or (None if self.source == "network" else _estimated_jpeg(degraded))
+        known = None if self.source == "network" else self._quantization(degraded, jpeg)
         if self.source == "quantization":
             if known is not None:
                 target[...] = known[0]
             for _ in self.tiles:
                 yield
             return
+        smallest = np.log(SMALLEST_ERROR * LEVELS / (2 ** (jpeg.precision if jpeg else 8) - 1))
         for rows, columns in self.tiles:
             window = (slice(None), rows.read, columns.read)
             part = None if known is None else (known[0][window], known[1])
             answer = log_standard_error(restored[window], degraded[window], part, device=self.device)
-            target[:, rows.write, columns.write] = answer[:, rows.inner, columns.inner]
+            inner = answer[:, rows.inner, columns.inner]
+            target[:, rows.write, columns.write] = np.maximum(inner, np.float32(smallest))
             yield
 
-    def _quantization(self, degraded: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    def _quantization(
+        self, degraded: NDArray[np.float32], jpeg: JPEGInfo | None
+    ) -> tuple[NDArray[Any], NDArray[Any]] | None:
         """Return what the tables say, pixel by pixel and for evenly filled cells; None without tables."""
         from napari_deartifact.jpeg.posterior import even_standard_error, quantization_standard_error
 
-        jpeg = self.jpeg or _estimated_jpeg(degraded)
         if jpeg is None or jpeg.color_space in ("cmyk", "ycck"):
             if self.source == "quantization":
                 warnings.warn(
@@ -273,11 +281,9 @@ class _Pictures:
         white = 2**jpeg.precision - 1
         error = quantization_standard_error(_channels_last(degraded).astype(np.float64) * white, jpeg)
         planes = error[np.newaxis] if error.ndim == 2 else np.moveaxis(error, -1, 0)
-        logarithms = (
-            np.log(part * (LEVELS / white)) for part in (planes, even_standard_error(jpeg, len(planes)))
-        )
-        pixels, even = (part.astype(np.float32) for part in logarithms)
-        return pixels, even
+        even = even_standard_error(jpeg, len(planes))
+        pixels, whole = (np.log(part * (LEVELS / white)).astype(np.float32) for part in (planes, even))
+        return pixels, whole
 
 
 def _estimated_jpeg(picture: NDArray[np.float32]) -> JPEGInfo | None:
