@@ -70,7 +70,7 @@ def quantization_standard_error(decoded: ArrayLike, jpeg: JPEGInfo) -> NDArray[n
     References
     ----------
     .. [1] J. R. Price and M. Rabbani, "Biased reconstruction for JPEG decoding", IEEE Signal Processing
-           Letters 6(12), 1999, :doi:`10.1109/97.803429`.
+           Letters 6(12), 1999.
     .. [2] E. Y. Lam and J. W. Goodman, "A mathematical analysis of the DCT coefficient distributions for
            images", IEEE Transactions on Image Processing 9(10), 2000, :doi:`10.1109/83.869177`.
 
