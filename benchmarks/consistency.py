@@ -32,21 +32,14 @@ def measure(original: np.ndarray, quality: int, model: object, *, read: bool) ->
         deartifact(degraded.astype(dtype), model, consistency=True, **options)
         for dtype in (np.float64, np.uint8)
     )
-    report = consistency_report(exact, info, degraded)
+    report, own = (consistency_report(picture, info, degraded) for picture in (exact, original))
     wanted = coefficients(data)
     again, untouched = (
         (coefficients(jpeg_encode(picture, quality)) == wanted).mean() for picture in (whole, degraded)
     )
     before, without, after = (psnr(original, picture) for picture in (degraded, plain, whole))
-    return (
-        report.inside,
-        report.worst_excess,
-        again,
-        untouched,
-        report.unknown,
-        after - before,
-        after - without,
-    )
+    shares = own.inside, report.inside, again, untouched, report.unknown
+    return *shares, report.worst_excess, after - before, after - without
 
 
 def main() -> None:
@@ -63,19 +56,18 @@ def main() -> None:
     paths = find_images(options.folder)[: options.limit]
     print(f"{options.model}, {len(paths)} pictures, {'RGB 4:2:0' if options.color else 'luma'}, coefficients "
           f"{'found from the pixels' if options.from_pixels else 'read from the file'}")  # fmt: skip
-    print(
-        " QF   inside   excess   again %  (worst)  untouched %  unknown %   gain  (worst)  by cells  (worst)"
-    )
+    print(" QF  original %   inside %  excess   again %  (worst)  untouched %  unknown %   gain  (worst)"
+          "  by cells  (worst)")  # fmt: skip
     for quality in options.qualities:
         rows = []
         for path in paths:
             original = read_original(path, luma="studio", color=options.color)
             rows.append(measure(original, quality, model, read=not options.from_pixels))
-        inside, excess, again, untouched, unknown, gain, by_cells = np.transpose(rows)
-        cells = (
-            f"{inside.mean():.6f}  {excess.max():.4f}  {100 * again.mean():8.3f}  ({100 * again.min():.3f})"
-        )
-        pixels = f"{100 * untouched.mean():11.3f}  {100 * unknown.mean():9.3f}"
+        columns = np.transpose(rows)
+        own, inside, again, untouched, unknown = 100 * columns[:5]
+        excess, gain, by_cells = columns[5:]
+        cells = f"{own.mean():10.3f}  {inside.mean():9.4f}  {excess.max():6.3f}"
+        pixels = f"{again.mean():8.3f}  ({again.min():.3f})  {untouched.mean():10.3f}  {unknown.mean():9.3f}"
         decibels = (
             f"{gain.mean():+6.2f}  ({gain.min():+.2f})  {by_cells.mean():+8.3f}  ({by_cells.min():+.3f})"
         )

@@ -1,22 +1,23 @@
-"""Was this array ever a JPEG?  Asked before a blind model restores it, so that clean pictures stay clean."""
+"""Was this array ever a JPEG?  Asked before it is restored, so that clean pictures stay clean."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from napari_deartifact.jpeg.estimation import JPEGEstimate
+
 _MOST_PICTURES = 5
+_WANT_RESTORATION = ("jpeg", "uncertain")
 
 
-def shows_no_history(pictures: Sequence[NDArray[Any]]) -> bool:
-    """Say whether it is safe to take a series of pictures for one that never went through JPEG.
-
-    The series is treated as one, so that the frames of a movie are all restored or all left alone;
-    a few of them, evenly chosen, speak for it.
+def estimates_of(pictures: Sequence[NDArray[Any]]) -> dict[int, JPEGEstimate]:
+    """Look at a few pictures of a series, evenly chosen, until one shows that it may have been a JPEG.
 
     Parameters
     ----------
@@ -25,30 +26,46 @@ def shows_no_history(pictures: Sequence[NDArray[Any]]) -> bool:
 
     Returns
     -------
-    bool
-        False also when the pixels do not tell.
+    dict of int to JPEGEstimate
+        By the number of the picture.
+    """
+    estimates = {}
+    for index in range(0, len(pictures), -(-len(pictures) // _MOST_PICTURES)):
+        estimates[index] = estimate_of(pictures[index])
+        if estimates[index].history in _WANT_RESTORATION:
+            break
+    return estimates
+
+
+def estimate_of(picture: NDArray[Any], data_range: float | None = None) -> JPEGEstimate:
+    """Estimate the history of a picture of shape (C, Y, X)."""
+    from napari_deartifact.jpeg.estimation import estimate_jpeg
+
+    image = picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, -1)
+    return estimate_jpeg(image, channel_axis=None if image.ndim == 2 else -1, data_range=data_range)
+
+
+def needs_nothing(estimates: Mapping[int, JPEGEstimate]) -> bool:
+    """Say whether it is safe to take a series for one that was never a JPEG, or is one no more.
+
+    The series is treated as one, so that the frames of a movie are all restored or all left alone.
 
     Examples
     --------
     >>> from skimage.data import camera
-    >>> shows_no_history([camera()[np.newaxis]])
+    >>> needs_nothing(estimates_of([camera()[np.newaxis]]))
     True
     """
-    from napari_deartifact.jpeg.estimation import estimate_jpeg
-
-    step = -(-len(pictures) // _MOST_PICTURES)
-    for picture in pictures[::step]:
-        image = picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, -1)
-        if estimate_jpeg(image, channel_axis=None if image.ndim == 2 else -1).history != "none":
-            return False
-    return True
+    return not any(estimate.history in _WANT_RESTORATION for estimate in estimates.values())
 
 
-def warn_of_no_history() -> None:
+def warn_of_no_history(estimates: Mapping[int, JPEGEstimate]) -> None:
     """Say that, and why, an image is returned as it came."""
+    restored = any(estimate.history == "restored" for estimate in estimates.values())
     warnings.warn(
-        "the image shows no JPEG history, so it is returned unchanged; name its JPEG if you know it, or "
-        "restore it all the same with force=True (on the command line --force)",
+        f"the image {'has been restored already' if restored else 'shows no JPEG history'}, so it is "
+        "returned unchanged; name its JPEG if you know it, or restore it all the same with force=True (on "
+        "the command line --force)",
         UserWarning,
         stacklevel=2,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.axes import IntensityScale, fill_nonfinite
+from napari_deartifact.history import estimate_of, warn_of_no_history
 from napari_deartifact.tiling import Progress, restore_in_tiles
 
 if TYPE_CHECKING:
+    from napari_deartifact.jpeg.estimation import JPEGEstimate
     from napari_deartifact.jpeg.info import JPEGInfo
     from napari_deartifact.models.restorer import Restorer
+
+_CONFIDENT = 0.95
 
 
 def restore_picture(
@@ -24,6 +27,7 @@ def restore_picture(
     *,
     strength: float,
     jpeg: JPEGInfo | None,
+    estimate: JPEGEstimate | None = None,
     consistency: bool,
     tile_size: int,
 ) -> Generator[Progress, None, None]:
@@ -39,9 +43,11 @@ def restore_picture(
     strength : float
         0 (the input) to 1 (the model's answer).
     jpeg : JPEGInfo or None
-        The JPEG that the pixels came from; estimated when the model needs it and it is None.
+        The JPEG that the pixels came from; estimated when it is None and wanted.
+    estimate : JPEGEstimate, optional
+        What is known already of the picture's history when `jpeg` is None.
     consistency : bool
-        Move the answer into the quantization cells of `jpeg`.
+        Move the answer into the quantization cells of `jpeg`, or of the estimate when there is no doubt.
     tile_size : int
         Edge of a tile, in pixels.
 
@@ -57,12 +63,15 @@ def restore_picture(
     """
     unit = scale.to_unit(picture)
     degraded = fill_nonfinite(unit)
-    if jpeg is None and model.needs_tables:
-        jpeg = _estimated_jpeg(degraded)
-        if jpeg is None:
+    if jpeg is None and (model.needs_tables or consistency):
+        estimate = _fitting(estimate, scale) or estimate_of(degraded, 1.0)
+        if not estimate.is_jpeg and model.needs_tables:
+            warn_of_no_history({0: estimate})
             yield Progress(0, 1)
             yield Progress(1, 1)
             return
+        jpeg = estimate.to_jpeg_info(*picture.shape[1:]) if estimate.is_jpeg else None
+        consistency = consistency and _beyond_doubt(estimate)
     answer: NDArray[np.floating[Any]]
     answer = yield from restore_in_tiles(degraded, model, tile_size=tile_size, jpeg=jpeg)
     if consistency and jpeg is not None:
@@ -83,19 +92,14 @@ def _consistent(
     return projected[np.newaxis] if projected.ndim == 2 else np.moveaxis(projected, -1, 0)
 
 
-def _estimated_jpeg(picture: NDArray[np.float32]) -> JPEGInfo | None:
-    from napari_deartifact.jpeg.estimation import estimate_jpeg
+def _fitting(estimate: JPEGEstimate | None, scale: IntensityScale) -> JPEGEstimate | None:
+    """Keep an estimate made of the intensities as they were only if they are the JPEG's own levels."""
+    return estimate if estimate is not None and scale.is_whole_levels(estimate.precision) else None
 
-    image = _channels_last(picture)
-    estimate = estimate_jpeg(image, channel_axis=-1 if image.ndim == 3 else None, data_range=1.0)
-    if estimate.is_jpeg:
-        return estimate.to_jpeg_info(*picture.shape[1:])
-    warnings.warn(
-        "no JPEG history was found, so the image is returned unchanged; give jpeg= if you know its JPEG",
-        UserWarning,
-        stacklevel=2,
-    )
-    return None
+
+def _beyond_doubt(estimate: JPEGEstimate) -> bool:
+    """Say whether an original must lie in the estimated cells; an earlier JPEG has moved it."""
+    return estimate.is_jpeg and not estimate.double and estimate.confidence >= _CONFIDENT
 
 
 def _channels_last(picture: NDArray[Any]) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_deartifact.axes import PictureLayout, check_dtype, intensity_scale
 from napari_deartifact.devices import default_tile_size, resolve_device
-from napari_deartifact.history import shows_no_history, warn_of_no_history
+from napari_deartifact.history import estimates_of, needs_nothing, warn_of_no_history
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.models.registry import DEFAULT_MODEL, find_model, load_model
 from napari_deartifact.picture import restore_picture
@@ -70,12 +70,14 @@ def deartifact(
         The JPEG that the pixels were decoded from; for a cut-out use :meth:`JPEGInfo.crop`.
         Without it a method that needs the tables estimates them from the pixels.
     consistency : {"auto", True, False}
-        Move the answer into the quantization cells that the JPEG's coefficients name.  "auto"
-        does so when `jpeg` is given.
+        Move the answer into the quantization cells that the JPEG's coefficients name.  "auto" does so
+        when `jpeg` is given, or when the pixels tell its tables beyond doubt.
     force : bool
-        Restore also what shows no JPEG history.  By default such an image is returned as it is, since
-        there is nothing to gain and detail to lose; what the pixels do not tell for sure is restored.
-        Lazy arrays are always restored, because to look at them is to compute them.
+        Restore also what shows no JPEG history, or was restored before.  By default such an image is
+        returned as it is, since there is nothing to gain and detail to lose; what the pixels do not
+        tell for sure is restored.
+        Lazy arrays are always restored, and without `jpeg` no cells are known for them, because to look
+        at them is to compute them.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
     tile_size : int, optional
@@ -100,7 +102,7 @@ def deartifact(
     Warns
     -----
     UserWarning
-        When no JPEG history is found; the image comes back unchanged.
+        When no JPEG history is found, or that of an image restored before; it comes back unchanged.
         When `jpeg` makes the range 0 to 255, say, and no intensity of a float image is above 1.
 
     Notes
@@ -286,8 +288,9 @@ def _restore_array(image: NDArray[Any], request: _Request) -> Generator[Progress
         return restored
     model = request.loaded_model()
     pictures = list(layout.pictures(restored))
-    if request.jpeg is None and not request.force and shows_no_history(pictures):
-        warn_of_no_history()
+    estimates = {} if request.jpeg is not None or request.force else estimates_of(pictures)
+    if estimates and needs_nothing(estimates):
+        warn_of_no_history(estimates)
         yield Progress(0, 1)
         yield Progress(1, 1)
         return restored
@@ -300,6 +303,7 @@ def _restore_array(image: NDArray[Any], request: _Request) -> Generator[Progress
             model,
             strength=request.strength,
             jpeg=request.jpeg,
+            estimate=estimates.get(index),
             consistency=bool(request.consistency),
             tile_size=tile_size,
         ):
@@ -332,5 +336,9 @@ def _restore_lazily(image: Any, request: _Request) -> Any:
 
 
 def _restore_block(block: NDArray[Any], jpeg: JPEGInfo | None, request: _Request) -> NDArray[Any]:
-    restored: NDArray[Any] = _exhaust(_restore_array(block, replace(request, jpeg=jpeg, force=True)), None)
+    # What one block seems to have gone through says nothing of the next.
+    consistency = request.consistency if jpeg is not None else False
+    restored: NDArray[Any] = _exhaust(
+        _restore_array(block, replace(request, jpeg=jpeg, force=True, consistency=consistency)), None
+    )
     return restored

@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--consistency", action="store_true", help="project onto the quantization cells; implies --jpeg-info"
     )
     parser.add_argument(
-        "--gate", action="store_true", help="leave alone what shows no JPEG history, as 'restore' does"
+        "--defaults",
+        action="store_true",
+        help="do as 'restore' does: leave alone what shows no JPEG history, obey tables found beyond doubt",
     )
     parser.add_argument("--json", metavar="OUT", help="write all measurements to this file")
 
@@ -91,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
             passes=options.passes,
             jpeg_info=options.jpeg_info,
             consistency=options.consistency,
-            gate=options.gate,
+            defaults=options.defaults,
             device=options.device,
             tile_size=options.tile_size,
             progress=show,

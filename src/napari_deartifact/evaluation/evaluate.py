@@ -37,7 +37,7 @@ def evaluate(
     passes: int = 1,
     jpeg_info: bool = False,
     consistency: bool = False,
-    gate: bool = False,
+    defaults: bool = False,
     device: str = "auto",
     tile_size: int | None = None,
     progress: Callable[[int, int], object] | None = None,
@@ -76,9 +76,10 @@ def evaluate(
     consistency : bool
         Project the answer onto the quantization cells; implies `jpeg_info`.  Off by default, so
         that the network is judged bare.
-    gate : bool
-        Leave pictures alone that show no JPEG history, as :func:`~napari_deartifact.deartifact`
-        does unless it is forced.  Off by default, for the same reason.
+    defaults : bool
+        Do as :func:`~napari_deartifact.deartifact` does unless it is told otherwise: leave pictures
+        alone that show no JPEG history, and obey the tables that the pixels tell beyond doubt.
+        Off by default, so that the network is judged bare.
     device, tile_size
         As for :func:`~napari_deartifact.deartifact`.
     progress : callable, optional
@@ -112,7 +113,7 @@ def evaluate(
     paths = find_images(images) if isinstance(images, str | os.PathLike) else [Path(item) for item in images]
     loaded = load_model(model, device) if isinstance(model, str | os.PathLike) else model
     restoration = _Restoration(
-        loaded, device, tile_size, passes, told=told, consistency=consistency, gate=gate
+        loaded, device, tile_size, passes, told=told, consistency=consistency, defaults=defaults
     )
     records: list[Record] = []
     skipped: dict[str, str] = {}
@@ -145,7 +146,7 @@ def evaluate(
         codec=codec,
         shift=shift,
         passes=passes,
-        gate=gate,
+        defaults=defaults,
     )
 
 
@@ -180,7 +181,7 @@ class _Restoration:
     passes: int
     told: bool
     consistency: bool
-    gate: bool
+    defaults: bool
 
     def answers(self, sample: Sample, *, whole: bool = False) -> Iterator[NDArray[np.uint8]]:
         """Restore again and again, and give each answer; `whole` takes the picture before the cut."""
@@ -189,16 +190,19 @@ class _Restoration:
         for number in range(self.passes):
             # Whoever restores an answer again has a picture, not the JPEG that it once was.
             jpeg = jpeg if number == 0 else None
-            picture = deartifact(
-                picture,
-                self.model,
-                channel_axis=-1 if picture.ndim == 3 else None,
-                jpeg=jpeg,
-                consistency=self.consistency and jpeg is not None,
-                force=not self.gate,
-                device=self.device,
-                tile_size=self.tile_size,
-            )
+            with warnings.catch_warnings():
+                # That a picture was left alone shows in its figures.
+                warnings.simplefilter("ignore", UserWarning)
+                picture = deartifact(
+                    picture,
+                    self.model,
+                    channel_axis=-1 if picture.ndim == 3 else None,
+                    jpeg=jpeg,
+                    consistency="auto" if self.defaults else self.consistency and jpeg is not None,
+                    force=not self.defaults,
+                    device=self.device,
+                    tile_size=self.tile_size,
+                )
             yield picture
 
 

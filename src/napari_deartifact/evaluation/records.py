@@ -78,8 +78,8 @@ class Evaluation:
         Rows and columns that were cut off a decoded JPEG.
     passes : int
         How often each picture was restored, one answer being the next one's input.
-    gate : bool
-        Whether pictures without JPEG history were left alone.
+    defaults : bool
+        Whether `deartifact` looked at the history of the pictures.
     """
 
     model: str
@@ -94,7 +94,7 @@ class Evaluation:
     codec: str = "jpeg"
     shift: tuple[int, int] | None = None
     passes: int = 1
-    gate: bool = False
+    defaults: bool = False
 
     def at(self, quality: Quality) -> tuple[Record, ...]:
         """Return the records of one quality."""

@@ -83,8 +83,8 @@ def _title(evaluation: Evaluation) -> str:
         parts.append(f"shifted by {evaluation.shift[0]},{evaluation.shift[1]}")
     if evaluation.passes > 1:
         parts.append(f"{evaluation.passes} passes")
-    if evaluation.gate:
-        parts.append("what shows no JPEG history left alone")
+    if evaluation.defaults:
+        parts.append("as used by default")
     return ", ".join(parts)
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from napari_deartifact.files.read import ImageFile, read_image
 from napari_deartifact.jpeg.info import JPEGInfo
 
+# What the history of an estimate sums up.
+_IN_HISTORY = ("is_clean", "is_restored")
 # What an estimate leaves at its default when there was no JPEG.
 _OF_A_JPEG = ("quality", "grid", "double", "sampling", "offset", "precision")
 
@@ -75,7 +77,8 @@ def _from_pixels(image: ImageFile) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         estimate = estimate_jpeg(pixels, channel_axis=-1 if image.rgb else None)
-    return {"source": "estimate"} | {key: _plain(value) for key, value in asdict(estimate).items()}
+    facts = {key: _plain(value) for key, value in asdict(estimate).items() if key not in _IN_HISTORY}
+    return {"source": "estimate", "history": estimate.history} | facts
 
 
 def _plain(value: Any) -> Any:

@@ -26,6 +26,7 @@ from napari_deartifact.jpeg.grid import (
 )
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.levels import PictureLevels, picture_levels
+from napari_deartifact.jpeg.restored import shows_restoration
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
 from napari_deartifact.jpeg.traces import Traces, find_traces
 
@@ -74,6 +75,8 @@ class JPEGEstimate:
         Bits a sample.
     is_clean : bool
         Whether the picture tells with confidence that it never went through a lossy codec.
+    is_restored : bool
+        Whether it is an answer of :func:`deartifact` that agrees with its JPEG.
     """
 
     is_jpeg: bool
@@ -86,15 +89,18 @@ class JPEGEstimate:
     offset: tuple[int, int] = (0, 0)
     precision: int = 8
     is_clean: bool = False
+    is_restored: bool = False
 
     @property
-    def history(self) -> Literal["jpeg", "none", "uncertain"]:
-        """``"jpeg"``, ``"none"`` (never compressed), or ``"uncertain"``.
+    def history(self) -> Literal["jpeg", "restored", "none", "uncertain"]:
+        """``"jpeg"``, ``"restored"``, ``"none"`` (never compressed), or ``"uncertain"``.
 
         Uncertain are pictures with traces of a codec but no JPEG's lattice, such as those that were
         resized after JPEG, and pictures that tell too little either way.
         """
-        return "jpeg" if self.is_jpeg else "none" if self.is_clean else "uncertain"
+        if self.is_jpeg or self.is_restored:
+            return "jpeg" if self.is_jpeg else "restored"
+        return "none" if self.is_clean else "uncertain"
 
     def to_jpeg_info(self, height: int, width: int) -> JPEGInfo:
         """Write the estimate as if it had been read from a file.
@@ -183,6 +189,8 @@ def estimate_jpeg(
     if min(luma.shape) < 16:
         return JPEGEstimate(False, 0.0)
     grid = find_grid(luma)
+    if grid.margin < EVIDENCE_NEEDED and shows_restoration(grid.histograms, FREQUENCIES):
+        return JPEGEstimate(False, 1.0, is_restored=True)
     if grid.margin < EVIDENCE_NEEDED:
         grid = find_mosaic(luma, grid)
     if grid.margin < EVIDENCE_NEEDED:

@@ -27,10 +27,23 @@ FORMER_JPEG = (
 )
 
 
-CLEAN = (
-    "This was never a JPEG, or one of high quality, or it was resized afterwards.  A method that needs "
-    "quantization tables will leave it as it is."
-)
+_WITHOUT_LATTICE = {
+    "none": (
+        "No JPEG history found",
+        "Deartifact leaves such a layer as it is, because there is nothing to gain.",
+    ),
+    "restored": (
+        "Restored before",
+        "The pixels agree with a JPEG as only restored ones do.  Deartifact does not restore them again.",
+    ),
+    "uncertain": (
+        "JPEG history uncertain",
+        (
+            "The pixels do not tell: it may have been resized or turned after JPEG, come from another codec, "
+            "or have too little texture.  Deartifact restores it all the same."
+        ),
+    ),
+}
 ESTIMATED = "Estimated.  To know the tables, open the JPEG file itself with Deartifact's reader."
 
 
@@ -101,10 +114,14 @@ def report_on_estimate(estimate: JPEGEstimate, shape: tuple[int, int]) -> Report
     """
     facts = [
         ("Known from", f"{shape[1]} × {shape[0]} px of the plane in view"),
-        ("Confidence", f"{100 * estimate.confidence:.0f} %"),
+        (
+            "Was compressed" if estimate.history == "uncertain" else "Confidence",
+            f"{100 * estimate.confidence:.0f} %",
+        ),
     ]
     if not estimate.is_jpeg:
-        return Report("No JPEG history found", tuple(facts), note=CLEAN)
+        verdict, note = _WITHOUT_LATTICE[estimate.history]
+        return Report(verdict, tuple(facts), note=note)
     jpeg = estimate.to_jpeg_info(*shape)
     facts += [("Chroma", _chroma(jpeg)), ("Grid", _grid(jpeg.grid))]
     if estimate.double:
