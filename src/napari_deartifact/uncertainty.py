@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_deartifact.axes import IntensityScale, PictureLayout, fill_nonfinite, intensity_scale
 from napari_deartifact.devices import default_tile_size, resolve_device
+from napari_deartifact.history import estimate_of
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.models.error_network import HALO, LEVELS, SIZE_MULTIPLE, log_standard_error
 from napari_deartifact.models.registry import DEFAULT_MODEL
@@ -88,8 +89,8 @@ def restore_with_uncertainty(
 
     Notes
     -----
-    A picture without JPEG history gets the network's part alone.  The error of a picture that was never
-    compressed is smaller than that: it would be zero.
+    A picture that was returned unchanged for want of a JPEG history has no error but that of rounding; one
+    that was restored without known tables gets the network's part alone.
 
     The network was trained on the answers of the models that its card names, and its intervals hold what
     they promise for pictures and models like those; ``benchmarks/uncertainty.py`` measures it.  An
@@ -159,7 +160,7 @@ def uncertainty_steps(
     image = np.asarray(image)
     jpeg = options.get("jpeg")
     if isinstance(jpeg, str | os.PathLike):
-        options["jpeg"] = JPEGInfo.from_file(jpeg)
+        options["jpeg"] = JPEGInfo.from_file(jpeg, coefficients=None)
     steps = restoration_steps(image, model, **options)
     step = next(steps)
     pictures = _Pictures.of(image, source, options)
@@ -246,7 +247,16 @@ class _Pictures:
         self, target: NDArray[np.float32], restored: NDArray[np.float32], degraded: NDArray[np.float32]
     ) -> Generator[None, None, None]:
         """Write the logarithm of a picture's standard error, in levels of 255, a tile a step."""
-        jpeg = self.jpeg or (None if self.source == "network" else _estimated_jpeg(degraded))
+        jpeg = self.jpeg
+        if jpeg is None:
+            estimate = estimate_of(degraded, 1.0)
+            if estimate.history == "none" and np.array_equal(restored, degraded):
+                target[...] = np.log(SMALLEST_ERROR)
+                for _ in self.tiles:
+                    yield
+                return
+            if estimate.is_jpeg and self.source != "network":
+                jpeg = estimate.to_jpeg_info(*degraded.shape[1:])
         known = None if self.source == "network" else self._quantization(degraded, jpeg)
         if self.source == "quantization":
             if known is not None:
@@ -284,14 +294,6 @@ class _Pictures:
         even = even_standard_error(jpeg, len(planes))
         pixels, whole = (np.log(part * (LEVELS / white)).astype(np.float32) for part in (planes, even))
         return pixels, whole
-
-
-def _estimated_jpeg(picture: NDArray[np.float32]) -> JPEGInfo | None:
-    from napari_deartifact.jpeg.estimation import estimate_jpeg
-
-    image = _channels_last(picture)
-    estimate = estimate_jpeg(image, channel_axis=-1 if image.ndim == 3 else None, data_range=1.0)
-    return estimate.to_jpeg_info(*picture.shape[1:]) if estimate.is_jpeg else None
 
 
 def _channels_last(picture: NDArray[Any]) -> NDArray[Any]:

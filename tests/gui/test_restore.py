@@ -146,13 +146,23 @@ def psnr(image, reference):
     return 10 * np.log10(255**2 / np.mean((image.astype(float) - reference) ** 2))
 
 
-def test_warning_of_the_work_is_shown(viewer, restore, qtbot, notes):
-    viewer.add_image(camera()[:256, :256])
-    restore.model.setCurrentText("spp")
+def test_a_clean_picture_is_left_alone_unless_forced(viewer, restore, qtbot, notes):
+    layer = viewer.add_image(camera()[:256, :256])
     run(qtbot, restore)
     assert len(notes()) == 1
     assert "no JPEG history" in notes()[0]
-    np.testing.assert_array_equal(viewer.layers[1].data, viewer.layers[0].data)
+    assert "no layer was added" in restore.status.text()
+    assert list(viewer.layers) == [layer]
+    restore.force.setChecked(True)
+    run(qtbot, restore)
+    assert not np.array_equal(viewer.layers[1].data, layer.data)
+
+
+def test_at_strength_zero_the_copy_that_was_asked_for_is_added(viewer, restore, qtbot):
+    viewer.add_image(GREY)
+    restore.strength.setValue(0)
+    run(qtbot, restore)
+    np.testing.assert_array_equal(viewer.layers[1].data, GREY)
 
 
 def test_second_run_starts_from_the_original(viewer, restore, qtbot):

@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--uncertainty", action="store_true",
         help="write the standard error of every pixel too, as STEM_standard_error.tif beside each answer",
     )  # fmt: skip
+    parser.add_argument(
+        "--force", action="store_true", help="restore also what shows no JPEG history, or was restored before"
+    )
     parser.add_argument("--overwrite", action="store_true", help="restore again what exists")
 
 
@@ -42,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
             options.output,
             chosen_model(options),
             strength=options.strength,
+            force=options.force,
             device=options.device,
             tile_size=options.tile_size,
             overwrite=options.overwrite,

@@ -70,6 +70,7 @@ def restore_files(
     model: FilePath | Restorer = DEFAULT_MODEL,
     *,
     strength: float = 1.0,
+    force: bool = False,
     device: str = "auto",
     tile_size: int | None = None,
     overwrite: bool = False,
@@ -84,7 +85,7 @@ def restore_files(
         As for :func:`~napari_deartifact.files.plan.plan_jobs`.
     model : str, path or Restorer
         As for :func:`~napari_deartifact.deartifact`.
-    strength, device, tile_size
+    strength, force, device, tile_size
         As for :func:`~napari_deartifact.deartifact`.
     overwrite : bool
         Restore again where a target exists.
@@ -116,7 +117,7 @@ def restore_files(
     loaded = load_model(model, device) if isinstance(model, str | os.PathLike) else model
     for folder in sorted({job.target.parent for job in jobs}):
         _make_folder(folder)
-    options = {"strength": strength, "device": device, "tile_size": tile_size}
+    options = {"strength": strength, "force": force, "device": device, "tile_size": tile_size}
     errors = _error_targets(jobs) if uncertainty else {}
     return _restore_each(jobs, errors, loaded, overwrite, progress, options)
 

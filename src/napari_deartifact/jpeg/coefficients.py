@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
 
 _NAMES = ("Y", "Cb", "Cr", "K")
+
+
+def can_read_coefficients(info: JPEGInfo) -> bool:
+    """Say whether the extra ``coefficients`` is installed, and the JPEG of a kind that it reads."""
+    return info.precision == 8 and find_spec("jpeglib") is not None
 
 
 def read_coefficients(data: bytes, info: JPEGInfo) -> tuple[NDArray[np.int16], ...]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.jpeg.coefficients import read_coefficients
+from napari_deartifact.jpeg.coefficients import can_read_coefficients, read_coefficients
 from napari_deartifact.jpeg.header import (
     ColorSpace,
     JPEGHeader,
@@ -117,16 +117,16 @@ class JPEGInfo:
         return f"<JPEGInfo {', '.join(facts)}>"
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str], *, coefficients: bool = False) -> JPEGInfo:
+    def from_file(cls, path: str | os.PathLike[str], *, coefficients: bool | None = False) -> JPEGInfo:
         """Read the header of a JPEG file.
 
         Parameters
         ----------
         path : path
             A baseline, extended or progressive JPEG of 8 or 12 bits.
-        coefficients : bool
+        coefficients : bool or None
             Read the quantized coefficients too, into :attr:`indices`.  That needs the extra
-            ``coefficients`` and 8 bits a sample.
+            ``coefficients`` and 8 bits a sample; None reads them where that is so.
 
         Returns
         -------
@@ -150,12 +150,12 @@ class JPEGInfo:
             return cls._from_stream(stream, str(path), coefficients)
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, coefficients: bool = False) -> JPEGInfo:
+    def from_bytes(cls, data: bytes, *, coefficients: bool | None = False) -> JPEGInfo:
         """Read the header of a JPEG held in memory; all is as for :meth:`from_file`."""
         return cls._from_stream(io.BytesIO(data), "the data", coefficients)
 
     @classmethod
-    def _from_stream(cls, stream: BinaryIO, name: str, coefficients: bool) -> JPEGInfo:
+    def _from_stream(cls, stream: BinaryIO, name: str, coefficients: bool | None) -> JPEGInfo:
         if stream.read(2) != b"\xff\xd8":
             raise ValueError(
                 f"{name} is not a JPEG by its first bytes; for TIFF and DICOM use from_tiff and from_dicom"
@@ -166,7 +166,7 @@ class JPEGInfo:
             header = read_header(stream)
             header.check_size(size)
             info = cls.from_header(header)
-            if not coefficients:
+            if coefficients is False or (coefficients is None and not can_read_coefficients(info)):
                 return info
             stream.seek(0)
             return replace(info, indices=read_coefficients(stream.read(), info))

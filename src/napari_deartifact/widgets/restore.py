@@ -34,6 +34,10 @@ from napari_deartifact.widgets.workers import Restored, restore_levels, show_fai
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+UNCHANGED = (
+    "Nothing to restore: the image shows no JPEG history, or was restored before, so no layer was added. "
+    "Tick the box above to restore it all the same."
+)
 TILE_STEP = 64
 LARGEST_TILE = 8192
 
@@ -59,6 +63,7 @@ class RestoreWidget(QWidget):
         self.data_range = QLineEdit()
         self.device = DeviceChoice()
         self.tile_size = QSpinBox()
+        self.force = QCheckBox("Images that show no JPEG history too")
         self.uncertainty = QCheckBox("Uncertainty map")
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
@@ -83,6 +88,9 @@ class RestoreWidget(QWidget):
         self.tile_size.setSuffix(" px")
         self.tile_size.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.tile_size.setToolTip("Edge of a tile; smaller takes less memory, the answer stays the same")
+        self.force.setToolTip(
+            "Restore also what shows no JPEG history or was restored before; otherwise it is left as it is"
+        )
         self.uncertainty.setToolTip("Add a second layer: the standard error of every restored pixel")
         self.data_range.setToolTip("Black and white, such as 0 4095; empty takes the range shown in grey")
         self.run_button.setToolTip("Restore the layer into a new one")
@@ -103,6 +111,7 @@ class RestoreWidget(QWidget):
             ("Range", self.data_range),
             ("Device", self.device),
             ("Tile size", self.tile_size),
+            ("", self.force),
             ("", self.uncertainty),
         ):
             form.addRow(label, field)
@@ -142,6 +151,7 @@ class RestoreWidget(QWidget):
             tile_size=self.tile_size.value() or None,
             range_text=self.data_range.text(),
             needs_tables=model is not None and model.kind == "classical",
+            force=self.force.isChecked(),
             uncertainty=self.uncertainty.isChecked(),
         )
 
@@ -220,6 +230,9 @@ class RestoreWidget(QWidget):
             return
         from napari.layers import Layer
 
+        if restored.unchanged:
+            _say(self.status, UNCHANGED)
+            return
         source, provenance = self._job.layer, self._job.provenance(restored)
         layer = Layer.create(*restored_layer_data(source, restored.levels, provenance))
         layers = self._viewer.layers

@@ -33,6 +33,8 @@ class RestoreInputs:
         Black and white as typed; empty leaves them to the layer and to `deartifact`.
     needs_tables : bool
         Whether the model works from the JPEG's tables.
+    force : bool
+        Whether images without JPEG history are restored too.
     uncertainty : bool
         Whether a map of the standard error is wanted too.
     """
@@ -44,6 +46,7 @@ class RestoreInputs:
     tile_size: int | None = None
     range_text: str = ""
     needs_tables: bool = False
+    force: bool = False
     uncertainty: bool = False
 
     def validation_error(self) -> str | None:
@@ -79,6 +82,7 @@ class RestoreInputs:
             "data_range": data_range,
             "strength": self.strength,
             "jpeg": image.jpeg,
+            "force": self.force,
             "device": self.device,
             "tile_size": self.tile_size,
         }

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 READER = "napari-deartifact"
 
-_DEFAULTS = {"strength": 1.0, "device": "auto", "tile_size": None, "data_range": None, "jpeg": None}
+_DEFAULTS = {
+    "strength": 1.0, "device": "auto", "tile_size": None, "data_range": None, "jpeg": None, "force": False,
+}  # fmt: skip
 
 
 def restoration_script(

@@ -10,6 +10,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from napari_deartifact.tiling import Progress
 from napari_deartifact.widgets.layers import as_array
 
@@ -38,6 +40,8 @@ class Restored:
         The intensities that were taken for black and white in the finest level.
     standard_error : array or None
         Of the finest level, if it was asked for.
+    unchanged : bool
+        Whether the layer was left as it is, because it shows no JPEG history.
     """
 
     levels: list[Any]
@@ -45,6 +49,7 @@ class Restored:
     device: str
     data_range: tuple[float, float] | None
     standard_error: Any = None
+    unchanged: bool = False
 
 
 def restore_levels(
@@ -88,6 +93,7 @@ def restore_levels(
     from napari_deartifact.restoration import restoration_steps
     from napari_deartifact.uncertainty import uncertainty_steps
 
+    precision = jpeg.precision if jpeg else None
     restorer = load_model(model, device)
     yield Progress(0, 0)
     arrays = [as_array(level) for level in levels]
@@ -97,22 +103,29 @@ def restore_levels(
             arrays[0], restorer, jpeg=jpeg, data_range=data_range, device=device, **options
         )
         answers, error = [answer.image], answer.standard_error
-    for index, array in enumerate(arrays if error is None else ()):
+    for array in arrays if error is None else ():
         answers.append(
-            (
-                yield from restoration_steps(
-                    array, restorer, jpeg=None if index else jpeg, data_range=data_range, **options
-                )
-            )
+            (yield from restoration_steps(array, restorer, jpeg=jpeg, data_range=data_range, **options))
         )
-    scale = intensity_scale(arrays[0], data_range, precision=jpeg.precision if jpeg else None)
+        # Coarser levels go the way of the finest, whose history they no longer show.
+        jpeg, options = None, {**options, "force": True}
+        if _is_unchanged(arrays[0], answers[0]):
+            answers = arrays
+            break
+    scale = intensity_scale(arrays[0], data_range, precision=precision)
     return Restored(
         answers,
         restorer.name,
         str(getattr(restorer, "device", "cpu")),
         (scale.black, scale.white) if scale else None,
         error,
+        unchanged=options.get("strength", 1) > 0 and _is_unchanged(arrays[0], answers[0]),
     )
+
+
+def _is_unchanged(before: Any, after: Any) -> bool:
+    """Compare arrays that are in memory; lazy ones are never left alone."""
+    return not hasattr(before, "__dask_graph__") and np.array_equal(before, after, equal_nan=True)
 
 
 def start_steps(
