@@ -42,7 +42,7 @@ class ErrorHead(nn.Module):
     architecture: ClassVar[str] = "error-head"
     size_multiple: ClassVar[int] = CELL
 
-    def __init__(self, width: int = 28, dilations: Sequence[int] = (1, 2, 3)) -> None:
+    def __init__(self, width: int = 32, dilations: Sequence[int] = (1, 2, 4, 6)) -> None:
         super().__init__()
         self.width = width
         self.dilations = tuple(dilations)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HEAD = WEIGHTS / "heads" / "error-head.safetensors"
 """In a folder of its own, as the models that restore are found by looking into `WEIGHTS`."""
-HALO = 16
+HALO = 32
 """Pixels farther away have no influence."""
 LEVELS = 255
 SIZE_MULTIPLE = 2

@@ -31,7 +31,7 @@ COVERAGE = (0.683, 0.954)
 """Shares of the errors that one and two standard errors are to hold."""
 WEIGHTS = (3.0, 5.0)
 """A miss of 3 % at two standard errors weighs as much as one of 5 % at one."""
-MARGIN = 12
+MARGIN = 16
 """Pixels along the edge of a patch in which the head lacks a part of its view, and which do not count."""
 SMALLEST_ERROR = 1e-3
 """In levels: errors below are ties, and lie within any standard error."""
@@ -51,7 +51,8 @@ class HeadRecipe:
     learning_rate : float
         At its highest; it falls to nothing along a cosine.
     qualities : (int, int)
-        Lowest and highest JPEG quality.
+        Lowest and highest JPEG quality.  Half of the examples are drawn evenly from them, half evenly
+        from their logarithms, as errors change most at the low end.
     grey, consistent, rounded, partial, blended, unknown : float
         Shares of the examples that are grey, agree with their file, are rounded to whole levels, have
         a strength below 1, are the mean of two models' answers, and of the patches without tables.
@@ -60,11 +61,11 @@ class HeadRecipe:
     seed : int
     """
 
-    examples: int = 1000
+    examples: int = 2000
     example_size: int = 192
-    steps: int = 3000
-    batch_size: int = 12
-    patch_size: int = 96
+    steps: int = 8000
+    batch_size: int = 8
+    patch_size: int = 128
     learning_rate: float = 2e-3
     qualities: tuple[int, int] = (5, 95)
     grey: float = 0.5
@@ -211,7 +212,11 @@ def make_example(
     clean = _cut(pixels, recipe.example_size + 16, rng)
     if clean.ndim == 3 and rng.random() < recipe.grey:
         clean = to_grey(clean, studio=bool(rng.random() < 0.5))
-    quality = int(rng.integers(*recipe.qualities, endpoint=True))
+    low, high = recipe.qualities
+    even = rng.random() < 0.5
+    quality = int(
+        rng.integers(low, high, endpoint=True) if even else round(low * (high / low) ** rng.random())
+    )
     subsampling = str(rng.choice(SUBSAMPLINGS))
     degraded = jpeg_round_trip(clean, quality, subsampling=subsampling)
     info = JPEGInfo.from_quality(
