@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ITERATIONS = 16
 _INNER_MARGIN, _OVERSHOOT = 0.1, 1.7
+_MOST_ALTERNATIONS, _STAGNATION = 5, 0.7
 _PLAIN_ROUNDS = 4
 _GUARD = 0.12
 _ENCODERS_NOISE = 0.04
@@ -128,11 +129,15 @@ def project(
 def _in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int) -> torch.Tensor:
     state = picture.extended(pixels)
     margins = wanted = _margins(picture)
-    for _ in range(2 * iterations):
+    gaps: list[float] = []
+    while len(gaps) < _MOST_ALTERNATIONS * iterations:
         inside = _moved(picture, state, margins)
         legal = picture.refolded(inside.clamp(0, picture.white))
-        if float((legal - inside).abs().max()) < _INNER_MARGIN / 10:
+        gaps.append(float((legal - inside).abs().max()))
+        if gaps[-1] < _INNER_MARGIN / 10:
             return picture.cut(inside if margins is wanted else legal)
+        if len(gaps) > iterations and gaps[-1] > _STAGNATION * gaps[-iterations]:
+            break
         # Going too far both ways, the alternation ends within the legal cells, not just towards them.
         margins = [(margin / 2).clamp(min=_INNER_MARGIN) for margin in wanted]
         state = inside + _OVERSHOOT * (legal - inside)
