@@ -191,15 +191,19 @@ class CodedPicture:
         again = self.cut(self.decoded()).clamp(0, self.white)
         wrong = ((again - self.pixels).abs() > _DECODERS_DIFFER).any(dim=0)
         (top, bottom), (left, right) = self.margins
-        wrong = torch.nn.functional.pad(wrong, (left, right, top, bottom))
-        wrong[:top], wrong[:, :left] = True, True
-        return replace(
-            self,
-            components=tuple(
-                replace(part, known=part.known & ~any_in_block(wrong, *(8 * factor for factor in part.ratio)))
-                for part in self.components
-            ),
+        seen, wrong = (
+            torch.nn.functional.pad(mask, (left, right, top, bottom))
+            for mask in (torch.ones_like(wrong), wrong)
         )
+        wrong[:top], wrong[:, :left] = True, True
+
+        def checked(part: Cells) -> Cells:
+            size = 8 * part.ratio[0], 8 * part.ratio[1]
+            # What lies wholly beyond the picture an encoder fills as it likes.
+            shown = any_in_block(seen, *size)
+            return replace(part, known=part.known & shown & ~any_in_block(wrong, *size), inside=shown)
+
+        return replace(self, components=tuple(map(checked, self.components)))
 
     def with_clipped_found(self) -> CodedPicture:
         """Let the cells found so far say how far clipped channels lay outside, until both agree."""

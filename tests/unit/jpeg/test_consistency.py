@@ -105,6 +105,18 @@ def test_the_files_own_indices_are_what_is_found(subsampling):
         assert (theirs.indices[both] == ours.indices[both]).double().mean() > 0.999
 
 
+@pytest.mark.parametrize("shape", [(152, 200), (131, 218), (137, 139)])
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:4"])
+def test_borders_within_a_unit_gain_too(shape, subsampling):
+    clean = coffee()[100 : 100 + shape[0], 200 : 200 + shape[1]]
+    data = encoded(clean, quality=75, subsampling=subsampling)
+    degraded, info = decoded(data), JPEGInfo.from_bytes(data, coefficients=True)
+    border = np.ones(shape, bool)
+    border[:-16, :-16] = False
+    answer = project(smoothed(degraded), degraded, info)
+    assert psnr(clean[border], answer[border]) > psnr(clean[border], degraded[border])
+
+
 def test_clipped_pixels_hide_few_indices():
     bright = np.clip(astronaut().astype(int) * 2, 0, 255).astype(np.uint8)
     data = encoded(bright[:320, :320], quality=50)
