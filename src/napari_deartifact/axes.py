@@ -192,7 +192,8 @@ def intensity_scale(
     Raises
     ------
     TypeError, ValueError
-        For a range that is no range, or none given for a lazy array that needs one.
+        For a range that is no range, none given for a lazy array that needs one, or intensities
+        far beyond those of the JPEG.
 
     Warns
     -----
@@ -206,17 +207,7 @@ def intensity_scale(
         return IntensityScale(0.0, 255.0, dtype)
     if precision is not None:
         white = float(2**precision - 1)
-        if (
-            isinstance(array, np.ndarray)
-            and dtype.kind == "f"
-            and 0 < np.fmax.reduce(array, axis=None, initial=0) <= 1
-        ):
-            warnings.warn(
-                f"no intensity is above 1, and with jpeg= the range is 0 to {white:.0f}; if 1 is white, give "
-                "data_range=1",
-                UserWarning,
-                stacklevel=2,
-            )
+        _check_against_jpeg(array, white)
         return IntensityScale(0.0, white, dtype)
     if not isinstance(array, np.ndarray):
         raise ValueError(
@@ -228,6 +219,25 @@ def intensity_scale(
         return None
     black, white = float(finite.min()), float(finite.max())
     return IntensityScale(black, white, dtype) if black < white else None
+
+
+def _check_against_jpeg(array: Any, white: float) -> None:
+    """Refuse or warn of intensities that are plainly on another scale than a JPEG's samples."""
+    if not isinstance(array, np.ndarray) or not array.size:
+        return
+    most = float(np.fmax.reduce(array, axis=None, initial=0))
+    if np.isfinite(most) and most > 1.5 * white:
+        raise ValueError(
+            f"image has intensities up to {most:g}, and the samples of its JPEG go from 0 to {white:.0f}; "
+            "say what is white with data_range="
+        )
+    if array.dtype.kind == "f" and 0 < most <= 1:
+        warnings.warn(
+            f"no intensity is above 1, and with jpeg= the range is 0 to {white:.0f}; if 1 is white, give "
+            "data_range=1",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _parse_range(data_range: float | tuple[float, float]) -> tuple[float, float]:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from napari_deartifact.jpeg.estimation import JPEGEstimate
 
 _MOST_PICTURES = 5
-_WANT_RESTORATION = ("jpeg", "uncertain")
+_EVEN_ODDS = 0.5
+"""The probability of compression that an estimate gives where there is too little to see."""
 
 
 def estimates_of(pictures: Sequence[NDArray[Any]]) -> dict[int, JPEGEstimate]:
@@ -32,7 +33,7 @@ def estimates_of(pictures: Sequence[NDArray[Any]]) -> dict[int, JPEGEstimate]:
     estimates = {}
     for index in range(0, len(pictures), -(-len(pictures) // _MOST_PICTURES)):
         estimates[index] = estimate_of(pictures[index])
-        if estimates[index].history in _WANT_RESTORATION:
+        if _may_gain(estimates[index]):
             break
     return estimates
 
@@ -56,7 +57,24 @@ def needs_nothing(estimates: Mapping[int, JPEGEstimate]) -> bool:
     >>> needs_nothing(estimates_of([camera()[np.newaxis]]))
     True
     """
-    return not any(estimate.history in _WANT_RESTORATION for estimate in estimates.values())
+    return not any(map(_may_gain, estimates.values()))
+
+
+def _may_gain(estimate: JPEGEstimate) -> bool:
+    """Say whether a picture was compressed, or more likely so than not."""
+    return estimate.is_jpeg or (estimate.history == "uncertain" and estimate.confidence > _EVEN_ODDS)
+
+
+def warn_of_doubt(estimates: Mapping[int, JPEGEstimate]) -> None:
+    """Say that an image is restored although its pixels do not tell its history for sure."""
+    doubtful = [estimate for estimate in estimates.values() if _may_gain(estimate)]
+    if doubtful and not doubtful[0].is_jpeg:
+        warnings.warn(
+            f"the image was probably compressed ({100 * doubtful[0].confidence:.0f} %), but shows no JPEG "
+            "grid, as after resizing or with another codec; it is restored all the same: compare the answer",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def warn_of_no_history(estimates: Mapping[int, JPEGEstimate]) -> None:

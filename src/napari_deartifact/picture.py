@@ -74,6 +74,9 @@ def restore_picture(
         consistency = consistency and _beyond_doubt(estimate)
     answer: NDArray[np.floating[Any]]
     answer = yield from restore_in_tiles(degraded, model, tile_size=tile_size, jpeg=jpeg)
+    if len(degraded) == 3 and (degraded == degraded[0]).all():
+        # A grey picture stored in colour stays grey.
+        answer = np.repeat(np.mean(answer, axis=0, keepdims=True), 3, axis=0)
     if consistency and jpeg is not None:
         answer = _consistent(answer, degraded, jpeg, whole=scale.is_whole_levels(jpeg.precision))
     # A consistent input makes every blend of it and a consistent answer consistent: cells are convex.

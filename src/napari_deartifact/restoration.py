@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_deartifact.axes import PictureLayout, check_dtype, intensity_scale
 from napari_deartifact.devices import default_tile_size, resolve_device
-from napari_deartifact.history import estimates_of, needs_nothing, warn_of_no_history
+from napari_deartifact.history import estimates_of, needs_nothing, warn_of_doubt, warn_of_no_history
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.models.registry import DEFAULT_MODEL, find_model, load_model
 from napari_deartifact.picture import restore_picture
@@ -74,8 +74,8 @@ def deartifact(
         when `jpeg` is given, or when the pixels tell its tables beyond doubt.
     force : bool
         Restore also what shows no JPEG history, or was restored before.  By default such an image is
-        returned as it is, since there is nothing to gain and detail to lose; what the pixels do not
-        tell for sure is restored.
+        returned as it is, since there is nothing to gain and detail to lose; what was more likely
+        compressed than not is restored.  A series of pictures is judged as one, by up to five of them.
         Lazy arrays are always restored, and without `jpeg` no cells are known for them, because to look
         at them is to compute them.
     device : str
@@ -103,6 +103,7 @@ def deartifact(
     -----
     UserWarning
         When no JPEG history is found, or that of an image restored before; it comes back unchanged.
+        When the history is uncertain and the image is restored.  When `jpeg` is that of other pixels.
         When `jpeg` makes the range 0 to 255, say, and no intensity of a float image is above 1.
 
     Notes
@@ -298,6 +299,7 @@ def _restore_array(image: NDArray[Any], request: _Request) -> Generator[Progress
         yield Progress(0, 1)
         yield Progress(1, 1)
         return restored
+    warn_of_doubt(estimates)
     tile_size = request.tile_size or default_tile_size(getattr(model, "device", "cpu"))
     before = 0
     for index, picture in enumerate(pictures):

@@ -82,3 +82,47 @@ def test_an_estimate_beyond_doubt_binds_the_answer():
     free, bound = restore(degraded, consistency=False), restore(degraded)
     assert consistency_report(free, info, degraded).inside < 0.98
     assert consistency_report(bound, info, degraded).inside > 0.999
+
+
+def test_doubt_is_told():
+    from skimage.transform import rescale
+
+    smaller = rescale(jpeg_round_trip(camera(), 10), 0.8, anti_aliasing=True, preserve_range=True)
+    with pytest.warns(UserWarning, match="probably compressed"):
+        answer = restore(np.rint(smaller).astype(np.uint8))
+    assert not np.array_equal(answer, smaller)
+
+
+@pytest.mark.parametrize(
+    "image", [np.eye(64, dtype=np.uint8) * 255, np.kron(np.eye(8), np.full((9, 9), 4.0))]
+)
+def test_what_shows_too_little_is_left_alone(image):
+    with pytest.warns(UserWarning, match="no JPEG history"):
+        np.testing.assert_array_equal(restore(image), image)
+
+
+def test_grey_in_colour_stays_grey():
+    decoded = jpeg_round_trip(np.dstack([ORIGINAL] * 3), 30)
+    assert (decoded == decoded[..., :1]).all()
+    answer = restore(decoded, channel_axis=-1)
+    assert (answer == answer[..., :1]).all()
+    assert psnr(ORIGINAL, answer[..., 0]) > psnr(ORIGINAL, decoded[..., 0])
+
+
+@pytest.mark.parametrize("factor", [16, 257])
+def test_another_scale_than_the_jpegs_is_refused(factor):
+    info = JPEGInfo.from_quality(20, height=192, width=192)
+    scaled = DEGRADED.astype(np.uint16) * factor
+    with pytest.raises(ValueError, match="data_range"):
+        restore(scaled, jpeg=info)
+    answer = restore(scaled, jpeg=info, data_range=255 * factor)
+    assert psnr(ORIGINAL, np.rint(answer / factor).astype(np.uint8)) > psnr(ORIGINAL, DEGRADED)
+
+
+def test_the_jpeg_of_another_picture_is_noticed():
+    other = JPEGInfo.from_quality(20, height=192, width=192).crop(slice(3, 100), slice(5, 100))
+    cut = DEGRADED[:97, :95]
+    with pytest.warns(UserWarning, match="blocks decode to these pixels"):
+        restore(cut, jpeg=other)
+    report = consistency_report(cut, other, np.flipud(cut) // 2)
+    assert report.unknown > 0.9

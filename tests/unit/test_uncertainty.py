@@ -59,7 +59,7 @@ LAYOUTS = {
     "channels first": (jpeg_round_trip(COLOR, 20).transpose(2, 0, 1), {"channel_axis": 0}),
     "alpha": (np.dstack([jpeg_round_trip(COLOR, 20), GREY]), {"channel_axis": -1}),
     "odd": (STACK[:, :101, :77], {}),
-    "tiny": (STACK[0, :5, :3], {}),
+    "tiny": (STACK[0, :5, :3], {"force": True}),
 }
 
 

@@ -6,6 +6,8 @@ Every restoration that leaves the cells contradicts the file; the nearest pictur
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,6 +35,7 @@ _WRONG_IN_ALL, _HOPELESS = 1e-4, 0.01
 _WRONG_IN_A_UNIT = 0.25
 """Expected number of wrong coefficients in a coded unit that nothing more is done about."""
 _TOLERANCE = 1e-3
+_FEWEST_KNOWN = 0.5
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class ConsistencyReport:
     Attributes
     ----------
     inside : float
-        Share of the coefficients that lie in their quantization cell, give or take 0.001 step.
+        Share of the coefficients that lie in their quantization cell, give or take 0.001 step; NaN when
+        none could be checked.
     worst_excess : float
         The farthest that one lies outside of its cell, in quantization steps; 0 when none does.
     coefficients : int
@@ -92,6 +96,11 @@ def project(
     ValueError
         For shapes that do not fit each other or the JPEG.
 
+    Warns
+    -----
+    UserWarning
+        When most of the picture is not what the JPEG decodes to.
+
     Notes
     -----
     The cells are those of `jpeg.indices`, or else found from the decoded pixels.  A block whose cells do
@@ -121,9 +130,26 @@ def project(
     """
     pixels = _checked(restored, jpeg)
     picture = CodedPicture.of(_checked(decoded, jpeg), jpeg)
+    _warn_of_another_picture(picture)
     answer = (_in_whole_levels if whole else _in_cells)(picture, pixels, iterations)
     channels_last = answer.movedim(0, -1)
     return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy()
+
+
+def _warn_of_another_picture(picture: CodedPicture) -> None:
+    shown, known = (
+        sum(int(mask.sum()) for mask in masks)
+        for masks in zip(
+            *((part.inside, part.known & part.inside) for part in picture.components), strict=True
+        )
+    )
+    if known < _FEWEST_KNOWN * shown:
+        warnings.warn(
+            f"only {100 * known / shown:.0f} % of the blocks decode to these pixels, and the others are not "
+            "bound to the JPEG; see that it is the JPEG of this very picture, unchanged and on its own scale",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int) -> torch.Tensor:
@@ -250,7 +276,7 @@ def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) 
     count = len(outside)
     worst = max(float(outside.max()), 0.0) if count else 0.0
     return ConsistencyReport(
-        float((outside <= _TOLERANCE).double().mean()) if count else 1.0,
+        float((outside <= _TOLERANCE).double().mean()) if count else math.nan,
         worst if worst > _TOLERANCE else 0.0,
         count,
         unknown / max(count + unknown, 1),
@@ -259,7 +285,9 @@ def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) 
 
 def _checked(picture: ArrayLike, jpeg: JPEGInfo) -> torch.Tensor:
     pixels = np.asarray(picture, dtype=np.float64)
-    if pixels.shape not in (jpeg.shape, (*jpeg.shape, 3)) or jpeg.color_space in ("cmyk", "ycck"):
+    channels = () if pixels.ndim == 2 else (3,)
+    fits = pixels.shape == (*jpeg.shape, *channels) and (channels or len(jpeg.tables) == 1)
+    if not fits or jpeg.color_space in ("cmyk", "ycck"):
         raise ValueError(
             f"a picture of shape {pixels.shape} with a {jpeg.color_space} JPEG of {jpeg.height}×{jpeg.width}"
             " pixels; expected (Y, X) or (Y, X, 3) of the JPEG's size, grey or RGB"

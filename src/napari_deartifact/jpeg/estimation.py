@@ -47,7 +47,7 @@ _HALVED_AXES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class JPEGEstimate:
     """What the pixels tell about their JPEG.
 
@@ -101,6 +101,11 @@ class JPEGEstimate:
         if self.is_jpeg or self.is_restored:
             return "jpeg" if self.is_jpeg else "restored"
         return "none" if self.is_clean else "uncertain"
+
+    def __repr__(self) -> str:
+        found = f", quality {self.quality}, {self.sampling}, grid {self.grid}" if self.is_jpeg else ""
+        twice = ", compressed twice" if self.double else ""
+        return f"<JPEGEstimate {self.history}, confidence {self.confidence:.2f}{found}{twice}>"
 
     def to_jpeg_info(self, height: int, width: int) -> JPEGInfo:
         """Write the estimate as if it had been read from a file.

@@ -166,10 +166,15 @@ class JPEGInfo:
             header = read_header(stream)
             header.check_size(size)
             info = cls.from_header(header)
-            if coefficients is False or (coefficients is None and not can_read_coefficients(info)):
-                return info
-            stream.seek(0)
+        if coefficients is False or (coefficients is None and not can_read_coefficients(info)):
+            return info
+        stream.seek(0)
+        try:
             return replace(info, indices=read_coefficients(stream.read(), info))
+        except ValueError as error:
+            if coefficients is None:
+                return info
+            raise ValueError(f"the coefficients of {name} cannot be read: {error}") from error
 
     @classmethod
     def from_header(cls, header: JPEGHeader, *, color_space: ColorSpace | None = None) -> JPEGInfo:
