@@ -111,11 +111,17 @@ class CodedPicture:
             planes = whole_levels(planes, self.white)
         answer = []
         for plane, part in zip(planes, self.components, strict=True):
-            samples = downsample(plane, *part.ratio)
+            samples = self._ended(downsample(plane, *part.ratio), part.ratio[0])
             if whole:
                 samples = whole_levels(samples, self.white, odd_up=True)
             answer.append(block_dct(samples - self.middle))
         return answer
+
+    def _ended(self, samples: torch.Tensor, factor: int) -> torch.Tensor:
+        """Repeat the last row of samples that shows the picture: libjpeg does so after it has downsampled."""
+        top, _ = self.margins[0]
+        rows = -(-(top + self.pixels.shape[1]) // factor)
+        return extend_edges(samples[:rows], bottom=len(samples) - rows)
 
     def moved(self, state: torch.Tensor, changes: list[torch.Tensor]) -> torch.Tensor:
         """Add changes of the coefficients to a picture, each spread evenly over the pixels it came from."""
