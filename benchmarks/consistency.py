@@ -46,7 +46,7 @@ def main() -> None:
     """Print a row for each quality."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
-    parser.add_argument("--model", default="compact-cnn")
+    parser.add_argument("--model", default="general")
     parser.add_argument("--qualities", type=int, nargs="+", default=[10, 20, 40, 75, 90, 95])
     parser.add_argument("--color", action="store_true", help="RGB, 4:2:0, instead of luma")
     parser.add_argument("--from-pixels", action="store_true", help="find the coefficients from the pixels")

@@ -85,7 +85,7 @@ def main() -> None:
     """Print a table a folder, and one of all folders together."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
-    parser.add_argument("--model", default="compact-cnn")
+    parser.add_argument("--model", default="general")
     parser.add_argument("--qualities", nargs="+", type=int, default=QUALITIES)
     parser.add_argument("--source", default="both", choices=("both", "quantization", "network"))
     parser.add_argument("--estimate", action="store_true", help="estimate the tables from the pixels")

@@ -54,4 +54,4 @@ def main(model: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:] or ["compact-cnn"])
+    main(*sys.argv[1:] or ["general"])

@@ -15,7 +15,7 @@ from napari_deartifact.models.model_file import SUFFIX, ModelCard, count_paramet
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
 
-DEFAULT_MODEL = "compact-cnn"
+DEFAULT_MODEL = "general"
 WEIGHTS = Path(__file__).parent / "weights"
 
 

@@ -100,7 +100,9 @@ def test_a_changed_file_is_read_anew(tmp_path):
 
 def test_what_ships():
     models = {model.name: model for model in list_models()}
-    assert next(iter(models)) == "compact-cnn"
+    assert next(iter(models)) == "general"
+    assert models["general"].parameter_count == 3_744_460
+    assert models["general"].path.stat().st_size < 8e6
     assert models["compact-cnn"].parameter_count == 57_987
     assert models["spp"].kind == "classical"
     assert model_card("spp") is None
@@ -116,10 +118,10 @@ def test_what_ships():
         assert card.results
 
 
-def test_shipped_weights_were_trained():
+@pytest.mark.parametrize("name", ["general", "compact-cnn"])
+def test_shipped_weights_were_trained(name):
     torch.manual_seed(0)
-    generator, card = read_model(find_model("compact-cnn"))
+    generator, card = read_model(find_model(name))
     untrained = build(card.architecture, card.arguments)
-    assert generator.parameter_count == 57_987
     assert untrained.layers[-1].weight.abs().max() == 0
     assert generator.layers[-1].weight.abs().max() > 1e-3
