@@ -117,7 +117,7 @@ def project(
     steps of one or two levels, is left as it was decoded when the decoded one agrees better.
 
     An encoder computes with whole numbers, so that some of an original's own coefficients lie outside of
-    their cells: up to 0.7 % in grey, and more in colour, which it rounds three times.
+    their cells: up to 0.7 % in grey at qualities up to 90, and more in colour, which it rounds three times.
     ``benchmarks/consistency.py`` prints how many.
 
     Examples
