@@ -113,12 +113,13 @@ def deartifact(
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from skimage.data import camera
     >>> from napari_deartifact import deartifact
-    >>> image = np.tile(np.arange(64, dtype=np.uint8), (48, 1))
-    >>> restored = deartifact(image, model="compact-cnn", device="cpu")
+    >>> from napari_deartifact.degradation import jpeg_round_trip
+    >>> degraded = jpeg_round_trip(camera()[100:196, 200:296], 20)
+    >>> restored = deartifact(degraded, device="cpu")
     >>> restored.shape, restored.dtype
-    ((48, 64), dtype('uint8'))
+    ((96, 96), dtype('uint8'))
     """
     steps = restoration_steps(
         image,
@@ -170,7 +171,9 @@ def restoration_steps(
     Examples
     --------
     >>> import numpy as np
-    >>> steps = restoration_steps(np.eye(32, dtype=np.uint8), "compact-cnn", device="cpu", tile_size=16)
+    >>> steps = restoration_steps(
+    ...     np.eye(32, dtype=np.uint8), "compact-cnn", force=True, device="cpu", tile_size=16
+    ... )
     >>> [step.done for step in steps]
     [0, 1, 2, 3, 4]
     """

@@ -42,7 +42,7 @@ def test_a_jpeg_is_restored(run, pictures, tmp_path):
 
 
 def test_a_network_in_a_file_restores_a_tree(run, pictures, model_file, tmp_path):
-    done = run("restore", pictures, "-o", "out", "--model", model_file, "--tile-size", "64")
+    done = run("restore", pictures, "-o", "out", "--model", model_file, "--tile-size", "64", "--force")
     assert (done.returncode, done.stderr) == (0, "")
     restored = {path.relative_to(tmp_path / "out").as_posix() for path in tmp_path.rglob("*.png")}
     assert restored == {"photo.png", "grey.png", "originals/photo.png", "originals/grey.png"}
@@ -61,7 +61,7 @@ def test_16_bit_stack_keeps_dtype_axes_and_scale(run, model_file, tmp_path):
     tifffile.imwrite(
         tmp_path / "a.tif", stack, imagej=True, resolution=(10, 10), metadata={"axes": "ZYX", "unit": "um"}
     )
-    done = run("restore", "a.tif", "-o", "b.tif", "--model", model_file)
+    done = run("restore", "a.tif", "-o", "b.tif", "--model", model_file, "--force")
     assert (done.returncode, done.stderr) == (0, "")
     with tifffile.TiffFile(tmp_path / "b.tif") as file:
         assert (file.series[0].shape, file.series[0].dtype, file.series[0].axes) == (
@@ -160,7 +160,18 @@ def test_bar_on_a_terminal(program, environment, pictures, model_file, tmp_path)
 
 @needs_terminal
 def test_interrupt_leaves_nothing_half_written(program, environment, large_picture, model_file, tmp_path):
-    command = [program, "restore", large_picture, "-o", "a.png", "--model", model_file, "--tile-size", "64"]
+    command = [
+        program,
+        "restore",
+        large_picture,
+        "-o",
+        "a.png",
+        "--model",
+        model_file,
+        "--tile-size",
+        "64",
+        "--force",
+    ]
     process, outer = on_terminal(command, environment, tmp_path)
     assert b"tile" in read_until(outer, b"tile")
     process.send_signal(signal.SIGINT)

@@ -18,6 +18,7 @@ from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.widgets.restore_inputs import NO_LAYER, RestoreInputs, parse_range
 
 GREY = jpeg_round_trip(camera()[100:164, 200:272], 10)  # what was no JPEG comes back unchanged
+CAMERA = jpeg_round_trip(camera()[:128, :128], 10)
 COLOR = jpeg_round_trip(astronaut()[100:164, 200:272], 10)
 STACK = np.stack([GREY, GREY[::-1], GREY[:, ::-1]]).astype(np.uint16) * 16
 
@@ -84,6 +85,7 @@ def test_run_adds_a_layer_like_the_first(case, viewer, restore, qtbot, model_fil
     data, attributes = LAYERS[case]
     source = viewer.add_image(data, name="picture", **attributes)
     before = source.as_layer_data_tuple()[1]
+    restore.force.setChecked(True)
     run(qtbot, restore)
     assert notes() == []
     assert [layer.name for layer in viewer.layers] == ["picture", "picture restored (tiny)"]
@@ -104,7 +106,7 @@ def test_run_adds_a_layer_like_the_first(case, viewer, restore, qtbot, model_fil
     )
     for original, answer in pairs:
         assert type(answer) is type(original)
-        expected = deartifact(original, model_file, device="cpu", **OPTIONS.get(case, {}))
+        expected = deartifact(original, model_file, force=True, device="cpu", **OPTIONS.get(case, {}))
         assert answer.dtype == original.dtype
         np.testing.assert_array_equal(answer, expected)
         assert not np.array_equal(np.asarray(answer), np.asarray(original))
@@ -199,7 +201,8 @@ def test_layer_choice_follows_the_viewer(viewer, restore):
 
 def test_cancel_stops_within_one_tile(viewer, restore, qtbot, gated):
     model = gated()
-    viewer.add_image(camera()[:128, :128])
+    viewer.add_image(CAMERA)
+    restore.force.setChecked(True)
     restore.tile_size.setValue(64)
     click(qtbot, restore.run_button)
     assert not restore.run_button.isEnabled()
@@ -313,7 +316,8 @@ def test_devices_are_found_when_the_list_is_opened(restore, qtbot, monkeypatch):
 
 def test_closing_the_dock_stops_the_work(viewer, restore, qtbot, gated):
     model = gated()
-    viewer.add_image(camera()[:128, :128])
+    viewer.add_image(CAMERA)
+    restore.force.setChecked(True)
     restore.tile_size.setValue(64)
     click(qtbot, restore.run_button)
     assert model.entered.acquire(timeout=10)
@@ -328,7 +332,8 @@ def test_closing_the_viewer_stops_the_work(make_napari_viewer, qtbot, gated, mod
     model = gated()
     viewer = make_napari_viewer()
     _, widget = viewer.window.add_plugin_dock_widget("napari-deartifact", "Restore")
-    viewer.add_image(camera()[:128, :128])
+    viewer.add_image(CAMERA)
+    widget.force.setChecked(True)
     widget.tile_size.setValue(64)
     click(qtbot, widget.run_button)
     assert model.entered.acquire(timeout=10)
@@ -349,6 +354,7 @@ def test_copied_script_does_the_same(case, viewer, restore, qtbot, monkeypatch):
     data, attributes = LAYERS[case]
     viewer.add_image(data, name="picture", **attributes)
     restore.strength.setValue(0.7)
+    restore.force.setChecked(True)
     run(qtbot, restore)
     click(qtbot, restore.copy_button)
     monkeypatch.setattr("napari.current_viewer", lambda: viewer)
@@ -411,13 +417,14 @@ def test_uncertainty_map_is_a_second_layer(case, viewer, restore, qtbot, model_f
     data, attributes = LAYERS[case]
     source = viewer.add_image(data, name="picture", **attributes)
     restore.uncertainty.setChecked(True)
+    restore.force.setChecked(True)
     run(qtbot, restore)
     assert notes() == []
     names = ["picture", "picture restored (tiny)", "picture standard error"]
     assert [layer.name for layer in viewer.layers] == names
     layer = viewer.layers[2]
     finest = data[0] if case == "multiscale" else data
-    answer = restore_with_uncertainty(finest, model_file, device="cpu", **OPTIONS.get(case, {}))
+    answer = restore_with_uncertainty(finest, model_file, force=True, device="cpu", **OPTIONS.get(case, {}))
     np.testing.assert_array_equal(viewer.layers[1].data, answer.image)
     expected = answer.standard_error
     if source.rgb:
@@ -437,7 +444,8 @@ def test_uncertainty_map_is_a_second_layer(case, viewer, restore, qtbot, model_f
 
 def test_uncertainty_map_counts_as_work_and_can_be_cancelled(viewer, restore, qtbot, gated):
     model = gated()
-    viewer.add_image(camera()[:128, :128])
+    viewer.add_image(CAMERA)
+    restore.force.setChecked(True)
     restore.tile_size.setValue(64)
     restore.uncertainty.setChecked(True)
     click(qtbot, restore.run_button)

@@ -127,7 +127,7 @@ def test_nothing_to_do(tree, inputs, output, message):
 
 
 def test_restored_pixels_and_tree(tree, model, grey):
-    results = list(restore_files(["tree"], "out", model))
+    results = list(restore_files(["tree"], "out", model, force=True))
     assert [result.status for result in results] == ["restored"] * 4
     assert all(result.seconds > 0 for result in results)
     expected = np.clip(grey.astype(int) + 10, 0, 255)
@@ -208,7 +208,7 @@ def test_alpha_passes_through(tmp_path, rgb, model, mode):
     alpha = np.arange(rgb[..., 0].size, dtype=np.uint8).reshape(rgb.shape[:2])
     picture.putalpha(Image.fromarray(alpha))
     picture.save(tmp_path / "a.png")
-    (result,) = restore_files(tmp_path / "a.png", tmp_path / "b.png", model)
+    (result,) = restore_files(tmp_path / "a.png", tmp_path / "b.png", model, force=True)
     assert result.status == "restored"
     before, after = (read_image(tmp_path / name).pixels for name in ("a.png", "b.png"))
     assert (after[..., -1] == alpha).all()
@@ -224,7 +224,7 @@ def test_a_warning_of_many_planes_is_told_once(tmp_path):
 
 def test_warnings_belong_to_their_file(tmp_path, rgb, model):
     Image.fromarray(rgb).save(tmp_path / "a.png")
-    (result,) = restore_files(tmp_path / "a.png", tmp_path / "b.jpg", model)
+    (result,) = restore_files(tmp_path / "a.png", tmp_path / "b.jpg", model, force=True)
     assert result.status == "restored"
     assert "brings artifacts back" in result.warnings[0]
 
