@@ -282,3 +282,8 @@ def fill_nonfinite(picture: NDArray[np.float32], reach: int = 8) -> NDArray[np.f
         uniform_filter(known, size, mode="constant"), share, out=np.full(picture.shape, 0.5), where=near
     )
     return np.where(finite, picture, mean).astype(np.float32)
+
+
+def channels_last(picture: NDArray[Any]) -> NDArray[Any]:
+    """Return a picture (C, Y, X) as (Y, X) when C is 1, else as (Y, X, C)."""
+    return picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, -1)

@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
+
+from napari_deartifact.axes import channels_last
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.estimation import JPEGEstimate
@@ -42,7 +43,7 @@ def estimate_of(picture: NDArray[Any], data_range: float | None = None) -> JPEGE
     """Estimate the history of a picture of shape (C, Y, X)."""
     from napari_deartifact.jpeg.estimation import estimate_jpeg
 
-    image = picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, -1)
+    image = channels_last(picture)
     return estimate_jpeg(image, channel_axis=None if image.ndim == 2 else -1, data_range=data_range)
 
 

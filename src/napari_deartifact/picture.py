@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import IntensityScale, fill_nonfinite
+from napari_deartifact.axes import IntensityScale, channels_last, fill_nonfinite
 from napari_deartifact.history import estimate_of, warn_of_no_history
 from napari_deartifact.tiling import Progress, restore_in_tiles
 
@@ -90,7 +90,7 @@ def _consistent(
     from napari_deartifact.jpeg.consistency import project
 
     white = 2**jpeg.precision - 1
-    restored, decoded = (_channels_last(image).astype(np.float64) * white for image in (answer, degraded))
+    restored, decoded = (channels_last(image).astype(np.float64) * white for image in (answer, degraded))
     projected = project(restored, decoded, jpeg, whole=whole) / white
     return projected[np.newaxis] if projected.ndim == 2 else np.moveaxis(projected, -1, 0)
 
@@ -103,7 +103,3 @@ def _fitting(estimate: JPEGEstimate | None, scale: IntensityScale) -> JPEGEstima
 def _beyond_doubt(estimate: JPEGEstimate) -> bool:
     """Say whether an original must lie in the estimated cells; an earlier JPEG has moved it."""
     return estimate.is_jpeg and not estimate.double and estimate.confidence >= _CONFIDENT
-
-
-def _channels_last(picture: NDArray[Any]) -> NDArray[Any]:
-    return picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, -1)

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import PictureLayout, check_dtype, intensity_scale
-from napari_deartifact.devices import default_tile_size, resolve_device
+from napari_deartifact.axes import intensity_scale
+from napari_deartifact.devices import default_tile_size
 from napari_deartifact.history import estimates_of, needs_nothing, warn_of_doubt, warn_of_no_history
-from napari_deartifact.jpeg.info import JPEGInfo
-from napari_deartifact.models.registry import DEFAULT_MODEL, find_model, load_model
+from napari_deartifact.models.registry import DEFAULT_MODEL
 from napari_deartifact.picture import restore_picture
+from napari_deartifact.progress import ProgressCallback, run_steps
+from napari_deartifact.request import Consistency, Request
 from napari_deartifact.tiling import Progress, TileGrid
 
 if TYPE_CHECKING:
+    from napari_deartifact.jpeg.info import JPEGInfo
     from napari_deartifact.models.restorer import Restorer
-
-Consistency = Literal["auto", True, False]
-ProgressCallback = Callable[[int, int], object]
 
 
 def deartifact(
@@ -135,12 +134,7 @@ def deartifact(
         device=device,
         tile_size=tile_size,
     )
-    if progress is not True:
-        return _exhaust(steps, progress or None)
-    from tqdm.auto import tqdm
-
-    with tqdm(desc="deartifact", unit="tile") as bar:
-        return _exhaust(steps, partial(_show, bar))
+    return run_steps(steps, progress)
 
 
 def restoration_steps(
@@ -177,7 +171,7 @@ def restoration_steps(
     >>> [step.done for step in steps]
     [0, 1, 2, 3, 4]
     """
-    request = _Request(model, **options).checked()
+    request = Request(model, **options).checked()
     if not hasattr(image, "__dask_graph__"):
         return (yield from _restore_array(np.asarray(image), request))
     yield Progress(0, 1)
@@ -186,107 +180,7 @@ def restoration_steps(
     return answer
 
 
-def _exhaust(steps: Generator[Progress, None, Any], progress: ProgressCallback | None) -> Any:
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            return end.value
-        if progress is not None:
-            progress(*step)
-
-
-def _show(bar: Any, done: int, total: int) -> None:
-    bar.total = total
-    bar.update(done - bar.n)
-
-
-@dataclass(frozen=True)
-class _Request:
-    """The arguments of `deartifact` that say how; `jpeg` is a record and `device` real once checked."""
-
-    model: str | os.PathLike[str] | Restorer
-    channel_axis: int | None = None
-    rgb: bool = True
-    data_range: float | tuple[float, float] | None = None
-    strength: float = 1.0
-    perceptual: float = 0.0
-    jpeg: Any = None
-    consistency: Consistency = "auto"
-    force: bool = False
-    device: str = "auto"
-    tile_size: int | None = None
-
-    def checked(self) -> _Request:
-        """Refuse what makes no sense, before any work is done, and resolve what was left open."""
-        for name in ("strength", "perceptual"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float | np.number) or not 0 <= value <= 1:
-                raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1")
-        if self.perceptual > 0:
-            raise ValueError(
-                f"perceptual is {self.perceptual}, but model {self.model!r} has no perceptual twin; "
-                "use perceptual=0"
-            )
-        if self.consistency not in ("auto", True, False):
-            raise ValueError(f"consistency is {self.consistency!r}; expected 'auto', True or False")
-        if self.tile_size is not None and not (
-            isinstance(self.tile_size, int | np.integer) and self.tile_size > 0
-        ):
-            raise ValueError(
-                f"tile_size is {self.tile_size!r}; expected a whole number of pixels, at least 1"
-            )
-        jpeg = (
-            JPEGInfo.from_file(self.jpeg, coefficients=None)
-            if isinstance(self.jpeg, str | os.PathLike)
-            else self.jpeg
-        )
-        if not isinstance(jpeg, JPEGInfo | None):
-            raise TypeError(
-                f"jpeg is a {type(jpeg).__name__}; expected a JPEGInfo or the path of a JPEG file"
-            )
-        if self.consistency is True and jpeg is None:
-            raise ValueError("consistency=True needs the JPEG's tables; give the JPEG's path as jpeg=")
-        if not isinstance(self.model, str | os.PathLike):
-            if not hasattr(self.model, "needs_tables"):
-                raise TypeError(
-                    f"model is {self.model!r}; expected a name, a path, or what load_model returned"
-                )
-            return replace(self, jpeg=jpeg)
-        find_model(self.model)
-        return replace(self, jpeg=jpeg, device=resolve_device(self.device))
-
-    def loaded_model(self) -> Restorer:
-        """Return the model, on its device."""
-        if isinstance(self.model, str | os.PathLike):
-            return load_model(self.model, self.device)
-        return self.model
-
-    def layout_of(self, image: Any) -> PictureLayout:
-        """Say what the image's axes are, once its dtype and the JPEG have been found to fit it."""
-        check_dtype(image.dtype)
-        layout = PictureLayout.of(image.shape, self.channel_axis, rgb=self.rgb)
-        if self.jpeg is None:
-            return layout
-        height, width = layout.plane_shape
-        if self.jpeg.shape != (height, width):
-            raise ValueError(
-                f"jpeg is {self.jpeg.height}×{self.jpeg.width} pixels and image is {height}×{width}; "
-                "for a cut-out give jpeg.crop(rows, columns)"
-            )
-        if self.consistency and len(self.jpeg.tables) != layout.colors:
-            raise ValueError(
-                f"jpeg has {len(self.jpeg.tables)} components and image has {layout.colors}; "
-                "give the image as it was decoded (channel_axis=-1 for RGB), or consistency=False"
-            )
-        return layout
-
-    def precision(self) -> int | None:
-        """Return the bits a sample of the JPEG, if it is known."""
-        return self.jpeg.precision if self.jpeg else None
-
-
-def _restore_array(image: NDArray[Any], request: _Request) -> Generator[Progress, None, NDArray[Any]]:
+def _restore_array(image: NDArray[Any], request: Request) -> Generator[Progress, None, NDArray[Any]]:
     layout = request.layout_of(image)
     restored = image.copy(order="C")
     scale = intensity_scale(image, request.data_range, precision=request.precision())
@@ -322,7 +216,7 @@ def _restore_array(image: NDArray[Any], request: _Request) -> Generator[Progress
     return restored
 
 
-def _restore_lazily(image: Any, request: _Request) -> Any:
+def _restore_lazily(image: Any, request: Request) -> Any:
     from napari_deartifact.lazy import restore_blocks
 
     layout = request.layout_of(image)
@@ -344,10 +238,10 @@ def _restore_lazily(image: Any, request: _Request) -> Any:
     )
 
 
-def _restore_block(block: NDArray[Any], jpeg: JPEGInfo | None, request: _Request) -> NDArray[Any]:
+def _restore_block(block: NDArray[Any], jpeg: JPEGInfo | None, request: Request) -> NDArray[Any]:
     # What one block seems to have gone through says nothing of the next.
     consistency = request.consistency if jpeg is not None else False
-    restored: NDArray[Any] = _exhaust(
-        _restore_array(block, replace(request, jpeg=jpeg, force=True, consistency=consistency)), None
+    restored: NDArray[Any] = run_steps(
+        _restore_array(block, replace(request, jpeg=jpeg, force=True, consistency=consistency))
     )
     return restored

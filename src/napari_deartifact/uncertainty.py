@@ -15,13 +15,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import IntensityScale, PictureLayout, fill_nonfinite, intensity_scale
+from napari_deartifact.axes import (
+    IntensityScale,
+    PictureLayout,
+    channels_last,
+    fill_nonfinite,
+    intensity_scale,
+)
 from napari_deartifact.devices import default_tile_size, resolve_device
 from napari_deartifact.history import estimate_of
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.models.error_network import HALO, LEVELS, SIZE_MULTIPLE, log_standard_error
 from napari_deartifact.models.registry import DEFAULT_MODEL
-from napari_deartifact.restoration import ProgressCallback, restoration_steps
+from napari_deartifact.progress import ProgressCallback, run_steps
+from napari_deartifact.restoration import restoration_steps
 from napari_deartifact.tiling import Progress, TileGrid
 
 if TYPE_CHECKING:
@@ -108,17 +115,7 @@ def restore_with_uncertainty(
     ((64, 64), dtype('float32'))
     """
     steps = uncertainty_steps(image, model, source=source, **options)
-    if progress is not True:
-        return _exhaust(steps, progress or None)
-    from tqdm.auto import tqdm
-
-    with tqdm(desc="deartifact", unit="tile") as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        return _exhaust(steps, show)
+    return run_steps(steps, progress)
 
 
 def uncertainty_steps(
@@ -174,17 +171,6 @@ def uncertainty_steps(
     for tile in pictures.fill(error, image, restored):
         yield Progress(step.total + tile.done, step.total + tile.total)
     return Restoration(restored, error)
-
-
-def _exhaust(steps: Generator[Progress, None, Restoration], progress: ProgressCallback | None) -> Restoration:
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            answer: Restoration = end.value
-            return answer
-        if progress is not None:
-            progress(*step)
 
 
 @dataclass(frozen=True)
@@ -289,12 +275,8 @@ class _Pictures:
                 )
             return None
         white = 2**jpeg.precision - 1
-        error = quantization_standard_error(_channels_last(degraded).astype(np.float64) * white, jpeg)
+        error = quantization_standard_error(channels_last(degraded).astype(np.float64) * white, jpeg)
         planes = error[np.newaxis] if error.ndim == 2 else np.moveaxis(error, -1, 0)
         even = even_standard_error(jpeg, len(planes))
         pixels, whole = (np.log(part * (LEVELS / white)).astype(np.float32) for part in (planes, even))
         return pixels, whole
-
-
-def _channels_last(picture: NDArray[Any]) -> NDArray[Any]:
-    return picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, -1)

@@ -296,10 +296,10 @@ def test_unknown_option_is_refused(degraded):
 
 
 def test_steps_take_what_the_function_takes():
-    from napari_deartifact.restoration import _Request
+    from napari_deartifact.request import Request
 
     function = inspect.signature(deartifact).parameters
-    request = inspect.signature(_Request).parameters
+    request = inspect.signature(Request).parameters
     assert set(function) - {"image", "progress"} == set(request)
     assert all(function[name].default == request[name].default for name in request if name != "model")
 

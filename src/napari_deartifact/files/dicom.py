@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.jpeg.damage import reported_damage
-from napari_deartifact.jpeg.header import ColorSpace
+from napari_deartifact.jpeg.header import ColorSpace, named_errors
 from napari_deartifact.jpeg.in_dicom import LOSSY_JPEG, PixelModule, frame_record, read_pixel_module
-from napari_deartifact.jpeg.info import JPEGInfo, named_errors
+from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.markers import announced_size, has_end
 
 SUFFIXES = frozenset({".dcm", ".dicom"})

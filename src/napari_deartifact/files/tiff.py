@@ -1,10 +1,9 @@
-"""TIFF, read by what its axes and photometric tags say, and written so that they still say it."""
+"""TIFF, read by what its axes and photometric tags say."""
 
 from __future__ import annotations
 
 import math
 import os
-import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +17,11 @@ from napari_deartifact.jpeg.in_tiff import is_jpeg, page_record
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.tiff_directories import opened_tiff
 
-_ICC, _ORIENTATION = 34675, 274
+_ICC, ORIENTATION = 34675, 274
 _GREY = {0: "miniswhite", 1: "minisblack"}
 _PALETTE, _RGB, _YCBCR = 3, 2, 6
-_IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
-# What tifffile derives from the shape and writes itself.
-_IMAGEJ_DERIVED = {"ImageJ", "axes", "shape", "images", "channels", "slices", "frames", "hyperstack"}
 # Codecs other than those for photographs gain up to about a thousand; this is beyond all but empty pictures.
 _PLAUSIBLE_GAIN, _ALWAYS_PLAUSIBLE = 4096, 2**26
-_UUID = re.compile(r'<(\w+:)?UUID\b.*?</(\w+:)?UUID>|\sUUID="[^"]*"', re.DOTALL)
 
 Flavour = Literal["plain", "imagej", "ome"]
 
@@ -246,77 +241,5 @@ def _resolution(page: Any) -> tuple[float, float] | None:
 
 
 def _orientation(page: Any) -> int:
-    value = page.tags[_ORIENTATION].value if _ORIENTATION in page.tags else 1
+    value = page.tags[ORIENTATION].value if ORIENTATION in page.tags else 1
     return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def write_tiff(
-    path: str | os.PathLike[str],
-    pixels: NDArray[Any],
-    *,
-    tags: TIFFTags | None = None,
-    icc: bytes | None = None,
-    dpi: tuple[float, float] | None = None,
-    orientation: int = 1,
-    color: bool = False,
-) -> None:
-    """Write a TIFF; what `tags` says of the axes and the scale is said again.
-
-    Parameters
-    ----------
-    path : path
-        The target.
-    pixels : ndarray
-        Of any dtype.
-    tags : TIFFTags, optional
-        Of the file that the pixels come from.
-    icc, dpi, orientation
-        The same, of a file that was no TIFF.
-    color : bool
-        Whether the last axis holds the samples of a pixel, when there are no `tags`.
-    """
-    import tifffile
-
-    options: dict[str, Any] = {"metadata": None, "compression": "zlib", "photometric": "minisblack"}
-    if tags is None or tags.shape != pixels.shape:
-        channels = pixels.shape[-1] if color else 1
-        options |= {"photometric": "rgb" if channels in (3, 4) else "minisblack"}
-        options |= {"planarconfig": "contig"} if channels > 1 else {}
-        options |= {"extrasamples": ["unassalpha"]} if channels in (2, 4) else {}
-        options |= {"resolution": dpi, "resolutionunit": 2} if dpi else {}
-    else:
-        options |= _options(tags, pixels.dtype)
-        orientation, icc = tags.orientation, tags.icc
-    if orientation != 1:
-        options["extratags"] = [(_ORIENTATION, "H", 1, orientation, True)]
-    if pixels.nbytes > 2**32 - 2**25 and not options.get("imagej"):
-        options["bigtiff"] = True
-    tifffile.imwrite(path, pixels, iccprofile=icc, **options)
-
-
-def _options(tags: TIFFTags, dtype: np.dtype[Any]) -> dict[str, Any]:
-    """Tell tifffile what the tags say."""
-    options: dict[str, Any] = {"photometric": tags.photometric}
-    if "S" in tags.axes:
-        options["planarconfig"] = "contig" if tags.axes.endswith("S") else "separate"
-        options |= {"extrasamples": ["unassalpha"]} if tags.alpha else {}
-    if tags.resolution is not None:
-        options |= {"resolution": tags.resolution, "resolutionunit": tags.resolution_unit}
-    if tags.flavour == "imagej" and _suits_imagej(tags.axes, dtype):
-        properties = {key: value for key, value in tags.imagej.items() if key not in _IMAGEJ_DERIVED}
-        return options | {
-            "imagej": True,
-            "compression": None,
-            "metadata": {**properties, "axes": tags.axes},
-        }
-    if tags.flavour == "ome" and dtype == tags.dtype:
-        # Planes are written in the order in which they were read; names of the old file must not stay.
-        return options | {"description": _UUID.sub("", tags.description).encode()}
-    if tags.flavour != "ome" and tags.description and not tags.description.startswith('{"shape"'):
-        return options | {"description": tags.description.encode()}
-    return options | ({"metadata": {"axes": tags.axes}} if len(tags.axes.replace("S", "")) > 2 else {})
-
-
-def _suits_imagej(axes: str, dtype: np.dtype[Any]) -> bool:
-    """Tell whether ImageJ's dialect of TIFF has such pixels."""
-    return set(axes) <= set("TZCYXS") and dtype.name in (("uint8",) if "S" in axes else _IMAGEJ_DTYPES)

@@ -115,7 +115,7 @@ def check_fits(path: str | os.PathLike[str], pixels: NDArray[Any]) -> None:
 
 
 def _write_tiff(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
-    from napari_deartifact.files.tiff import write_tiff
+    from napari_deartifact.files.tiff_write import write_tiff
 
     color = (
         pixels.ndim > 2 and pixels.shape[-1] in (2, 3, 4) if like is None else like.channel_axis is not None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch  # noqa: TID253  (nothing loads this module before there is something to project)
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_deartifact.jpeg.cells import Cells, any_in_block, at_own_resolution, read_cells, recovered_cells
 from napari_deartifact.jpeg.dct import (
@@ -256,3 +256,24 @@ class CodedPicture:
         )
         visible = torch.nn.functional.pad(doubt.abs() < 1e-3, (left, right, top, bottom))
         return extend_edges(plane.round(), top=top, bottom=bottom, left=left, right=right), visible
+
+
+def channels_first(picture: ArrayLike, jpeg: JPEGInfo) -> torch.Tensor:
+    """Return a picture as a tensor of shape (C, Y, X) once it is known to have the JPEG's shape.
+
+    Raises
+    ------
+    ValueError
+        When it has not, when it has pixels that are not finite, and for CMYK.
+    """
+    pixels = np.asarray(picture, dtype=np.float64)
+    channels = () if pixels.ndim == 2 else (3,)
+    fits = pixels.shape == (*jpeg.shape, *channels) and (channels or len(jpeg.tables) == 1)
+    if not fits or jpeg.color_space in ("cmyk", "ycck"):
+        raise ValueError(
+            f"a picture of shape {pixels.shape} with a {jpeg.color_space} JPEG of {jpeg.height}×{jpeg.width}"
+            " pixels; expected (Y, X) or (Y, X, 3) of the JPEG's size, grey or RGB"
+        )
+    if not np.isfinite(pixels).all():
+        raise ValueError("the picture has NaN or infinite pixels; fill them first")
+    return torch.from_numpy(np.moveaxis(np.atleast_3d(pixels), -1, 0).copy())

@@ -17,7 +17,7 @@ import torch  # noqa: TID253  (nothing loads this module before there is somethi
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deartifact.jpeg.cells import Cells
-from napari_deartifact.jpeg.coded import CodedPicture
+from napari_deartifact.jpeg.coded import CodedPicture, channels_first
 from napari_deartifact.jpeg.restored import MARGIN_LEVELS, MARGIN_STEPS
 
 if TYPE_CHECKING:
@@ -128,8 +128,8 @@ def project(
     >>> float(project(decoded + 3, decoded, info).mean().round(3))
     96.5
     """
-    pixels = _checked(restored, jpeg)
-    picture = CodedPicture.of(_checked(decoded, jpeg), jpeg)
+    pixels = channels_first(restored, jpeg)
+    picture = CodedPicture.of(channels_first(decoded, jpeg), jpeg)
     _warn_of_another_picture(picture)
     answer = (_in_whole_levels if whole else _in_cells)(picture, pixels, iterations)
     channels_last = answer.movedim(0, -1)
@@ -266,8 +266,8 @@ def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) 
     >>> round(consistency_report(decoded + 3, info, decoded).worst_excess, 6)
     1.0
     """
-    picture = CodedPicture.of(_checked(decoded, jpeg), jpeg)
-    coefficients = picture.coefficients(picture.extended(_checked(restored, jpeg)))
+    picture = CodedPicture.of(channels_first(decoded, jpeg), jpeg)
+    coefficients = picture.coefficients(picture.extended(channels_first(restored, jpeg)))
     excess, unknown = [], 0
     for part, found in zip(picture.components, coefficients, strict=True):
         excess.append((part.excess(found) / part.table)[part.known].flatten())
@@ -281,17 +281,3 @@ def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) 
         count,
         unknown / max(count + unknown, 1),
     )
-
-
-def _checked(picture: ArrayLike, jpeg: JPEGInfo) -> torch.Tensor:
-    pixels = np.asarray(picture, dtype=np.float64)
-    channels = () if pixels.ndim == 2 else (3,)
-    fits = pixels.shape == (*jpeg.shape, *channels) and (channels or len(jpeg.tables) == 1)
-    if not fits or jpeg.color_space in ("cmyk", "ycck"):
-        raise ValueError(
-            f"a picture of shape {pixels.shape} with a {jpeg.color_space} JPEG of {jpeg.height}×{jpeg.width}"
-            " pixels; expected (Y, X) or (Y, X, 3) of the JPEG's size, grey or RGB"
-        )
-    if not np.isfinite(pixels).all():
-        raise ValueError("the picture has NaN or infinite pixels; fill them first")
-    return torch.from_numpy(np.moveaxis(np.atleast_3d(pixels), -1, 0).copy())

@@ -17,12 +17,12 @@ _TIE = 1e-4
 """What arithmetic in floating point may miss a tie by; flat blocks of whole numbers make exact ones."""
 
 # ITU-R BT.601 as JFIF writes it, full range.
-_TO_YCBCR = (
+TO_YCBCR = (
     (0.299, 0.587, 0.114),
     (-0.168735892, -0.331264108, 0.5),
     (0.5, -0.418687589, -0.081312411),
 )
-_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136286, -0.714136286), (1.0, 1.772, 0.0))
+TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136286, -0.714136286), (1.0, 1.772, 0.0))
 
 
 def dct_matrix(*, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Tensor:
@@ -142,7 +142,7 @@ def rgb_to_ycbcr(image: Tensor, *, white: float = 255.0) -> Tensor:
     >>> rgb_to_ycbcr(torch.full((3, 1, 1), 90.0)).flatten().round().tolist()
     [90.0, 128.0, 128.0]
     """
-    ycbcr = _mix_channels(_TO_YCBCR, image)
+    ycbcr = _mix_channels(TO_YCBCR, image)
     ycbcr[..., 1:, :, :] += (white + 1) / 2
     return ycbcr
 
@@ -151,7 +151,7 @@ def ycbcr_to_rgb(image: Tensor, *, white: float = 255.0) -> Tensor:
     """Undo `rgb_to_ycbcr`; colours outside the RGB cube are not clipped."""
     ycbcr = image.clone()
     ycbcr[..., 1:, :, :] -= (white + 1) / 2
-    return _mix_channels(_TO_RGB, ycbcr)
+    return _mix_channels(TO_RGB, ycbcr)
 
 
 def _mix_channels(matrix: Sequence[Sequence[float]], image: Tensor) -> Tensor:
@@ -280,61 +280,3 @@ def whole_levels(samples: Tensor, white: float = 255.0, *, odd_up: bool | None =
     if odd_up is not None:
         threshold[..., int(not odd_up) :: 2] = 0.5 - _TIE
     return (samples + threshold).floor().clamp(0, white)
-
-
-def simulate_jpeg(
-    batch: Tensor,
-    tables: Sequence[Tensor],
-    sampling: Sequence[tuple[int, int]] = ((1, 1),),
-    *,
-    white: float = 255.0,
-    rounded: bool = True,
-) -> Tensor:
-    """Compress and decompress, without the bits in between.
-
-    Parameters
-    ----------
-    batch : Tensor, shape (..., C, Y, X)
-        0 to `white`.  Three channels are RGB coded as YCbCr when `sampling` has three entries;
-        otherwise each channel is coded as a grey picture with the first table.
-    tables : sequence of Tensor, shape (8, 8)
-        A quantization table for each component.
-    sampling : sequence of (int, int)
-        Horizontal and vertical sampling factor of each component.
-    white : float
-        The white level, 2^p − 1.
-    rounded : bool
-        Round and clip samples wherever a codec of whole numbers does.
-
-    Returns
-    -------
-    Tensor, shape (..., C, Y, X)
-
-    Examples
-    --------
-    >>> grey = torch.full((1, 1, 9, 9), 77.0)
-    >>> simulate_jpeg(grey, [torch.full((8, 8), 16.0)])[0, 0, 0, 0].item()
-    76.0
-    """
-
-    def settle(samples: Tensor, *, odd_up: bool | None = None) -> Tensor:
-        return whole_levels(samples, white, odd_up=odd_up) if rounded else samples
-
-    def code(plane: Tensor, table: Tensor) -> Tensor:
-        middle = (white + 1) / 2
-        coefficients = block_dct(pad_to_multiple(plane, BLOCK) - middle)
-        coded = block_idct(dequantize(quantize(coefficients, table), table))
-        return settle(coded[..., : plane.shape[-2], : plane.shape[-1]] + middle)
-
-    if len(sampling) == 1:
-        return code(batch, tables[0].to(batch))
-    height, width = batch.shape[-2:]
-    ratios = sampling_ratios(sampling)
-    period = [max(ratio[axis] for ratio in ratios) for axis in (0, 1)]
-    ycbcr = settle(rgb_to_ycbcr(pad_to_multiple(batch, *period), white=white))
-    planes = []
-    for plane, table, (vertical, horizontal) in zip(ycbcr.unbind(-3), tables, ratios, strict=True):
-        coded = code(settle(downsample(plane, vertical, horizontal), odd_up=True), table.to(batch))
-        full = upsample(coded, vertical, horizontal)[..., :height, :width]
-        planes.append(settle(full, odd_up=vertical == 1))
-    return settle(ycbcr_to_rgb(torch.stack(planes, dim=-3), white=white))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -124,3 +126,16 @@ def guess_color_space(identifiers: list[int], jfif: bool, adobe_transform: int |
     if adobe_transform is None:
         return "rgb" if identifiers == [0x52, 0x47, 0x42] else "ycbcr"
     return "rgb" if adobe_transform == 0 else "ycbcr"
+
+
+@contextmanager
+def named_errors(name: str) -> Iterator[None]:
+    """Let the errors of a header say whose it is."""
+    try:
+        yield
+    except UnsupportedJPEGError as error:
+        raise UnsupportedJPEGError(f"{name} is of a kind that is not read: {error}") from error
+    except ValueError as error:
+        raise ValueError(
+            f"{name} has a truncated or damaged JPEG header: {error}; get a complete copy of the file"
+        ) from error

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from napari_deartifact.jpeg.damage import reported_damage
-from napari_deartifact.jpeg.header import ColorSpace, JPEGHeader
-from napari_deartifact.jpeg.info import JPEGInfo, named_errors
+from napari_deartifact.jpeg.header import ColorSpace, JPEGHeader, named_errors
+from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.markers import read_header
 
 LOSSY_JPEG = frozenset(

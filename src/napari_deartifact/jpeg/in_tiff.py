@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_deartifact.jpeg.header import ColorSpace, JPEGHeader
-from napari_deartifact.jpeg.info import JPEGInfo, named_errors
+from napari_deartifact.jpeg.header import ColorSpace, JPEGHeader, named_errors
+from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.markers import read_header
 from napari_deartifact.jpeg.tiff_directories import opened_tiff
 

@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import io
-import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.jpeg.coefficients import can_read_coefficients, read_coefficients
 from napari_deartifact.jpeg.header import (
     ColorSpace,
     JPEGHeader,
-    UnsupportedJPEGError,
-    guess_color_space,
 )
-from napari_deartifact.jpeg.markers import read_header
+from napari_deartifact.jpeg.sampling import sampling_factors, subsampling_name
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
 
 if TYPE_CHECKING:
     from PIL.JpegImagePlugin import JpegImageFile
-
-_SUBSAMPLING_NAMES: dict[tuple[tuple[int, int], ...], str] = {
-    ((1, 1), (1, 1), (1, 1)): "4:4:4",
-    ((2, 1), (1, 1), (1, 1)): "4:2:2",
-    ((2, 2), (1, 1), (1, 1)): "4:2:0",
-    ((1, 2), (1, 1), (1, 1)): "4:4:0",
-    ((4, 1), (1, 1), (1, 1)): "4:1:1",
-}
-_SAMPLING_FACTORS = {name: factors for factors, name in _SUBSAMPLING_NAMES.items()}
-_EXIF_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, repr=False)
@@ -143,38 +127,20 @@ class JPEGInfo:
         ModuleNotFoundError
             When the extra is not installed.
         """
+        from napari_deartifact.jpeg.in_file import read_record
+
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"no file at {path}")
         with path.open("rb") as stream:
-            return cls._from_stream(stream, str(path), coefficients)
+            return read_record(stream, str(path), coefficients)
 
     @classmethod
     def from_bytes(cls, data: bytes, *, coefficients: bool | None = False) -> JPEGInfo:
         """Read the header of a JPEG held in memory; all is as for :meth:`from_file`."""
-        return cls._from_stream(io.BytesIO(data), "the data", coefficients)
+        from napari_deartifact.jpeg.in_file import read_record
 
-    @classmethod
-    def _from_stream(cls, stream: BinaryIO, name: str, coefficients: bool | None) -> JPEGInfo:
-        if stream.read(2) != b"\xff\xd8":
-            raise ValueError(
-                f"{name} is not a JPEG by its first bytes; for TIFF and DICOM use from_tiff and from_dicom"
-            )
-        size = stream.seek(0, os.SEEK_END)
-        stream.seek(0)
-        with named_errors(name):
-            header = read_header(stream)
-            header.check_size(size)
-            info = cls.from_header(header)
-        if coefficients is False or (coefficients is None and not can_read_coefficients(info)):
-            return info
-        stream.seek(0)
-        try:
-            return replace(info, indices=read_coefficients(stream.read(), info))
-        except ValueError as error:
-            if coefficients is None:
-                return info
-            raise ValueError(f"the coefficients of {name} cannot be read: {error}") from error
+        return read_record(io.BytesIO(data), "the data", coefficients)
 
     @classmethod
     def from_header(cls, header: JPEGHeader, *, color_space: ColorSpace | None = None) -> JPEGInfo:
@@ -200,24 +166,9 @@ class JPEGInfo:
     @classmethod
     def from_pillow(cls, image: JpegImageFile) -> JPEGInfo:
         """Take the record from an open Pillow JPEG image."""
-        layers: list[tuple[int, int, int, int]] = image.layer
-        missing = sorted({table for *_, table in layers} - set(image.quantization))
-        if missing:
-            raise ValueError(f"the JPEG names quantization table {missing[0]} but does not define it")
-        return cls(
-            height=image.height,
-            width=image.width,
-            tables=tuple(tuple(int(step) for step in image.quantization[table]) for *_, table in layers),
-            sampling=tuple((horizontal, vertical) for _, horizontal, vertical, _ in layers),
-            color_space=guess_color_space(
-                [identifier for identifier, *_ in layers],
-                jfif="jfif" in image.info,
-                adobe_transform=image.info.get("adobe_transform"),
-            ),
-            precision=int(getattr(image, "bits", 8)),
-            progressive=bool(image.info.get("progressive", False)),
-            orientation=_orientation(image.getexif().get(_EXIF_ORIENTATION, 1)),
-        )
+        from napari_deartifact.jpeg.in_file import pillow_record
+
+        return pillow_record(image)
 
     @classmethod
     def from_tiff(cls, path: str | os.PathLike[str], page: int = 0, tile: int | None = None) -> JPEGInfo:
@@ -300,12 +251,8 @@ class JPEGInfo:
         luma = _as_tuple(quality_table(quality))
         if subsampling is None:
             return cls(height, width, (luma,))
-        if subsampling not in _SAMPLING_FACTORS:
-            raise ValueError(
-                f"subsampling is {subsampling!r}; expected one of {', '.join(_SAMPLING_FACTORS)}"
-            )
         chroma = _as_tuple(quality_table(quality, chroma=True))
-        return cls(height, width, (luma, chroma, chroma), _SAMPLING_FACTORS[subsampling], "ycbcr")
+        return cls(height, width, (luma, chroma, chroma), sampling_factors(subsampling), "ycbcr")
 
     def table(self, component: int) -> NDArray[np.int_]:
         """Return a component's quantization table, shape (8, 8), vertical frequency first."""
@@ -327,12 +274,7 @@ class JPEGInfo:
     @property
     def subsampling(self) -> str:
         """The usual name of the sampling factors, such as ``"4:2:0"``, or the factors themselves."""
-        if len(self.sampling) == 1:
-            return "grey"
-        horizontal = math.gcd(*(factor for factor, _ in self.sampling))
-        vertical = math.gcd(*(factor for _, factor in self.sampling))
-        reduced = tuple((h // horizontal, v // vertical) for h, v in self.sampling)
-        return _SUBSAMPLING_NAMES.get(reduced, ",".join(f"{h}x{v}" for h, v in reduced))
+        return subsampling_name(self.sampling)
 
     @property
     def mcu(self) -> tuple[int, int]:
@@ -401,20 +343,3 @@ class JPEGInfo:
 
 def _as_tuple(table: NDArray[np.int_]) -> tuple[int, ...]:
     return tuple(int(step) for step in table.ravel())
-
-
-def _orientation(value: object) -> int:
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-@contextmanager
-def named_errors(name: str) -> Iterator[None]:
-    """Let the errors of a header say whose it is."""
-    try:
-        yield
-    except UnsupportedJPEGError as error:
-        raise UnsupportedJPEGError(f"{name} is of a kind that is not read: {error}") from error
-    except ValueError as error:
-        raise ValueError(
-            f"{name} has a truncated or damaged JPEG header: {error}; get a complete copy of the file"
-        ) from error

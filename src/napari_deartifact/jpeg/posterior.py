@@ -11,8 +11,8 @@ import numpy as np
 import torch  # noqa: TID253  (nothing loads this module before there is a table)
 from numpy.typing import ArrayLike, NDArray
 
-from napari_deartifact.jpeg.coded import CodedPicture
-from napari_deartifact.jpeg.dct import BLOCK, dct_matrix, upsample
+from napari_deartifact.jpeg.coded import CodedPicture, channels_first
+from napari_deartifact.jpeg.dct import BLOCK, TO_RGB, dct_matrix, upsample
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.cells import Cells
@@ -30,9 +30,7 @@ _FLATTEST = 1e-4
 """The slowest decay over half a step that a float64 tells from none."""
 _ROUNDING = 1 / 12
 """Variance of the rounding to whole levels of Y, Cb and Cr, before they are coded."""
-_VARIANCE_TO_RGB = torch.tensor(
-    ((1.0, 0.0, 1.402), (1.0, -0.344136286, -0.714136286), (1.0, 1.772, 0.0)), dtype=torch.float64
-).square()
+_VARIANCE_TO_RGB = torch.tensor(TO_RGB, dtype=torch.float64).square()
 
 
 def quantization_standard_error(decoded: ArrayLike, jpeg: JPEGInfo) -> NDArray[np.float64]:
@@ -83,7 +81,7 @@ def quantization_standard_error(decoded: ArrayLike, jpeg: JPEGInfo) -> NDArray[n
     >>> bool(3 < error[1] < 6), bool(error[0] < 0.5)
     (True, True)
     """
-    picture = CodedPicture.of(_channels_first(decoded, jpeg), jpeg)
+    picture = CodedPicture.of(channels_first(decoded, jpeg), jpeg)
     planes = [
         upsample(pixel_variance(posterior_variance(cells)), *cells.ratio) for cells in picture.components
     ]
@@ -206,18 +204,6 @@ def outer_cell_variance(decay: torch.Tensor) -> torch.Tensor:
     """Return the variance of a Laplacian within any other cell, in steps²; 1/12 where it is flat."""
     decay = decay.clamp(min=_FLATTEST)
     return (1 / decay.square() - 1 / torch.sinh(decay).square()) / 4
-
-
-def _channels_first(decoded: ArrayLike, jpeg: JPEGInfo) -> torch.Tensor:
-    pixels = np.asarray(decoded, dtype=np.float64)
-    if pixels.shape not in (jpeg.shape, (*jpeg.shape, 3)) or jpeg.color_space in ("cmyk", "ycck"):
-        raise ValueError(
-            f"a picture of shape {pixels.shape} with a {jpeg.color_space} JPEG of {jpeg.height}×{jpeg.width}"
-            " pixels; expected (Y, X) or (Y, X, 3) of the JPEG's size, grey or RGB"
-        )
-    if not np.isfinite(pixels).all():
-        raise ValueError("the picture has NaN or infinite pixels; fill them first")
-    return torch.from_numpy(np.moveaxis(np.atleast_3d(pixels), -1, 0).copy())
 
 
 def _classes(indices: torch.Tensor) -> torch.Tensor:

@@ -216,7 +216,8 @@ def _sum_of_round_trips(
 def _mean_by_tensors(samples: torch.Tensor, table: tuple[int, ...], middle: float) -> torch.Tensor:
     import torch
 
-    from napari_deartifact.jpeg.dct import extend_edges, simulate_jpeg
+    from napari_deartifact.jpeg.dct import extend_edges
+    from napari_deartifact.jpeg.simulation import simulate_jpeg
 
     steps = torch.tensor(table).reshape(8, 8)
     total = torch.zeros_like(samples)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_deartifact.degradation import DegradationSampler, jpeg_round_trip
 from napari_deartifact.training.data import Picture
-from napari_deartifact.training.recipe import DataRecipe
+from napari_deartifact.training.data_recipe import DataRecipe
 
 LUMA = np.array([0.299, 0.587, 0.114])
 PREFETCH = 4

@@ -18,11 +18,11 @@ from napari_deartifact.jpeg.dct import (
     quantize,
     rgb_to_ycbcr,
     sampling_ratios,
-    simulate_jpeg,
     upsample,
     ycbcr_to_rgb,
 )
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.jpeg.simulation import simulate_jpeg
 
 
 def libjpeg(image, quality, subsampling="4:2:0"):

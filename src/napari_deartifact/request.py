@@ -1,0 +1,104 @@
+"""What `deartifact` is asked for: the arguments that say how, checked before any work is done."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_deartifact.axes import PictureLayout, check_dtype
+from napari_deartifact.devices import resolve_device
+from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.models.registry import find_model, load_model
+
+if TYPE_CHECKING:
+    from napari_deartifact.models.restorer import Restorer
+
+Consistency = Literal["auto", True, False]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of `deartifact` that say how; `jpeg` is a record and `device` real once checked."""
+
+    model: str | os.PathLike[str] | Restorer
+    channel_axis: int | None = None
+    rgb: bool = True
+    data_range: float | tuple[float, float] | None = None
+    strength: float = 1.0
+    perceptual: float = 0.0
+    jpeg: Any = None
+    consistency: Consistency = "auto"
+    force: bool = False
+    device: str = "auto"
+    tile_size: int | None = None
+
+    def checked(self) -> Request:
+        """Refuse what makes no sense, before any work is done, and resolve what was left open."""
+        for name in ("strength", "perceptual"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float | np.number) or not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1")
+        if self.perceptual > 0:
+            raise ValueError(
+                f"perceptual is {self.perceptual}, but model {self.model!r} has no perceptual twin; "
+                "use perceptual=0"
+            )
+        if self.consistency not in ("auto", True, False):
+            raise ValueError(f"consistency is {self.consistency!r}; expected 'auto', True or False")
+        if self.tile_size is not None and not (
+            isinstance(self.tile_size, int | np.integer) and self.tile_size > 0
+        ):
+            raise ValueError(
+                f"tile_size is {self.tile_size!r}; expected a whole number of pixels, at least 1"
+            )
+        jpeg = (
+            JPEGInfo.from_file(self.jpeg, coefficients=None)
+            if isinstance(self.jpeg, str | os.PathLike)
+            else self.jpeg
+        )
+        if not isinstance(jpeg, JPEGInfo | None):
+            raise TypeError(
+                f"jpeg is a {type(jpeg).__name__}; expected a JPEGInfo or the path of a JPEG file"
+            )
+        if self.consistency is True and jpeg is None:
+            raise ValueError("consistency=True needs the JPEG's tables; give the JPEG's path as jpeg=")
+        if not isinstance(self.model, str | os.PathLike):
+            if not hasattr(self.model, "needs_tables"):
+                raise TypeError(
+                    f"model is {self.model!r}; expected a name, a path, or what load_model returned"
+                )
+            return replace(self, jpeg=jpeg)
+        find_model(self.model)
+        return replace(self, jpeg=jpeg, device=resolve_device(self.device))
+
+    def loaded_model(self) -> Restorer:
+        """Return the model, on its device."""
+        if isinstance(self.model, str | os.PathLike):
+            return load_model(self.model, self.device)
+        return self.model
+
+    def layout_of(self, image: Any) -> PictureLayout:
+        """Say what the image's axes are, once its dtype and the JPEG have been found to fit it."""
+        check_dtype(image.dtype)
+        layout = PictureLayout.of(image.shape, self.channel_axis, rgb=self.rgb)
+        if self.jpeg is None:
+            return layout
+        height, width = layout.plane_shape
+        if self.jpeg.shape != (height, width):
+            raise ValueError(
+                f"jpeg is {self.jpeg.height}×{self.jpeg.width} pixels and image is {height}×{width}; "
+                "for a cut-out give jpeg.crop(rows, columns)"
+            )
+        if self.consistency and len(self.jpeg.tables) != layout.colors:
+            raise ValueError(
+                f"jpeg has {len(self.jpeg.tables)} components and image has {layout.colors}; "
+                "give the image as it was decoded (channel_axis=-1 for RGB), or consistency=False"
+            )
+        return layout
+
+    def precision(self) -> int | None:
+        """Return the bits a sample of the JPEG, if it is known."""
+        return self.jpeg.precision if self.jpeg else None
