@@ -13,7 +13,6 @@ from PIL import Image
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples lie beside the sources")
 @pytest.mark.parametrize(
     ("name", "pictures", "words"),
     [

@@ -7,22 +7,20 @@ than a Gaussian, and one that is fitted to their variance holds more than 68 % o
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_deartifact.degradation import SUBSAMPLINGS, jpeg_round_trip
 from napari_deartifact.generators.error_head import CHANNELS, LEVELS, ErrorHead
-from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.models.model_file import ModelCard, save_model
-from napari_deartifact.tiling import restore_in_tiles
 from napari_deartifact.training.data import Picture, find_pictures, load_pictures
-from napari_deartifact.training.pairs import to_channels, to_grey
+from napari_deartifact.training.error_examples import Example, HeadRecipe, make_example
+from napari_deartifact.uncertainty import SMALLEST_ERROR
 
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
@@ -33,72 +31,11 @@ WEIGHTS = (3.0, 5.0)
 """A miss of 3 % at two standard errors weighs as much as one of 5 % at one."""
 MARGIN = 16
 """Pixels along the edge of a patch in which the head lacks a part of its view, and which do not count."""
-SMALLEST_ERROR = 1e-3
+TIE = 1e-3
 """In levels: errors below are ties, and lie within any standard error."""
-
-
-@dataclass(frozen=True)
-class HeadRecipe:
-    """How a head is trained.
-
-    Attributes
-    ----------
-    examples : int
-        Pictures that are compressed and restored.
-    example_size : int
-        Their edge, in pixels.
-    steps, batch_size, patch_size : int
-    learning_rate : float
-        At its highest; it falls to nothing along a cosine.
-    qualities : (int, int)
-        Lowest and highest JPEG quality.  Half of the examples are drawn evenly from them, half evenly
-        from their logarithms, as errors change most at the low end.
-    grey, consistent, rounded, partial, blended, unknown : float
-        Shares of the examples that are grey, agree with their file, are rounded to whole levels, have
-        a strength below 1, are the mean of two models' answers, and of the patches without tables.
-    validation_fraction : float
-        Share of each folder's files that is left out.
-    seed : int
-    """
-
-    examples: int = 2000
-    example_size: int = 192
-    steps: int = 8000
-    batch_size: int = 8
-    patch_size: int = 128
-    learning_rate: float = 2e-3
-    qualities: tuple[int, int] = (5, 95)
-    grey: float = 0.5
-    consistent: float = 0.5
-    rounded: float = 0.3
-    partial: float = 0.1
-    blended: float = 0.2
-    unknown: float = 0.25
-    validation_fraction: float = 0.15
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Example:
-    """A picture before and after, in levels of 255, each of shape (C, Y, X); C is 1 or 3.
-
-    Attributes
-    ----------
-    clean, degraded : ndarray of uint8
-    restored : ndarray of float32
-    quantization : ndarray of float16
-        Logarithm of the standard error that quantization implies.
-    even : ndarray of float32, shape (C,)
-        The same for evenly filled cells.
-    quality : int
-    """
-
-    clean: NDArray[np.uint8]
-    degraded: NDArray[np.uint8]
-    restored: NDArray[np.float32]
-    quantization: NDArray[np.float16]
-    even: NDArray[np.float32]
-    quality: int
+LARGEST_SHIFT = 0.4
+"""Of the logarithm of the standard error, at the end."""
+CLASSES = 10
 
 
 def coverage_loss(log_error: Tensor, magnitude: Tensor) -> Tensor:
@@ -134,7 +71,7 @@ def coverage_loss(log_error: Tensor, magnitude: Tensor) -> Tensor:
     >>> trials.index(min(trials))
     1
     """
-    logarithm = magnitude.clamp(min=SMALLEST_ERROR).log()
+    logarithm = magnitude.clamp(min=TIE).log()
     total = log_error.new_zeros(())
     for count, (share, weight) in enumerate(zip(COVERAGE, WEIGHTS, strict=True), start=1):
         excess = logarithm - log_error - np.log(count)
@@ -151,14 +88,15 @@ def train_head(
     sources: Sequence[dict[str, str]] = (),
     progress: Callable[[str, int, int, float], object] | None = None,
 ) -> ErrorHead:
-    """Train a head on clean pictures and write its file.
+    """Train a head on clean pictures, scale it by pictures that it has not seen, and write its file.
 
     Parameters
     ----------
     folders : sequence of path
         Clean pictures: folders or patterns; each counts alike.
     output : path
-        The file to be written, which names the models in its card.
+        The file to be written, which names the models in its card, the last factor, and the shares of
+        held-out errors within one and two standard errors, in per cent.
     restorers : sequence of Restorer
         Whose errors it learns to foretell.
     recipe : HeadRecipe, optional
@@ -180,17 +118,19 @@ def train_head(
     >>> head = train_head(["pictures"], "error-head.safetensors", models)  # doctest: +SKIP
     """
     recipe = recipe or HeadRecipe()
-    groups = [
-        load_pictures(find_pictures(folder)).split(recipe.validation_fraction, recipe.seed)[0]
+    splits = [
+        load_pictures(find_pictures(folder)).split(recipe.validation_fraction, recipe.seed)
         for folder in folders
     ]
-    rng = np.random.default_rng(recipe.seed)
-    examples = []
-    for index in range(recipe.examples):
-        examples.append(make_example(groups[index % len(groups)], restorers, recipe, rng))
-        if progress is not None:
-            progress("examples", index + 1, recipe.examples, 0.0)
+    training, held_out = zip(*splits, strict=True)
+    told = progress or _tell_nobody
+    examples = list(_examples(training, recipe.examples, restorers, recipe, recipe.seed, told))
     head = fit_head(examples, recipe, progress=progress)
+    del examples
+    groups = [group for group in held_out if group]
+    judges = list(_examples(groups, recipe.held_out, restorers, recipe, ~recipe.seed, told))
+    scale = rescale(head, judges)
+    results = {"command": "napari_deartifact.training.uncertainty.train_head", "set": "held-out pictures"}
     card = ModelCard(
         name="error-head",
         architecture=head.architecture,
@@ -198,73 +138,94 @@ def train_head(
         description="Standard error of restored pictures, for restore_with_uncertainty.",
         recipe={**asdict(recipe), "restorers": [model.name for model in restorers]},
         data=list(sources),
+        results=[{**results, "scaled_by": scale, "coverage": coverage(head, judges)}] if judges else [],
     )
     save_model(output, head, card)
     return head
 
 
-def make_example(
-    pictures: Sequence[Picture], restorers: Sequence[Restorer], recipe: HeadRecipe, rng: np.random.Generator
-) -> Example:
-    """Draw a picture, compress it and restore it; all choices are drawn from `rng`."""
-    areas = np.array([picture.pixels[..., :1].size for picture in pictures], np.float64)
-    pixels = pictures[rng.choice(len(pictures), p=areas / areas.sum())].pixels
-    clean = _cut(pixels, recipe.example_size + 16, rng)
-    if clean.ndim == 3 and rng.random() < recipe.grey:
-        clean = to_grey(clean, studio=bool(rng.random() < 0.5))
-    low, high = recipe.qualities
-    even = rng.random() < 0.5
-    quality = int(
-        rng.integers(low, high, endpoint=True) if even else round(low * (high / low) ** rng.random())
-    )
-    subsampling = str(rng.choice(SUBSAMPLINGS))
-    degraded = jpeg_round_trip(clean, quality, subsampling=subsampling)
-    info = JPEGInfo.from_quality(
-        quality,
-        height=clean.shape[0],
-        width=clean.shape[1],
-        subsampling=subsampling if clean.ndim == 3 else None,
-    )
-    top, left = rng.integers(16, size=2) if rng.random() < 0.5 else (0, 0)
-    size = [min(recipe.example_size, length - 16) // 2 * 2 for length in clean.shape[:2]]
-    window = slice(int(top), int(top) + size[0]), slice(int(left), int(left) + size[1])
-    return restored_example(clean[window], degraded[window], info.crop(*window), restorers, recipe, rng)
-
-
-def restored_example(
-    clean: NDArray[np.uint8],
-    degraded: NDArray[np.uint8],
-    info: JPEGInfo,
+def _examples(
+    groups: Sequence[Sequence[Picture]],
+    count: int,
     restorers: Sequence[Restorer],
     recipe: HeadRecipe,
-    rng: np.random.Generator,
-) -> Example:
-    """Restore a pair of pictures (Y, X) or (Y, X, 3) in one of the ways that a user may."""
-    from napari_deartifact.jpeg.consistency import project
-    from napari_deartifact.jpeg.posterior import even_standard_error, quantization_standard_error
+    seed: int,
+    progress: Callable[[str, int, int, float], object],
+) -> Iterator[Example]:
+    rng = np.random.default_rng(seed % 2**32)
+    for index in range(count if groups else 0):
+        yield make_example(groups[index % len(groups)], restorers, recipe, rng)
+        progress("examples", index + 1, count, 0.0)
 
-    channels = 1 if clean.ndim == 2 else 3
-    unit = (to_channels(degraded, channels) / LEVELS).astype(np.float32)
-    count = 2 if rng.random() < recipe.blended else 1
-    chosen = [restorers[index] for index in rng.choice(len(restorers), min(count, len(restorers)), False)]
-    answer = LEVELS * np.mean([_restored(unit, model, info) for model in chosen], axis=0)
-    if rng.random() < recipe.consistent:
-        channels_last = answer[0] if channels == 1 else answer.transpose(1, 2, 0)
-        projected = project(channels_last, degraded.astype(np.float64), info)
-        answer = projected[np.newaxis] if channels == 1 else projected.transpose(2, 0, 1)
-    strength = rng.random() if rng.random() < recipe.partial else 1.0
-    answer = np.clip(LEVELS * unit + strength * (answer - LEVELS * unit), 0, LEVELS)
-    if rng.random() < recipe.rounded:
-        answer = np.rint(answer)
-    quantization = np.log(quantization_standard_error(degraded, info)).astype(np.float16)
-    return Example(
-        to_channels(clean, channels),
-        to_channels(degraded, channels),
-        answer.astype(np.float32),
-        quantization[np.newaxis] if channels == 1 else quantization.transpose(2, 0, 1),
-        np.log(even_standard_error(info, channels)).astype(np.float32),
-        info.quality,
-    )
+
+def _tell_nobody(*_: object) -> None:
+    pass
+
+
+def rescale(head: ErrorHead, examples: Sequence[Example]) -> float:
+    """Multiply the standard errors of a head by the factor that examples it has not seen ask for.
+
+    Parameters
+    ----------
+    head : ErrorHead
+        Changed in place.
+    examples : sequence of Example
+
+    Returns
+    -------
+    float
+        The factor, 1 when there are no examples.
+    """
+    if not examples:
+        return 1.0
+    log_error, magnitude = _told_and_true(head, examples)
+    shifts = np.linspace(-LARGEST_SHIFT, LARGEST_SHIFT, 81)
+    losses = [float(coverage_loss(log_error + shift, magnitude)) for shift in shifts]
+    shift = float(shifts[int(np.argmin(losses))])
+    with torch.no_grad():
+        cast("Tensor", head.last.bias).add_(shift)
+    return float(np.exp(shift))
+
+
+def coverage(head: ErrorHead, examples: Sequence[Example]) -> dict[str, float]:
+    """Return the shares of the errors within one and two standard errors, in per cent.
+
+    Parameters
+    ----------
+    head : ErrorHead
+    examples : sequence of Example
+
+    Returns
+    -------
+    dict of str to float
+        ``one`` and ``two`` over all pixels, and ``one_least``, ``one_most``, ``two_least`` and
+        ``two_most`` among ten classes of equal size by standard error.
+    """
+    log_error, magnitude = _told_and_true(head, examples)
+    order = log_error.argsort(stable=True)
+    ratio = (magnitude / log_error.exp().clamp(min=SMALLEST_ERROR))[order]
+    shares: dict[str, float] = {}
+    for count, name in enumerate(("one", "two"), start=1):
+        inside = (ratio <= count).double()
+        classes = [float(part.mean()) for part in inside.tensor_split(CLASSES)]
+        shares |= {name: float(inside.mean()), f"{name}_least": min(classes), f"{name}_most": max(classes)}
+    return {name: round(100 * share, 2) for name, share in shares.items()}
+
+
+@torch.no_grad()
+def _told_and_true(head: ErrorHead, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
+    """Return the logarithm of the standard error and the absolute error of all inner pixels, with tables."""
+    told, true = [], []
+    inner = (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+    for example in examples:
+        parts = (example.restored, example.degraded, example.quantization, example.even)
+        restored, degraded, quantization, even = (torch.from_numpy(_repeated(part))[None] for part in parts)
+        log_error = head(restored / LEVELS, degraded / LEVELS, quantization, even)[0, : len(example.clean)]
+        free = torch.from_numpy((example.degraded > 0) & (example.degraded < LEVELS))[inner]
+        error = torch.from_numpy(np.abs(example.restored - example.clean))[inner]
+        told.append(log_error[inner][free])
+        true.append(error[free])
+    return torch.cat(told), torch.cat(true)
 
 
 def fit_head(
@@ -332,23 +293,3 @@ def _batch(examples: Sequence[Example], recipe: HeadRecipe, rng: np.random.Gener
 
 def _repeated(part: NDArray[Any]) -> NDArray[np.float32]:
     return np.broadcast_to(part, (CHANNELS, *part.shape[1:])).astype(np.float32)
-
-
-def _restored(unit: NDArray[np.float32], model: Restorer, info: JPEGInfo) -> NDArray[np.float32]:
-    steps = restore_in_tiles(unit, model, tile_size=max(unit.shape[1:]), jpeg=info)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            answer: NDArray[np.float32] = end.value
-            return answer
-
-
-def _cut(pixels: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Cut a square, turned and mirrored at random; a smaller picture is continued by reflection."""
-    missing = [(0, max(size - length, 0)) for length in pixels.shape[:2]]
-    if any(after for _, after in missing):
-        pixels = np.pad(pixels, (*missing, *[(0, 0)] * (pixels.ndim - 2)), mode="symmetric")
-    top, left = (int(rng.integers(length - size + 1)) for length in pixels.shape[:2])
-    square = np.rot90(pixels[top : top + size, left : left + size], int(rng.integers(4)))
-    return np.ascontiguousarray(square[:, ::-1] if rng.random() < 0.5 else square)

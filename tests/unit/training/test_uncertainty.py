@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,13 +11,8 @@ import torch
 from napari_deartifact import load_model
 from napari_deartifact.generators.error_head import ErrorHead
 from napari_deartifact.models.model_file import read_card
-from napari_deartifact.training.uncertainty import (
-    HeadRecipe,
-    coverage_loss,
-    fit_head,
-    make_example,
-    train_head,
-)
+from napari_deartifact.training.error_examples import HeadRecipe, make_example
+from napari_deartifact.training.uncertainty import coverage, coverage_loss, fit_head, rescale, train_head
 
 SMALL = HeadRecipe(examples=4, example_size=64, steps=25, batch_size=2, patch_size=48)
 
@@ -52,7 +49,7 @@ def test_ties_do_not_break_the_loss():
 def test_examples_fit(loaded, restorers, grey):
     rng = np.random.default_rng(1)
     pictures = [picture for picture in loaded.pictures if picture.pixels.ndim == 3]
-    recipe = HeadRecipe(example_size=64, grey=grey, partial=0, rounded=0, qualities=(20, 20))
+    recipe = HeadRecipe(example_size=64, grey=grey, partial=0, rounded=0, noisy=0, qualities=(20, 20))
     example = make_example(pictures, restorers, recipe, rng)
     channels = 1 if grey else 3
     for part in (example.clean, example.degraded, example.restored, example.quantization):
@@ -86,6 +83,32 @@ def test_same_recipe_same_weights_and_they_learn(loaded, restorers):
     assert loss(first) < loss(ErrorHead()) - 0.01
 
 
+def test_rescaled_head_holds_what_was_asked_for(loaded, restorers):
+    rng = np.random.default_rng(0)
+    examples = [make_example(loaded.pictures, restorers, SMALL, rng) for _ in range(4)]
+    head = fit_head(examples, SMALL)
+    factor = rescale(head, examples)
+    right = coverage(head, examples)
+    with torch.no_grad():
+        head.last.bias += np.log(1.3)
+    too_wide = coverage(head, examples)
+    assert too_wide["one"] > right["one"] + 5
+    assert too_wide["one_least"] < too_wide["one"] < too_wide["one_most"]
+    assert rescale(head, examples) == pytest.approx(1 / 1.3, rel=0.02)
+    assert coverage(head, examples)["one"] == pytest.approx(right["one"], abs=1)
+    assert 0.6 < factor < 1.6
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_originals_are_halved_and_noisy_as_asked(loaded, restorers, share):
+    large = [replace(picture, pixels=np.full((300, 300), 128, np.uint8)) for picture in loaded.pictures[:1]]
+    large[0].pixels[::2] = 130
+    recipe = HeadRecipe(example_size=64, halved=1.0, noisy=share)
+    example = make_example(large, restorers, recipe, np.random.default_rng(0))
+    assert abs(float(example.clean.mean()) - 129) < 0.5
+    assert (example.clean.std() > 0) == bool(share)
+
+
 def test_card_names_models_and_sources(pictures, restorers, tmp_path):
     path = tmp_path / "head.safetensors"
     told = []
@@ -93,7 +116,7 @@ def test_card_names_models_and_sources(pictures, restorers, tmp_path):
         [pictures],
         path,
         restorers,
-        HeadRecipe(examples=1, example_size=48, steps=1, batch_size=1, patch_size=32),
+        HeadRecipe(examples=1, example_size=48, steps=1, batch_size=1, patch_size=40, held_out=1),
         sources=[{"name": "made", "licence": "CC0"}],
         progress=lambda what, *_: told.append(what),
     )
@@ -101,3 +124,5 @@ def test_card_names_models_and_sources(pictures, restorers, tmp_path):
     assert card.recipe["restorers"] == ["compact-cnn", "spp"]
     assert card.data == [{"name": "made", "licence": "CC0"}]
     assert set(told) == {"examples", "steps"}
+    assert set(card.results[0]["coverage"]) >= {"one", "two"}
+    assert card.results[0]["scaled_by"] > 0
