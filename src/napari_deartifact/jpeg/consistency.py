@@ -68,6 +68,7 @@ def project(
     *,
     whole: bool = False,
     iterations: int = ITERATIONS,
+    margin: float = MARGIN_STEPS,
 ) -> NDArray[np.float64]:
     """Move a restored picture into the quantization cells of its JPEG.
 
@@ -85,6 +86,9 @@ def project(
         some of them.
     iterations : int
         Alternations, at most, between the cells and the legal levels.
+    margin : float
+        Distance from a cell's walls to which answers from outside are moved, in quantization steps from
+        0 (the walls) to 0.5 (the middle), and at most 4 levels.
 
     Returns
     -------
@@ -94,7 +98,7 @@ def project(
     Raises
     ------
     ValueError
-        For shapes that do not fit each other or the JPEG.
+        For shapes that do not fit each other or the JPEG, or a margin out of its range.
 
     Warns
     -----
@@ -128,10 +132,12 @@ def project(
     >>> float(project(decoded + 3, decoded, info).mean().round(3))
     96.5
     """
+    if not 0 <= margin <= 0.5:
+        raise ValueError(f"margin is {margin}; expected a number of quantization steps from 0 to 0.5")
     pixels = channels_first(restored, jpeg)
     picture = CodedPicture.of(channels_first(decoded, jpeg), jpeg)
     _warn_of_another_picture(picture)
-    answer = (_in_whole_levels if whole else _in_cells)(picture, pixels, iterations)
+    answer = (_in_whole_levels if whole else _in_cells)(picture, pixels, iterations, margin)
     channels_last = answer.movedim(0, -1)
     return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy()
 
@@ -152,9 +158,9 @@ def _warn_of_another_picture(picture: CodedPicture) -> None:
         )
 
 
-def _in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int) -> torch.Tensor:
+def _in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int, margin: float) -> torch.Tensor:
     state = picture.extended(pixels)
-    margins = wanted = _margins(picture)
+    margins = wanted = _margins(picture, margin)
     gaps: list[float] = []
     while len(gaps) < _MOST_ALTERNATIONS * iterations:
         inside = _moved(picture, state, margins)
@@ -170,9 +176,11 @@ def _in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int) -> t
     return picture.cut(_moved(picture, legal, [0.0] * len(margins)))
 
 
-def _in_whole_levels(picture: CodedPicture, pixels: torch.Tensor, iterations: int) -> torch.Tensor:
+def _in_whole_levels(
+    picture: CodedPicture, pixels: torch.Tensor, iterations: int, margin: float
+) -> torch.Tensor:
     picture, state = picture.single(), picture.extended(pixels.float())
-    margins = _margins(picture)
+    margins = _margins(picture, margin)
     thresholds = [torch.tensor(0.5)] * _PLAIN_ROUNDS + [_dither(state)] * (iterations - _PLAIN_ROUNDS)
     answer, wrong = picture.pixels, torch.full_like(state[:1], torch.inf)
     tolerated = _WRONG_IN_A_UNIT / picture.coefficients_in_a_unit
@@ -193,10 +201,9 @@ def _in_whole_levels(picture: CodedPicture, pixels: torch.Tensor, iterations: in
     return _better(picture, answer, wrong, picture.pixels, excess, tolerated)[0].double()
 
 
-def _margins(picture: CodedPicture) -> list[torch.Tensor]:
+def _margins(picture: CodedPicture, steps: float) -> list[torch.Tensor]:
     return [
-        (MARGIN_STEPS * part.table).clamp(max=MARGIN_LEVELS).expand_as(part.indices)
-        for part in picture.components
+        (steps * part.table).clamp(max=MARGIN_LEVELS).expand_as(part.indices) for part in picture.components
     ]
 
 

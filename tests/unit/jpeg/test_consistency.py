@@ -219,3 +219,19 @@ def test_what_does_not_fit(shape, value, match):
     info = JPEGInfo.from_quality(50, height=8, width=8)
     with pytest.raises(ValueError, match=match):
         project(np.full(shape, value), np.full(shape, value), info)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.25, 0.5])
+def test_distance_kept_from_the_walls(margin):
+    info = JPEGInfo.from_quality(50, height=16, width=16)
+    flat = np.full((16, 16), 96.0)
+    # A step of 16 between coefficients is one of 2 between means.
+    mean = project(flat + 3, flat, info, margin=margin).mean()
+    assert mean == pytest.approx(96 + 1 - min(2 * margin, 4 / 8), abs=1e-3)
+
+
+@pytest.mark.parametrize("margin", [-0.1, 0.6])
+def test_margin_out_of_its_range(margin):
+    info = JPEGInfo.from_quality(50, height=8, width=8)
+    with pytest.raises(ValueError, match="margin"):
+        project(np.zeros((8, 8)), np.zeros((8, 8)), info, margin=margin)
