@@ -16,6 +16,7 @@ from torch import Tensor
 
 from napari_deartifact.atomic import replacing
 from napari_deartifact.generators.base import Generator
+from napari_deartifact.training.device_pairs import DevicePairSource
 from napari_deartifact.training.losses import weighted_sum
 from napari_deartifact.training.optimization import build_optimizer, memory_format, schedule, use_bfloat16
 from napari_deartifact.training.pairs import PairSource
@@ -68,7 +69,7 @@ class Trainer:
     recipe : Recipe
     generator : Generator
         Trained in place.
-    pairs : PairSource
+    pairs : PairSource or DevicePairSource
     steps : int, optional
         Length of the run; the recipe's own when neither this nor `minutes` is given.
     minutes : float, optional
@@ -89,7 +90,7 @@ class Trainer:
         self,
         recipe: Recipe,
         generator: Generator,
-        pairs: PairSource,
+        pairs: PairSource | DevicePairSource,
         *,
         steps: int | None = None,
         minutes: float | None = None,
@@ -139,7 +140,7 @@ class Trainer:
                 if index != self.phase_index:
                     self._enter_phase(index)
                 learning_rate = self._set_learning_rate(local)
-                loss = self._descend(degraded, clean)
+                loss = self.descend(degraded, clean)
                 self.step += 1
                 # What the caller did since the last step, such as measuring, is part of the time.
                 now = time.monotonic()
@@ -247,7 +248,8 @@ class Trainer:
             group["lr"] = rate
         return rate
 
-    def _descend(self, degraded: Tensor, clean: Tensor) -> float:
+    def descend(self, degraded: Tensor, clean: Tensor) -> float:
+        """Take one optimiser step on a batch of uint8, shape (N, C, Y, X), and return the loss."""
         self.generator.train()
         source, target = self._to_float(degraded), self._to_float(clean)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):

@@ -19,7 +19,8 @@ from napari_deartifact.devices import resolve_device
 from napari_deartifact.generators import build
 from napari_deartifact.generators.base import Generator
 from napari_deartifact.models.model_file import SUFFIX, ModelCard, read_model, save_model
-from napari_deartifact.training.data import Pictures, find_pictures, load_pictures
+from napari_deartifact.training.data import Picture, Pictures, find_pictures, load_pictures
+from napari_deartifact.training.device_pairs import DevicePairSource
 from napari_deartifact.training.loop import StepRecord, Trainer, TrainingDivergedError
 from napari_deartifact.training.pairs import PairSource, validation_pairs
 from napari_deartifact.training.recipe import Recipe, read_recipe
@@ -127,10 +128,9 @@ def train(
     found = load_pictures(find_pictures(data), memory, seed)
     generator = _start(recipe, init, seed)
     training, held_out = found.split(recipe.data.validation_fraction, seed)
-    pairs = PairSource(training, recipe.data, generator.channels, seed)
-    trainer = Trainer(
-        recipe, generator, pairs, steps=steps, minutes=minutes, device=torch.device(resolve_device(device))
-    )
+    place = torch.device(resolve_device(device))
+    pairs = _pairs(training, recipe, generator.channels, seed, place)
+    trainer = Trainer(recipe, generator, pairs, steps=steps, minutes=minutes, device=place)
     session = _Session(trainer, output, _sources(sources, data), init)
     if resume and session.checkpoint.is_file():
         trainer.load_checkpoint(session.checkpoint)
@@ -223,6 +223,15 @@ def _drive(
     if received:
         raise KeyboardInterrupt if received[0] == signal.SIGINT else SystemExit(128 + received[0])
     return validation
+
+
+def _pairs(
+    pictures: Sequence[Picture], recipe: Recipe, channels: int, seed: int, device: torch.device
+) -> PairSource | DevicePairSource:
+    """Compress by libjpeg on the CPU; a GPU, which takes more than that makes, compresses by itself."""
+    if device.type == "cuda" and not recipe.data.codecs:
+        return DevicePairSource(pictures, recipe.data, channels, seed, device)
+    return PairSource(pictures, recipe.data, channels, seed)
 
 
 def _start(recipe: Recipe, init: str | os.PathLike[str] | None, seed: int) -> Generator:

@@ -1,0 +1,191 @@
+"""Pairs cut and compressed on the device that trains, so that it never waits for data.
+
+A large GPU takes thousands of patches a second, more than a few threads of libjpeg make.
+`napari_deartifact.jpeg.simulation` agrees with libjpeg to a level on almost all pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_deartifact.degradation.encoding import MCU
+from napari_deartifact.jpeg.dct import BLOCK
+from napari_deartifact.jpeg.sampling import sampling_factors
+from napari_deartifact.jpeg.simulation import simulate_jpeg
+from napari_deartifact.jpeg.tables import quality_table
+from napari_deartifact.training.data import Picture
+from napari_deartifact.training.data_recipe import DataRecipe
+from napari_deartifact.training.pairs import LUMA
+
+_TURNS = 8
+_ROUNDS = 2
+_GREY = -1
+
+
+class DevicePairSource:
+    """Cuts batches of pairs from pictures that lie on the device.
+
+    It draws what `PairSource` draws, from the same distributions, though not the same numbers: batch
+    number `step` is the same whenever it is asked for.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+        They take 3 bytes a pixel of the device's memory.
+    recipe : DataRecipe
+        Without `codecs`.
+    channels : int
+        3 for RGB pairs, 1 for grey ones.
+    seed : int
+    device : torch.device
+
+    Raises
+    ------
+    ValueError
+        When there are no pictures, or the recipe names codecs, which only run on the CPU.
+    """
+
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        recipe: DataRecipe,
+        channels: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        if not pictures:
+            raise ValueError("no pictures to train on; validation took them all or there were none")
+        if recipe.codecs:
+            names = ", ".join(sorted({entry.name for entry in recipe.codecs}))
+            raise ValueError(f"data.codecs names {names}, which cannot be simulated; use PairSource")
+        self.pictures = tuple(pictures)
+        self.recipe = recipe
+        self.channels = channels
+        self.seed = seed
+        self.device = device
+        self._sizes = np.array([picture.pixels.shape[:2] for picture in pictures])
+        self._grey = np.array([picture.pixels.ndim == 2 for picture in pictures])
+        areas = self._sizes.prod(axis=1)
+        self._up_to = np.cumsum(areas) / areas.sum()
+        self._first = np.cumsum(areas) - areas
+        self._pixels = torch.cat([_flat(picture.pixels) for picture in pictures]).to(device)
+        qualities = range(1, 101)
+        self._tables = torch.stack([_tables(quality) for quality in qualities]).to(device)
+
+    def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give batches without end from number `first` on."""
+        step = first
+        while True:
+            yield self.batch(step)
+            step += 1
+
+    @torch.no_grad()
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Cut a batch.
+
+        Parameters
+        ----------
+        step : int
+
+        Returns
+        -------
+        degraded, clean : Tensor of uint8, shape (N, C, Y, X)
+            On the device.
+        """
+        recipe, draw = self.recipe, np.random.default_rng([self.seed, step])
+        count = recipe.batch_size
+        chosen = np.searchsorted(self._up_to, draw.random(count), side="right").clip(max=len(self._up_to) - 1)
+        clean = self._cut(chosen, recipe.patch_size + _ROUNDS * MCU, draw)
+        grey = self._grey[chosen] | (draw.random(count) < recipe.grey_fraction) | (self.channels == 1)
+        clean = self._in_grey(clean, grey, grey & (draw.random(count) < recipe.studio_fraction))
+        compressed = draw.random(count) >= recipe.clean_fraction
+        twice = compressed & (draw.random(count) < recipe.double_fraction)
+        degraded = clean
+        for wanted in (twice, compressed):
+            kinds = np.where(grey, _GREY, draw.integers(len(recipe.subsamplings), size=count))
+            degraded = self._compressed(degraded, np.where(wanted, kinds, _GREY - 1), self._qualities(draw))
+            corners = (
+                draw.integers(MCU, size=(2, count)) if recipe.random_phase else np.zeros((2, count), int)
+            )
+            degraded, clean = (self._shifted(side, corners) for side in (degraded, clean))
+        return degraded[:, : self.channels].byte(), clean[:, : self.channels].byte()
+
+    def _qualities(self, draw: np.random.Generator) -> NDArray[np.int_]:
+        ranges = self.recipe.qualities
+        weights = np.array([entry.weight for entry in ranges])
+        among = draw.choice(len(ranges), size=self.recipe.batch_size, p=weights / weights.sum())
+        low, high = np.array([(entry.low, entry.high) for entry in ranges]).T
+        chosen: NDArray[np.int_] = draw.integers(low[among], high[among], endpoint=True)
+        return chosen
+
+    def _cut(self, chosen: NDArray[np.int_], size: int, draw: np.random.Generator) -> Tensor:
+        """Gather squares, turned and mirrored; smaller pictures are continued by reflection."""
+        spare = self._sizes[chosen].T - size
+        start = np.where(spare > 0, draw.integers(np.maximum(spare, 0) + 1), -(-spare // 2) + spare)
+        turn = draw.integers(_TURNS, size=len(chosen))
+        steps = np.arange(size)
+        places = []
+        for axis in (0, 1):
+            reverse = (turn >> axis & 1).astype(bool)[:, None]
+            along = start[axis][:, None] + np.where(reverse, steps[::-1], steps)
+            places.append(_reflected(along, self._sizes[chosen, axis][:, None]))
+        width = self._sizes[chosen, 1][:, None, None]
+        index = places[0][:, :, None] * width + places[1][:, None, :] + self._first[chosen][:, None, None]
+        index = np.where((turn >> 2 & 1).astype(bool)[:, None, None], index.transpose(0, 2, 1), index)
+        return self._pixels[self._moved(index)].movedim(-1, 1).float()
+
+    def _in_grey(self, batch: Tensor, grey: NDArray[np.bool_], studio: NDArray[np.bool_]) -> Tensor:
+        weights = torch.tensor(LUMA, dtype=torch.float32, device=self.device)
+        luma = torch.einsum("c,ncyx->nyx", weights, batch)
+        narrow = self._moved(studio)[:, None, None]
+        luma = torch.where(narrow, 16 + luma * (219 / 255), luma).round()
+        return torch.where(self._moved(grey)[:, None, None, None], luma[:, None], batch)
+
+    def _compressed(self, batch: Tensor, kinds: NDArray[np.int_], qualities: NDArray[np.int_]) -> Tensor:
+        """Compress those whose kind is grey or the number of a subsampling, each by its own tables."""
+        answer = batch.clone()
+        for kind in range(_GREY, len(self.recipe.subsamplings)):
+            members = np.flatnonzero(kinds == kind)
+            if not len(members):
+                continue
+            index = self._moved(members)
+            luma, chroma = self._tables[self._moved(qualities[members] - 1)].unbind(1)
+            if kind == _GREY:
+                coded = simulate_jpeg(batch[index, 0], [luma]).unsqueeze(1).expand(-1, 3, -1, -1)
+            else:
+                factors = sampling_factors(self.recipe.subsamplings[kind])
+                coded = simulate_jpeg(batch[index], [luma, chroma, chroma], factors)
+            answer[index] = coded
+        return answer
+
+    def _shifted(self, batch: Tensor, corners: NDArray[np.int_]) -> Tensor:
+        """Cut `MCU` pixels off, from each patch elsewhere."""
+        steps = np.arange(batch.shape[-1] - MCU)
+        rows, columns = (self._moved(corner[:, None] + steps) for corner in corners)
+        number = torch.arange(len(batch), device=self.device)[:, None, None]
+        return batch.movedim(1, -1)[number, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
+
+    def _moved(self, array: NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(array).to(self.device, non_blocking=True)
+
+
+def _flat(pixels: NDArray[np.uint8]) -> Tensor:
+    colors = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
+    return torch.from_numpy(np.ascontiguousarray(colors)).reshape(-1, 3)
+
+
+def _tables(quality: int) -> Tensor:
+    """Return both tables, of shape (2, 1, 1, 8, 8): they apply to grids of blocks."""
+    tables = np.stack([quality_table(quality, chroma=chroma) for chroma in (False, True)])
+    return torch.from_numpy(tables).float().reshape(2, 1, 1, BLOCK, BLOCK)
+
+
+def _reflected(places: NDArray[np.int_], length: NDArray[np.int_]) -> NDArray[np.int_]:
+    folded = places % (2 * length)
+    reflected: NDArray[np.int_] = np.minimum(folded, 2 * length - 1 - folded)
+    return reflected
