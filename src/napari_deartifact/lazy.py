@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import accumulate, pairwise
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,32 +17,133 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from napari_deartifact.axes import PictureLayout
     from napari_deartifact.jpeg.info import JPEGInfo
-    from napari_deartifact.tiling import TileGrid
+    from napari_deartifact.tiling import Region, TileGrid
 
-RestoreBlock = Callable[[NDArray[Any], "JPEGInfo | None"], NDArray[Any]]
+RestoreBlock = Callable[[NDArray[Any], "JPEGInfo | None", "Region"], NDArray[Any]]
+
+HALOS_IN_A_CHUNK = 4
+"""Chunks are at least so many halos long: with fewer, most of the work is on what is thrown away."""
+_AT_ONCE_ON_A_GPU = 2
+"""One chunk is prepared while the other is computed."""
+
+
+def lazy_source(image: Any) -> Any:
+    """Return what is read only where it is looked at; None for what is in memory.
+
+    Parameters
+    ----------
+    image : object
+        A dask array; anything with a shape, a dtype and chunks, such as zarr arrays and HDF5 data sets; a
+        zarr store with one array in it, such as tifffile's; an xarray that holds one of these.
+
+    Returns
+    -------
+    array or None
+        It has a shape, a dtype and chunks.
+
+    Raises
+    ------
+    TypeError
+        For a group of several arrays, and for dask collections that are no arrays.
+    """
+    if isinstance(image, np.ndarray):
+        return None
+    if hasattr(image, "dims") and hasattr(image, "coords"):
+        return lazy_source(image.data)
+    if _is_a("dask.array", "Array", image):
+        return image
+    if hasattr(image, "__dask_graph__"):
+        raise TypeError(
+            f"image is a dask {type(image).__name__}; expected an array: dask.array.from_delayed makes one"
+        )
+    if _is_a("zarr", "Group", image):
+        raise TypeError(
+            f"image is a zarr group of {', '.join(map(repr, sorted(image))) or 'nothing'}; give one of its "
+            "arrays"
+        )
+    if _is_a("zarr.abc.store", "Store", image):
+        return lazy_source(sys.modules["zarr"].open(image, mode="r"))
+    stored = getattr(image, "chunks", None) and hasattr(image, "shape") and hasattr(image, "dtype")
+    return image if stored else None
+
+
+def as_dask(source: Any, least: Mapping[int, int] | None = None) -> Any:
+    """Return a lazy source as a dask array, in chunks as stored.
+
+    Parameters
+    ----------
+    source : array
+        As :func:`lazy_source` returns it.
+    least : dict of int to int, optional
+        Along these axes stored chunks are read several at once, up to this length.
+    """
+    if _is_a("dask.array", "Array", source):
+        return source
+    import dask.array as da
+
+    chunks = [
+        stored * -(-least[axis] // stored) if least and axis in least else stored
+        for axis, stored in enumerate(source.chunks)
+    ]
+    return da.from_array(source, chunks=tuple(chunks))
+
+
+def _is_a(module: str, name: str, image: Any) -> bool:
+    """Ask without loading the module: whoever has such an object has loaded it."""
+    return module in sys.modules and isinstance(image, getattr(sys.modules[module], name))
+
+
+@dataclass(frozen=True)
+class ChunkedAxis:
+    """Y or X of a chunked array.
+
+    Attributes
+    ----------
+    axis : int
+        Counted from the front.
+    chunks : tuple of int
+        Lengths, in pixels.
+    halo : int
+        Pixels that a chunk sees beyond its own, where there are any.
+    """
+
+    axis: int
+    chunks: tuple[int, ...]
+    halo: int
+
+    def seen(self, index: int) -> slice:
+        """Of the array: a chunk with its halo."""
+        first = sum(self.chunks[:index])
+        return slice(max(first - self.halo, 0), min(first + self.chunks[index] + self.halo, sum(self.chunks)))
+
+    def own(self, index: int, margin: int = 0) -> slice:
+        """Of a chunk with its halo: the chunk, and a margin where there is any."""
+        seen, first = self.seen(index), sum(self.chunks[:index])
+        last = min(first + self.chunks[index] + margin, seen.stop)
+        return slice(max(first - margin, seen.start) - seen.start, last - seen.start)
 
 
 def restore_blocks(
-    image: Any,
+    source: Any,
     layout: PictureLayout,
     grid: TileGrid,
     restore_block: RestoreBlock,
     *,
     jpeg: JPEGInfo | None = None,
 ) -> Any:
-    """Restore a dask array chunk by chunk.
+    """Restore a lazy array chunk by chunk.
 
     Parameters
     ----------
-    image : dask array
-        Its chunk sizes must be known.
+    source : array
+        As :func:`lazy_source` returns it; its chunk sizes must be known.
     layout : PictureLayout
         Which axes are Y, X and the colours.
     grid : TileGrid
-        Chunk edges along Y and X are moved to its alignment, and chunks smaller than its halo
+        Chunk edges along Y and X are moved to its alignment, and chunks shorter than four of its halos
         are joined; the colours become one chunk.
     restore_block : callable
-        Restores a numpy block, given the record of its part of the JPEG; picklable.
+        Restores a region of a numpy block, given the record of the block's part of the JPEG; picklable.
     jpeg : JPEGInfo, optional
         What is known of the whole picture's JPEG.
 
@@ -47,47 +151,48 @@ def restore_blocks(
     -------
     dask array
         Of the same shape and dtype, nothing computed yet.
-
-    Raises
-    ------
-    ValueError
-        When chunk sizes are unknown.
     """
-    if any(math.isnan(size) for chunks in image.chunks for size in chunks):
-        raise ValueError("the array's chunk sizes are unknown; call its compute_chunk_sizes() first")
     import dask.array as da
 
-    # Filling NaN looks a little farther than the model does.
-    halo = grid.halo + (grid.alignment if image.dtype.kind == "f" else 0)
-    chunks = {axis: snapped_chunks(image.chunks[axis], grid.alignment, halo) for axis in layout.spatial_axes}
+    # Filling NaN, keeping grey, and chroma between samples look a little farther than the model does.
+    halo = grid.halo + grid.alignment
+    least = HALOS_IN_A_CHUNK * halo
+    image = as_dask(source, dict.fromkeys(layout.spatial_axes, least))
+    chunks = {axis: snapped_chunks(image.chunks[axis], grid.alignment, least) for axis in layout.spatial_axes}
     if layout.channel_axis is not None and layout.colors == 3:
         chunks[layout.channel_axis] = (layout.shape[layout.channel_axis],)
     image = image.rechunk(chunks)
-    depth = {axis: halo if len(image.chunks[axis]) > 1 else 0 for axis in layout.spatial_axes}
-    starts = {
-        axis: [max(start - depth[axis], 0) for start in accumulate(image.chunks[axis], initial=0)]
-        for axis in layout.spatial_axes
-    }
+    rows, columns = (
+        ChunkedAxis(axis, chunks[axis], halo if len(chunks[axis]) > 1 else 0) for axis in layout.spatial_axes
+    )
+    # Coded units across an edge are wanted whole.
+    across = jpeg is not None and any(at % unit for at, unit in zip(jpeg.offset, jpeg.mcu, strict=True))
     return da.map_overlap(
-        partial(_restore_chunk, restore_block=restore_block, starts=starts, jpeg=jpeg),
+        partial(
+            _restore_chunk,
+            restore_block=restore_block,
+            axes=(rows, columns),
+            margin=grid.alignment if across else 0,
+        ),
         image,
-        depth=depth,
+        jpeg=_sent_once(jpeg),
+        depth={rows.axis: rows.halo, columns.axis: columns.halo},
         boundary="none",
+        trim=False,
         allow_rechunk=False,
         dtype=image.dtype,
         meta=np.empty((0,) * image.ndim, image.dtype),
-        name=None,
     )
 
 
-def snapped_chunks(chunks: tuple[int, ...], alignment: int, smallest: int) -> tuple[int, ...]:
-    """Move chunk edges to multiples of `alignment` and join chunks shorter than `smallest`.
+def snapped_chunks(chunks: tuple[int, ...], alignment: int, least: int) -> tuple[int, ...]:
+    """Move chunk edges to multiples of `alignment` and join chunks shorter than `least`.
 
     Parameters
     ----------
     chunks : tuple of int
         Lengths along one axis, in pixels.
-    alignment, smallest : int
+    alignment, least : int
         In pixels.
 
     Returns
@@ -95,31 +200,75 @@ def snapped_chunks(chunks: tuple[int, ...], alignment: int, smallest: int) -> tu
     tuple of int
         Of the same sum.
 
+    Raises
+    ------
+    ValueError
+        When the lengths are unknown.
+
     Examples
     --------
     >>> snapped_chunks((100, 100, 100, 4), 8, 16)
     (104, 96, 104)
     """
+    if any(math.isnan(size) for size in chunks):
+        raise ValueError("the array's chunk sizes are unknown; call its compute_chunk_sizes() first")
     length = sum(chunks)
     edges = [0]
     for edge in accumulate(chunks[:-1]):
         snapped = (edge + alignment // 2) // alignment * alignment
-        if snapped - edges[-1] >= max(smallest, 1) and length - snapped >= max(smallest, 1):
+        if snapped - edges[-1] >= max(least, 1) and length - snapped >= max(least, 1):
             edges.append(snapped)
     return tuple(stop - start for start, stop in pairwise([*edges, length]))
+
+
+def _sent_once(jpeg: JPEGInfo | None) -> Any:
+    """Make a record one item of the graph: with its coefficients it may be as large as the picture."""
+    from dask.delayed import delayed
+
+    return None if jpeg is None else delayed(jpeg, traverse=False)
 
 
 def _restore_chunk(
     block: NDArray[Any],
     *,
     restore_block: RestoreBlock,
-    starts: dict[int, list[int]],
+    axes: tuple[ChunkedAxis, ChunkedAxis],
+    margin: int,
     jpeg: JPEGInfo | None,
     block_id: tuple[int, ...],
 ) -> NDArray[Any]:
-    if jpeg is None:
-        return restore_block(block, None)
-    rows, columns = (
-        slice(start := offsets[block_id[axis]], start + block.shape[axis]) for axis, offsets in starts.items()
-    )
-    return restore_block(block, jpeg.crop(rows, columns))
+    rows, columns = ((axis, block_id[axis.axis]) for axis in axes)
+    part = jpeg and jpeg.crop(rows[0].seen(rows[1]), columns[0].seen(columns[1]))
+    region = rows[0].own(rows[1], margin), columns[0].own(columns[1], margin)
+    restored = restore_block(np.asarray(block), part, region)
+    index = [slice(None)] * restored.ndim
+    for axis in axes:
+        index[axis.axis] = axis.own(block_id[axis.axis])
+    return restored[tuple(index)]
+
+
+def turnstile(device: str) -> BoundedSemaphore:
+    """Return what lets only so many threads compute at once that they have a core each.
+
+    The network itself runs on several threads, and a chunk takes far more memory while it is in there
+    than before and after.  With ``OMP_NUM_THREADS=1``, as dask's workers set it, every thread may pass.
+
+    Parameters
+    ----------
+    device : str
+        Such as ``"cpu"`` or ``"cuda:0"``.
+    """
+    with _one_at_a_time:
+        return _turnstile(device)
+
+
+_one_at_a_time = Lock()
+
+
+@lru_cache
+def _turnstile(device: str) -> BoundedSemaphore:
+    import torch
+    from dask.system import CPU_COUNT
+
+    at_once = CPU_COUNT // torch.get_num_threads() if device == "cpu" else _AT_ONCE_ON_A_GPU
+    return BoundedSemaphore(max(at_once, 1))

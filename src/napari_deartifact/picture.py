@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from napari_deartifact.axes import IntensityScale, channels_last, fill_nonfinite
 from napari_deartifact.history import estimate_of, warn_of_no_history
-from napari_deartifact.tiling import Progress, restore_in_tiles
+from napari_deartifact.tiling import ALL, Progress, Region, restore_in_tiles
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.estimation import JPEGEstimate
     from napari_deartifact.jpeg.info import JPEGInfo
     from napari_deartifact.models.restorer import Restorer
 
+GREY_REACH = 8
+"""Pixels around one that must be grey for it to stay so."""
 _CONFIDENT = 0.95
 
 
@@ -30,6 +32,7 @@ def restore_picture(
     estimate: JPEGEstimate | None = None,
     consistency: bool,
     tile_size: int,
+    region: Region = ALL,
 ) -> Generator[Progress, None, None]:
     """Restore one picture in place, a tile a step.
 
@@ -50,6 +53,9 @@ def restore_picture(
         Move the answer into the quantization cells of `jpeg`, or of the estimate when there is no doubt.
     tile_size : int
         Edge of a tile, in pixels.
+    region : (slice, slice)
+        Rows and columns to restore, on the grid of tiles and, with consistency, of coded units; what lies
+        beyond is only looked at, and is worth nothing afterwards.
 
     Yields
     ------
@@ -73,15 +79,43 @@ def restore_picture(
         jpeg = estimate.to_jpeg_info(*picture.shape[1:]) if estimate.is_jpeg else None
         consistency = consistency and _beyond_doubt(estimate)
     answer: NDArray[np.floating[Any]]
-    answer = yield from restore_in_tiles(degraded, model, tile_size=tile_size, jpeg=jpeg)
-    if len(degraded) == 3 and (degraded == degraded[0]).all():
-        # A grey picture stored in colour stays grey.
-        answer = np.repeat(np.mean(answer, axis=0, keepdims=True), 3, axis=0)
+    answer = yield from restore_in_tiles(degraded, model, tile_size=tile_size, jpeg=jpeg, region=region)
+    if len(degraded) == 3:
+        answer = _kept_grey(answer, degraded)
     if consistency and jpeg is not None:
-        answer = _consistent(answer, degraded, jpeg, whole=scale.is_whole_levels(jpeg.precision))
+        seen, answer = _with_neighbours(region, jpeg), answer.astype(np.float64)
+        answer[:, *seen] = _consistent(
+            answer[:, *seen],
+            degraded[:, *seen],
+            jpeg.crop(*seen),
+            whole=scale.is_whole_levels(jpeg.precision),
+        )
     # A consistent input makes every blend of it and a consistent answer consistent: cells are convex.
     correction = np.where(np.isfinite(unit), strength * (answer - degraded), 0)
     picture[...] = scale.corrected(picture, correction)
+
+
+def _kept_grey(answer: NDArray[np.floating[Any]], degraded: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+    """Keep what is stored in colour and grey as far as `GREY_REACH` grey: no part knows of the whole."""
+    grey = (degraded == degraded[0]).all(axis=0)
+    if not grey.any():
+        return answer
+    from scipy.ndimage import minimum_filter
+
+    grey = minimum_filter(grey, 2 * GREY_REACH + 1, mode="nearest")
+    return np.where(grey, np.mean(answer, axis=0, keepdims=True), answer)
+
+
+def _with_neighbours(region: Region, jpeg: JPEGInfo) -> Region:
+    """Add two coded units on each side: their pixels tell what interpolated chroma was."""
+    rows, columns = (
+        slice(max(start - 2 * unit, 0), min(stop + 2 * unit, size))
+        for (start, stop, _), unit, size in zip(
+            (side.indices(size) for side, size in zip(region, jpeg.shape, strict=True)),
+            jpeg.mcu, jpeg.shape, strict=True,
+        )
+    )  # fmt: skip
+    return rows, columns
 
 
 def _consistent(

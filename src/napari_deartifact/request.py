@@ -21,7 +21,7 @@ Consistency = Literal["auto", True, False]
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of `deartifact` that say how; `jpeg` is a record and `device` real once checked."""
+    """The arguments of `deartifact` that say how; `jpeg` is a record and `device` is there once checked."""
 
     model: str | os.PathLike[str] | Restorer
     channel_axis: int | None = None
@@ -72,7 +72,8 @@ class Request:
                 )
             return replace(self, jpeg=jpeg)
         find_model(self.model)
-        return replace(self, jpeg=jpeg, device=resolve_device(self.device))
+        resolve_device(self.device)
+        return replace(self, jpeg=jpeg)
 
     def loaded_model(self) -> Restorer:
         """Return the model, on its device."""

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from napari_deartifact.axes import intensity_scale
 from napari_deartifact.devices import default_tile_size
 from napari_deartifact.history import estimates_of, needs_nothing, warn_of_doubt, warn_of_no_history
+from napari_deartifact.lazy import as_dask, lazy_source, restore_blocks, turnstile
+from napari_deartifact.models.reference import ModelReference
 from napari_deartifact.models.registry import DEFAULT_MODEL
 from napari_deartifact.picture import restore_picture
 from napari_deartifact.progress import ProgressCallback, run_steps
 from napari_deartifact.request import Consistency, Request
-from napari_deartifact.tiling import Progress, TileGrid
+from napari_deartifact.tiling import ALL, Progress, Region, TileGrid
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
@@ -172,15 +174,18 @@ def restoration_steps(
     [0, 1, 2, 3, 4]
     """
     request = Request(model, **options).checked()
-    if not hasattr(image, "__dask_graph__"):
+    source = lazy_source(image)
+    if source is None:
         return (yield from _restore_array(np.asarray(image), request))
     yield Progress(0, 1)
-    answer = _restore_lazily(image, request)
+    answer = _restore_lazily(source, request)
     yield Progress(1, 1)
     return answer
 
 
-def _restore_array(image: NDArray[Any], request: Request) -> Generator[Progress, None, NDArray[Any]]:
+def _restore_array(
+    image: NDArray[Any], request: Request, region: Region = ALL
+) -> Generator[Progress, None, NDArray[Any]]:
     layout = request.layout_of(image)
     restored = image.copy(order="C")
     scale = intensity_scale(image, request.data_range, precision=request.precision())
@@ -209,6 +214,7 @@ def _restore_array(image: NDArray[Any], request: Request) -> Generator[Progress,
             estimate=estimates.get(index),
             consistency=bool(request.consistency),
             tile_size=tile_size,
+            region=region,
         ):
             if step.done or not before:
                 yield Progress(before + step.done, before + step.total * (layout.count - index))
@@ -216,32 +222,47 @@ def _restore_array(image: NDArray[Any], request: Request) -> Generator[Progress,
     return restored
 
 
-def _restore_lazily(image: Any, request: Request) -> Any:
-    from napari_deartifact.lazy import restore_blocks
-
-    layout = request.layout_of(image)
-    scale = intensity_scale(image, request.data_range, precision=request.precision())
-    if image.size == 0 or scale is None or request.strength == 0:
-        return image
+def _restore_lazily(source: Any, request: Request) -> Any:
+    layout = request.layout_of(source)
+    scale = intensity_scale(source, request.data_range, precision=request.precision())
+    if 0 in source.shape or scale is None or request.strength == 0:
+        return as_dask(source)
     model = request.loaded_model()
     if model.needs_tables and request.jpeg is None:
         raise ValueError(
             f"model {model.name!r} estimates the JPEG's tables from a whole image, and the array is lazy; "
             "give jpeg=JPEGInfo.from_file(path)"
         )
+    # The record of a whole slide would be sent with each of its chunks.
+    portable = replace(
+        request, model=_portable(request, model), jpeg=None, data_range=(scale.black, scale.white), force=True
+    )
     return restore_blocks(
-        image,
+        source,
         layout,
         TileGrid.for_model(model, request.jpeg),
-        partial(_restore_block, request=replace(request, data_range=(scale.black, scale.white))),
+        partial(_restore_block, request=portable),
         jpeg=request.jpeg,
     )
 
 
-def _restore_block(block: NDArray[Any], jpeg: JPEGInfo | None, request: Request) -> NDArray[Any]:
+def _portable(request: Request, model: Restorer) -> Any:
+    """Refer to a model by its file, or keep it where it has none."""
+    if isinstance(request.model, str | os.PathLike):
+        return ModelReference.of(request.model, request.device)
+    path = getattr(model, "path", None)
+    return model if path is None else ModelReference.of(path, getattr(model, "device", "auto"))
+
+
+def _restore_block(
+    block: NDArray[Any], jpeg: JPEGInfo | None, region: Region, *, request: Request
+) -> NDArray[Any]:
+    model: Any = request.model
+    if isinstance(model, ModelReference):
+        model = model.load()
     # What one block seems to have gone through says nothing of the next.
     consistency = request.consistency if jpeg is not None else False
-    restored: NDArray[Any] = run_steps(
-        _restore_array(block, replace(request, jpeg=jpeg, force=True, consistency=consistency))
-    )
+    request = replace(request, model=model, jpeg=jpeg, consistency=consistency)
+    with turnstile(getattr(model, "device", "cpu")):
+        restored: NDArray[Any] = run_steps(_restore_array(block, request, region))
     return restored

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 SMALLEST_TILE = 64
 
+Region = tuple[slice, slice]
+"""Rows and columns of a picture."""
+ALL: Region = (slice(None), slice(None))
+
 
 class Progress(NamedTuple):
     """Tiles done, and tiles there are."""
@@ -113,6 +117,7 @@ def restore_in_tiles(
     *,
     tile_size: int,
     jpeg: JPEGInfo | None = None,
+    region: Region = ALL,
 ) -> Generator[Progress, None, NDArray[np.float32]]:
     """Restore one picture, a tile a step.
 
@@ -127,6 +132,9 @@ def restore_in_tiles(
         when memory runs out.
     jpeg : JPEGInfo, optional
         What is known of the picture's JPEG.
+    region : (slice, slice)
+        Rows and columns to restore, starting on the grid; all else is only looked at, and comes back as
+        it is.
 
     Yields
     ------
@@ -147,8 +155,9 @@ def restore_in_tiles(
     padded_height, padded_width = grid.padded(height), grid.padded(width)
     padded = np.pad(picture, ((0, 0), (0, padded_height - height), (0, padded_width - width)), mode="edge")
     padded_jpeg = jpeg and replace(jpeg, height=padded_height, width=padded_width)
-    restored = np.empty_like(padded)
-    tiles = deque(_tiles(grid, padded.shape, tile_size, (0, height), (0, width)))
+    wanted = [side.indices(size)[:2] for side, size in zip(region, (height, width), strict=True)]
+    restored = padded.copy()
+    tiles = deque(_tiles(grid, padded.shape, tile_size, *wanted))
     done = 0
     yield Progress(0, len(tiles))
     while tiles:

@@ -30,8 +30,6 @@ _PLAIN_ROUNDS = 4
 _GUARD = 0.12
 _ENCODERS_NOISE = 0.04
 """What an encoder of whole numbers may compute otherwise, at most and usually, in levels."""
-_WRONG_IN_ALL, _HOPELESS = 1e-4, 0.01
-"""Shares of wrong coefficients: few enough to stop, and too many to keep a restored unit."""
 _WRONG_IN_A_UNIT = 0.25
 """Expected number of wrong coefficients in a coded unit that nothing more is done about."""
 _TOLERANCE = 1e-3
@@ -191,7 +189,8 @@ def _in_whole_levels(
         levels = picture.cut((state + threshold).floor()).clamp(0, picture.white)
         excess = _excess_when_encoded(picture, levels)
         answer, wrong = _better(picture, answer, wrong, levels, excess, tolerated)
-        if float(wrong.mean()) < _WRONG_IN_ALL and float(wrong.max()) < _HOPELESS:
+        # Of the picture as a whole nothing may count, so that a tile gets the answer of the whole.
+        if float(wrong.max()) <= tolerated:
             return answer.double()
         margins = [
             torch.where(beyond > -_GUARD, 1.5 * margin + beyond + _GUARD, margin)

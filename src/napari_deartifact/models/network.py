@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_deartifact.generators.base import Generator
     from napari_deartifact.jpeg.info import JPEGInfo
     from napari_deartifact.models.model_file import ModelCard
@@ -27,6 +29,8 @@ class NetworkRestorer:
     """
 
     needs_tables = False
+    path: Path | None = None
+    """The model file, if it came from one."""
 
     def __init__(self, generator: Generator, card: ModelCard, device: str = "cpu") -> None:
         import torch

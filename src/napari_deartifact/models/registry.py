@@ -143,7 +143,9 @@ def _load_network(path: Path, modified: int, device: str) -> Restorer:
     from napari_deartifact.models.network import NetworkRestorer
 
     generator, card = read_model(path)
-    return NetworkRestorer(generator, card, device)
+    restorer = NetworkRestorer(generator, card, device)
+    restorer.path = path
+    return restorer
 
 
 def model_card(model: str | os.PathLike[str]) -> ModelCard | None:
