@@ -8,21 +8,17 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from napari_deartifact.atomic import replacing
 from napari_deartifact.generators.base import Generator
+from napari_deartifact.training.checkpoint import read_checkpoint, write_checkpoint
 from napari_deartifact.training.device_pairs import DevicePairSource
 from napari_deartifact.training.losses import weighted_sum
 from napari_deartifact.training.optimization import build_optimizer, memory_format, schedule, use_bfloat16
 from napari_deartifact.training.pairs import PairSource
 from napari_deartifact.training.recipe import PhaseRecipe, Recipe
-
-CHECKPOINT_FORMAT = 1
 
 
 class TrainingDivergedError(ArithmeticError):
@@ -181,9 +177,6 @@ class Trainer:
     def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Write everything that the run needs to go on exactly as if it had not stopped."""
         state = {
-            "format": CHECKPOINT_FORMAT,
-            "recipe": self.recipe.to_dict(),
-            "seed": self.pairs.seed,
             "step": self.step,
             "seconds": self.seconds,
             "phase": self.phase_index,
@@ -193,8 +186,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
         }
-        with replacing(path) as temporary:
-            torch.save(state, temporary)
+        write_checkpoint(path, state, self.recipe.to_dict(), self.pairs.seed)
 
     def load_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Go on from a checkpoint.
@@ -204,21 +196,7 @@ class Trainer:
         ValueError
             When the file is no checkpoint, or one of another recipe or seed.
         """
-        path = Path(path)
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-            if state["format"] != CHECKPOINT_FORMAT:
-                raise ValueError(f"format {state['format']}")
-        except Exception as error:
-            raise ValueError(f"{path} is not a checkpoint of this version ({error}); delete it") from error
-        difference = _first_difference(state["recipe"], self.recipe.to_dict())
-        if state["seed"] != self.pairs.seed:
-            difference = difference or f"seed is {state['seed']} there and {self.pairs.seed} here"
-        if difference:
-            raise ValueError(
-                f"{path} belongs to another run: {difference}; delete it, choose another output, or "
-                "pass resume=False"
-            )
+        state = read_checkpoint(path, self.recipe.to_dict(), self.pairs.seed, self.device)
         self._enter_phase(state["phase"])
         self.step, self.seconds, self.phase_start = state["step"], state["seconds"], state["phase_start"]
         self.generator.load_state_dict(state["generator"])
@@ -293,18 +271,3 @@ def _psnr(first: Tensor, second: Tensor) -> float:
     error = float((first.double() - second.double()).square().mean())
     # A perfect answer counts as 100 dB, so that a mean over pictures exists.
     return min(10 * math.log10(255**2 / error), 100.0) if error else 100.0
-
-
-def _first_difference(there: Any, here: Any, key: str = "") -> str:
-    if isinstance(there, Mapping) and isinstance(here, Mapping):
-        for name in sorted({*there, *here}):
-            found = _first_difference(there.get(name), here.get(name), f"{key}.{name}" if key else name)
-            if found:
-                return found
-        return ""
-    if isinstance(there, (list, tuple)) and isinstance(here, (list, tuple)) and len(there) == len(here):
-        pairs = enumerate(zip(there, here, strict=True))
-        return next(
-            (text for index, (a, b) in pairs if (text := _first_difference(a, b, f"{key}[{index}]"))), ""
-        )
-    return "" if there == here else f"{key} is {there!r} there and {here!r} here"
