@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+import warnings
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.models.color import restore_colors
+from napari_deartifact.models.restorer import DeviceRestorer
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
     from napari_deartifact.models.restorer import Restorer
 
 SMALLEST_TILE = 64
+
+_UNLIMITED = 10**9
 
 Region = tuple[slice, slice]
 """Rows and columns of a picture."""
@@ -129,7 +133,7 @@ def restore_in_tiles(
         Any model; colours are adapted to what it takes.
     tile_size : int
         Edge of the written part of a tile, in pixels, rounded down to the grid.  It is halved
-        when memory runs out.
+        when memory runs out, and in the end the CPU takes over from another device.
     jpeg : JPEGInfo, optional
         What is known of the picture's JPEG.
     region : (slice, slice)
@@ -139,7 +143,8 @@ def restore_in_tiles(
     Yields
     ------
     Progress
-        Before the first tile and after each; the total grows when tiles had to be halved.
+        Before the first tile and after each, or after as many as the model's device takes at once; the
+        total grows when tiles had to be halved.
 
     Returns
     -------
@@ -148,7 +153,12 @@ def restore_in_tiles(
     Raises
     ------
     MemoryError
-        When not even the smallest tile fits.
+        When not even the smallest tile fits, on the CPU either.
+
+    Warns
+    -----
+    UserWarning
+        When the CPU has taken over.
     """
     grid = TileGrid.for_model(model, jpeg)
     height, width = picture.shape[1:]
@@ -157,39 +167,104 @@ def restore_in_tiles(
     padded_jpeg = jpeg and replace(jpeg, height=padded_height, width=padded_width)
     wanted = [side.indices(size)[:2] for side, size in zip(region, (height, width), strict=True)]
     restored = padded.copy()
-    tiles = deque(_tiles(grid, padded.shape, tile_size, *wanted))
+    work = _Work(grid, padded.shape, tile_size, wanted)
     done = 0
-    yield Progress(0, len(tiles))
-    while tiles:
-        rows, columns = tiles[0]
-        tile_jpeg = padded_jpeg and padded_jpeg.crop(rows.read, columns.read)
+    yield Progress(0, len(work.tiles))
+    while work.tiles:
+        batch = work.next_batch(model)
         try:
-            answer = restore_colors(model, padded[np.newaxis, :, rows.read, columns.read], tile_jpeg)[0]
+            answers = _restore_batch(padded, model, batch, padded_jpeg)
         except MemoryError as error:
-            tile_size = grid.core_size(tile_size) // 2
-            if tile_size < SMALLEST_TILE or grid.fixed is not None:
-                raise MemoryError(
-                    f"out of memory on a tile of {rows.stop - rows.start}×{columns.stop - columns.start} "
-                    f"pixels with model {model.name!r}; free memory or choose device='cpu'"
-                ) from error
-            tiles = deque(
-                smaller
-                for rows, columns in tiles
-                for smaller in _tiles(
-                    grid, padded.shape, tile_size, (rows.first, rows.last), (columns.first, columns.last)
-                )
-            )
+            model = work.with_less_memory(model, batch, error)
             continue
-        restored[:, rows.write, columns.write] = answer[:, rows.inner, columns.inner]
-        tiles.popleft()
-        done += 1
-        yield Progress(done, done + len(tiles))
+        for (rows, columns), answer in zip(batch, answers, strict=True):
+            restored[:, rows.write, columns.write] = answer[:, rows.inner, columns.inner]
+        del work.tiles[: len(batch)]
+        done += len(batch)
+        yield Progress(done, done + len(work.tiles))
     return restored[:, :height, :width]
 
 
-def _tiles(
-    grid: TileGrid, shape: tuple[int, ...], tile_size: int, rows: tuple[int, int], columns: tuple[int, int]
-) -> Iterator[tuple[Span, Span]]:
-    for row in grid.spans(shape[1], tile_size, *rows):
-        for column in grid.spans(shape[2], tile_size, *columns):
-            yield row, column
+Tile = tuple[Span, Span]
+"""Its rows and its columns."""
+
+
+@dataclass
+class _Work:
+    """The tiles that are left to do, and what to try next when memory runs out."""
+
+    grid: TileGrid
+    shape: tuple[int, ...]
+    tile_size: int
+    parts: Sequence[tuple[int, int]]
+    tiles: list[Tile] = field(init=False)
+    _before_cutting: tuple[int, list[Tile]] | None = None
+    _most: int = _UNLIMITED
+
+    def __post_init__(self) -> None:
+        self.tiles = self._cut(*self.parts)
+
+    def next_batch(self, model: Restorer) -> list[Tile]:
+        """Take tiles of one size, as many as the model's device holds."""
+        size = _size(self.tiles[0])
+        count = model.batch_size(*size) if isinstance(model, DeviceRestorer) else 1
+        alike = takewhile(lambda tile: _size(tile) == size, self.tiles)
+        return list(islice(alike, min(count, self._most)))
+
+    def with_less_memory(self, model: Restorer, batch: Sequence[Tile], error: MemoryError) -> Restorer:
+        """Halve the batch, else the tiles; at last return the model on the CPU."""
+        smaller = self.grid.core_size(self.tile_size) // 2
+        if len(batch) > 1:
+            self._most = len(batch) // 2
+        elif smaller >= SMALLEST_TILE and self.grid.fixed is None:
+            self._before_cutting = self._before_cutting or (self.tile_size, self.tiles)
+            self.tile_size = smaller
+            self.tiles = [
+                tile
+                for rows, columns in self.tiles
+                for tile in self._cut((rows.first, rows.last), (columns.first, columns.last))
+            ]
+        else:
+            model = _on_cpu(model, _size(batch[0]), error)
+            # Small tiles are mostly halo: the CPU takes those that there were at first.
+            self.tile_size, self.tiles = self._before_cutting or (self.tile_size, self.tiles)
+            self._before_cutting = None
+        return model
+
+    def _cut(self, rows: tuple[int, int], columns: tuple[int, int]) -> list[Tile]:
+        """Cut a part of the picture; the largest tiles first, as they show whether memory suffices."""
+        height, width = self.shape[1:]
+        tiles = [
+            (row, column)
+            for row in self.grid.spans(height, self.tile_size, *rows)
+            for column in self.grid.spans(width, self.tile_size, *columns)
+        ]
+        return sorted(tiles, key=_size, reverse=True)
+
+
+def _size(tile: Tile) -> tuple[int, int]:
+    rows, columns = tile
+    return rows.stop - rows.start, columns.stop - columns.start
+
+
+def _restore_batch(
+    padded: NDArray[np.float32], model: Restorer, batch: Sequence[Tile], jpeg: JPEGInfo | None
+) -> NDArray[np.float32]:
+    tiles = np.stack([padded[:, rows.read, columns.read] for rows, columns in batch])
+    rows, columns = batch[0]
+    known = jpeg.crop(rows.read, columns.read) if jpeg is not None and len(batch) == 1 else None
+    return restore_colors(model, tiles, known)
+
+
+def _on_cpu(model: Restorer, size: tuple[int, int], error: MemoryError) -> Restorer:
+    told = f"out of memory on a tile of {size[0]}×{size[1]} pixels with model {model.name!r}"
+    twin = model.on_cpu() if isinstance(model, DeviceRestorer) else None
+    if twin is None:
+        raise MemoryError(f"{told}; free memory or choose device='cpu'") from error
+    warnings.warn(
+        f"{told}; the CPU does the rest, which takes longer: free memory on the device, or choose "
+        "device='cpu' from the start",
+        UserWarning,
+        stacklevel=2,
+    )
+    return twin

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_deartifact.devices import has_fast_bfloat16
 from napari_deartifact.generators import ARCHITECTURES, build
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.models.model_file import ModelCard
@@ -11,13 +12,13 @@ from napari_deartifact.models.network import NetworkRestorer
 from napari_deartifact.tiling import Progress, TileGrid, restore_in_tiles
 
 
-def random_network(architecture):
+def random_network(architecture, precision="float32"):
     """A network far from its initialisation, so that every weight takes part."""
     torch.manual_seed(3)
     generator = build(architecture)
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter, std=0.5 / max(parameter[0].numel(), 1) ** 0.5)
-    return NetworkRestorer(generator.eval(), ModelCard(architecture, architecture))
+    return NetworkRestorer(generator.eval(), ModelCard(architecture, architecture), "cpu", precision)
 
 
 def run(steps):
@@ -35,14 +36,20 @@ def picture():
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("shape", [(149, 107), (128, 128), (7, 60), (1, 1), (200, 3)])
-def test_every_generator_answers_the_same_in_tiles(architecture, shape, picture):
-    model = random_network(architecture)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("shape", "tile_sizes"),
+    [((149, 107), [40]), ((128, 128), [24, 64]), ((7, 60), [8, 40]), ((1, 1), [8]), ((200, 3), [8, 40])],
+)
+def test_every_generator_answers_the_same_in_tiles(architecture, precision, shape, tile_sizes, picture):
+    if precision == "bfloat16" and not has_fast_bfloat16("cpu"):
+        pytest.skip("this processor has no instructions for bfloat16, and it is not used")
+    model = random_network(architecture, precision)
     picture = np.resize(picture, (model.generator.channels, *shape))
     whole, _ = run(restore_in_tiles(picture, model, tile_size=4096))
     assert whole.shape == picture.shape
     assert np.abs(whole - picture).max() > 0.01
-    for tile_size in (8, 40):
+    for tile_size in tile_sizes:
         tiled, progress = run(restore_in_tiles(picture, model, tile_size=tile_size))
         np.testing.assert_allclose(tiled, whole, atol=2e-5)
         assert progress[0].done == 0
@@ -99,6 +106,79 @@ def test_memory_that_runs_out_halves_the_tiles(picture):
 def test_memory_too_small_for_any_tile(picture):
     with pytest.raises(MemoryError, match="blur"):
         run(restore_in_tiles(picture, Blur(capacity=10), tile_size=256))
+
+
+class OnDevice(Blur):
+    """A GPU's worth of memory for so many pixels, whatever the number of tiles; a CPU may stand by."""
+
+    def __init__(self, capacity, batch=4, cpu=None, fixed_tile=None):
+        super().__init__(capacity, fixed_tile)
+        self.batch = batch
+        self.cpu = cpu
+        self.batches = []
+
+    def batch_size(self, height, width):
+        return self.batch
+
+    def on_cpu(self):
+        return self.cpu
+
+    def restore(self, tiles, jpeg):
+        if tiles[:, 0].size > self.capacity:
+            raise MemoryError("full")
+        assert jpeg is None or len(tiles) == 1
+        self.batches.append(len(tiles))
+        return super().restore(tiles, jpeg)
+
+
+@pytest.mark.parametrize(
+    ("tile_size", "capacity", "largest_batch"),
+    [(32, 10**9, 4), (32, 3 * 48**2, 2), (32, 48**2, 1), (128, 80**2, 1)],
+)
+def test_batches_of_tiles(tile_size, capacity, largest_batch, picture):
+    whole, _ = run(restore_in_tiles(picture, Blur(), tile_size=256))
+    model = OnDevice(capacity)
+    jpeg = JPEGInfo.from_quality(30, height=149, width=107)
+    tiled, progress = run(restore_in_tiles(picture, model, tile_size=tile_size, jpeg=jpeg))
+    np.testing.assert_allclose(tiled, whole, atol=1e-6)
+    assert max(model.batches) == largest_batch
+    assert progress[-1].done == progress[-1].total == sum(model.batches)
+
+
+def test_memory_that_never_suffices_calls_for_the_cpu(picture):
+    whole, _ = run(restore_in_tiles(picture, Blur(), tile_size=256))
+    cpu = Blur()
+    with pytest.warns(UserWarning, match=r"blur.*the CPU does the rest") as told:
+        tiled, progress = run(restore_in_tiles(picture, OnDevice(10, cpu=cpu), tile_size=256))
+    np.testing.assert_allclose(tiled, whole, atol=1e-6)
+    assert len(told) == 1
+    assert [size for size, _ in cpu.seen] == [(152, 108)], "tiles as large as they were at first"
+    assert progress[-1] == Progress(1, 1)
+
+
+def test_the_cpu_takes_over_in_the_middle(picture):
+    class Shrinking(OnDevice):
+        def restore(self, tiles, jpeg):
+            answer = super().restore(tiles, jpeg)
+            if len(self.batches) == 2:
+                self.capacity = 0
+            return answer
+
+    whole, _ = run(restore_in_tiles(picture, Blur(), tile_size=256))
+    device, cpu = Shrinking(10**9, batch=1, cpu=Blur()), Blur()
+    device.cpu = cpu
+    with pytest.warns(UserWarning, match="the CPU does the rest"):
+        tiled, progress = run(restore_in_tiles(picture, device, tile_size=64))
+    np.testing.assert_allclose(tiled, whole, atol=1e-6)
+    assert (len(device.seen), len(cpu.seen)) == (2, 4)
+    assert progress[-1] == Progress(6, 6)
+
+
+def test_a_fixed_tile_is_never_halved(picture):
+    cpu = Blur(fixed_tile=48)
+    with pytest.warns(UserWarning, match="48×48"):
+        run(restore_in_tiles(picture, OnDevice(100, fixed_tile=48, cpu=cpu), tile_size=999))
+    assert {size for size, _ in cpu.seen} == {(48, 48)}
 
 
 def test_fixed_tiles_have_that_size(picture):

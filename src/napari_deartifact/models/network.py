@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact.devices import Precision, batch_size, is_out_of_memory, resolve_precision
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import torch
 
     from napari_deartifact.generators.base import Generator
     from napari_deartifact.jpeg.info import JPEGInfo
@@ -26,19 +30,24 @@ class NetworkRestorer:
         What its file says about it.
     device : str
         Such as ``"cpu"`` or ``"cuda:0"``.
+    precision : {"float32", "bfloat16"}
+        In which the convolutions multiply.  What they find is added to the tile in float32.
     """
 
     needs_tables = False
     path: Path | None = None
     """The model file, if it came from one."""
 
-    def __init__(self, generator: Generator, card: ModelCard, device: str = "cpu") -> None:
+    def __init__(
+        self, generator: Generator, card: ModelCard, device: str = "cpu", precision: Precision = "float32"
+    ) -> None:
         import torch
 
         # Convolutions are faster so; benchmarks/networks.py shows by how much.
         self.generator: Generator = generator.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.card = card
         self.device = device
+        self.precision: Precision = precision
 
     @property
     def name(self) -> str:
@@ -71,11 +80,42 @@ class NetworkRestorer:
         import torch
 
         try:
-            with torch.inference_mode():
-                batch = torch.from_numpy(tiles).to(self.device).to(memory_format=torch.channels_last)
-                answer: NDArray[np.float32] = self.generator(batch).float().cpu().numpy()
+            with torch.inference_mode(), self._autocast():
+                answer: NDArray[np.float32] = self.generator(self._batch(tiles)).float().cpu().numpy()
         except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            if is_out_of_memory(error):
                 raise MemoryError(str(error)) from error
             raise
         return answer
+
+    def batch_size(self, height: int, width: int) -> int:
+        """See :class:`~napari_deartifact.models.restorer.DeviceRestorer`."""
+        return batch_size(self.device, height * width)
+
+    def on_cpu(self) -> NetworkRestorer | None:
+        """See :class:`~napari_deartifact.models.restorer.DeviceRestorer`."""
+        if self.device == "cpu":
+            return None
+        # A copy of the weights on a device without memory would be one too many.
+        twin = type(self.generator)(**self.generator.arguments)
+        twin.load_state_dict({key: value.cpu() for key, value in self.generator.state_dict().items()})
+        twin.eval().requires_grad_(False)
+        wanted = "float32" if self.precision == "float32" else "auto"
+        restorer = NetworkRestorer(twin, self.card, "cpu", resolve_precision(wanted, "cpu"))
+        restorer.path = self.path
+        return restorer
+
+    def _autocast(self) -> torch.autocast:
+        import torch
+
+        wanted = self.precision == "bfloat16"
+        return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=wanted)
+
+    def _batch(self, tiles: NDArray[np.float32]) -> torch.Tensor:
+        import torch
+
+        batch = torch.from_numpy(tiles)
+        if self.device.startswith("cuda"):
+            # From locked pages the copy needs no detour, and the processor need not wait for it.
+            batch = batch.pin_memory()
+        return batch.to(self.device, non_blocking=True).to(memory_format=torch.channels_last)

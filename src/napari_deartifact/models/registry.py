@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from napari_deartifact.devices import resolve_device
+from napari_deartifact.devices import Precision, resolve_device, resolve_precision
 from napari_deartifact.messages import nearest_name
 from napari_deartifact.models.model_file import SUFFIX, ModelCard, count_parameters, read_card, read_model
 
@@ -102,7 +102,9 @@ def find_model(model: str | os.PathLike[str]) -> Path | None:
     )
 
 
-def load_model(model: str | os.PathLike[str] = DEFAULT_MODEL, device: str = "auto") -> Restorer:
+def load_model(
+    model: str | os.PathLike[str] = DEFAULT_MODEL, device: str = "auto", *, precision: str = "auto"
+) -> Restorer:
     """Load a model; loaded ones are kept, and a file that changed is read anew.
 
     Parameters
@@ -111,6 +113,9 @@ def load_model(model: str | os.PathLike[str] = DEFAULT_MODEL, device: str = "aut
         A name of :func:`list_models`, or a model file.
     device : str
         ``"auto"`` (a GPU when there is one), ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+    precision : {"auto", "float32", "bfloat16"}
+        In which a network multiplies.  ``"auto"`` is bfloat16 where the device has instructions for it,
+        or what the environment variable ``NAPARI_DEARTIFACT_PRECISION`` says.
 
     Returns
     -------
@@ -120,7 +125,7 @@ def load_model(model: str | os.PathLike[str] = DEFAULT_MODEL, device: str = "aut
     Raises
     ------
     ValueError
-        For an unknown name, a device that is not there, or a file that is not a model file.
+        For an unknown name, a device or precision that is not there, or a file that is not a model file.
     FileNotFoundError
         For a path where there is no file.
 
@@ -135,15 +140,16 @@ def load_model(model: str | os.PathLike[str] = DEFAULT_MODEL, device: str = "aut
         from napari_deartifact.models.spp import SPP as ShiftedRecompression
 
         return ShiftedRecompression(device=device)
-    return _load_network(path.resolve(), path.stat().st_mtime_ns, device)
+    number_format = resolve_precision(precision, device)
+    return _load_network(path.resolve(), path.stat().st_mtime_ns, device, number_format)
 
 
 @lru_cache(maxsize=8)
-def _load_network(path: Path, modified: int, device: str) -> Restorer:
+def _load_network(path: Path, modified: int, device: str, precision: Precision) -> Restorer:
     from napari_deartifact.models.network import NetworkRestorer
 
     generator, card = read_model(path)
-    restorer = NetworkRestorer(generator, card, device)
+    restorer = NetworkRestorer(generator, card, device, precision)
     restorer.path = path
     return restorer
 

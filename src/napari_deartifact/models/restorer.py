@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,4 +62,23 @@ class Restorer(Protocol):
         -------
         ndarray of float32, shape (N, C, Y, X)
         """
+        ...
+
+
+@runtime_checkable
+class DeviceRestorer(Restorer, Protocol):
+    """A restorer that may compute elsewhere than on the CPU.
+
+    It says how much its device takes, and how to go on when the device takes nothing any more.
+    """
+
+    def batch_size(self, height: int, width: int) -> int:
+        """Return how many tiles of this size it restores at once.
+
+        In a batch of more than one, `restore` is given no `jpeg`: a model that needs it says 1.
+        """
+        ...
+
+    def on_cpu(self) -> Restorer | None:
+        """Return its twin on the CPU, or None when it computes there already."""
         ...

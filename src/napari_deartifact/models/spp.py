@@ -10,11 +10,13 @@ import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_deartifact.devices import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -115,9 +117,19 @@ class SPP:
             try:
                 with torch.inference_mode():
                     tile[...] = self._restore_tile(torch.from_numpy(tile), known).numpy()
-            except torch.OutOfMemoryError as error:
-                raise MemoryError(str(error)) from error
+            except RuntimeError as error:
+                if is_out_of_memory(error):
+                    raise MemoryError(str(error)) from error
+                raise
         return restored
+
+    def batch_size(self, height: int, width: int) -> int:
+        """See :class:`~napari_deartifact.models.restorer.DeviceRestorer`; each tile has its own tables."""
+        return 1
+
+    def on_cpu(self) -> SPP | None:
+        """See :class:`~napari_deartifact.models.restorer.DeviceRestorer`."""
+        return None if self.device == "cpu" else replace(self, device="cpu")
 
     def _restore_tile(self, tile: torch.Tensor, jpeg: JPEGInfo) -> torch.Tensor:
         import torch

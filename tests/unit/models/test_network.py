@@ -1,0 +1,117 @@
+"""A network as a restorer: its two precisions, and what it does when memory runs out."""
+
+import numpy as np
+import pytest
+import torch
+from skimage.data import astronaut
+
+from napari_deartifact import load_model
+from napari_deartifact.degradation import jpeg_round_trip
+from napari_deartifact.devices import PRECISION_VARIABLE, has_fast_bfloat16
+from napari_deartifact.generators import ARCHITECTURES, build
+from napari_deartifact.models.model_file import ModelCard
+from napari_deartifact.models.network import NetworkRestorer
+from napari_deartifact.models.restorer import DeviceRestorer
+
+MODELS = ["compact-cnn", "general"]
+
+
+def tile_of(image):
+    return np.ascontiguousarray(np.moveaxis(image, -1, 0)[np.newaxis] / np.float32(255))
+
+
+def psnr(image, reference):
+    return -10 * np.log10(np.mean((image.clip(0, 1) - reference) ** 2))
+
+
+@pytest.fixture
+def restorer():
+    torch.manual_seed(1)
+    generator = build("compact-cnn").eval().requires_grad_(False)
+    torch.nn.init.normal_(generator.layers[-1].weight, std=0.1)
+    return NetworkRestorer(generator, ModelCard("random", "compact-cnn"))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("quality", [10, 40, 90, None])
+def test_bfloat16_changes_less_than_a_level(name, quality):
+    original = astronaut()[100:196, 180:276]
+    tile = tile_of(jpeg_round_trip(original, quality) if quality else original)
+    exact, rounded = (
+        load_model(name, "cpu", precision=precision).restore(tile) for precision in ("float32", "bfloat16")
+    )
+    assert 0 < np.abs(rounded - exact).max() < 1 / 255
+    assert rounded.dtype == np.float32
+    if quality:
+        assert abs(psnr(rounded, tile_of(original)) - psnr(exact, tile_of(original))) < 0.01
+    else:
+        assert psnr(rounded, exact) > 60
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_where_nothing_is_corrected_bfloat16_changes_nothing(architecture):
+    untrained = NetworkRestorer(build(architecture).eval(), ModelCard("", architecture), "cpu", "bfloat16")
+    tile = tile_of(astronaut()[:64, :64]) * np.float32(0.99)
+    assert np.array_equal(untrained.restore(tile), tile)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_load_model_takes_a_precision(precision, monkeypatch):
+    assert load_model("compact-cnn", "cpu", precision=precision).precision == precision
+    monkeypatch.setenv(PRECISION_VARIABLE, precision)
+    assert load_model("compact-cnn", "cpu").precision == precision
+    monkeypatch.delenv(PRECISION_VARIABLE)
+    expected = "bfloat16" if has_fast_bfloat16("cpu") else "float32"
+    assert load_model("compact-cnn", "cpu").precision == expected
+
+
+def test_a_wrong_precision_is_told_before_any_work():
+    with pytest.raises(ValueError, match=r"'half'.*expected one of auto, float32, bfloat16"):
+        load_model("compact-cnn", "cpu", precision="half")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_batch_is_its_tiles(precision, restorer):
+    restorer.precision = precision
+    tiles = np.random.default_rng(2).random((3, 3, 40, 56), np.float32)
+    one_by_one = np.concatenate([restorer.restore(tile[np.newaxis]) for tile in tiles])
+    np.testing.assert_allclose(restorer.restore(tiles), one_by_one, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_every_kind_of_exhaustion_is_a_memory_error(error, restorer, monkeypatch):
+    def fail(tiles):
+        raise error
+
+    monkeypatch.setattr(restorer.generator, "forward", fail)
+    with pytest.raises(MemoryError, match="memory"):
+        restorer.restore(np.zeros((1, 3, 8, 8), np.float32))
+
+
+def test_other_errors_stay_what_they_are(restorer):
+    with pytest.raises(RuntimeError, match="channels"):
+        restorer.restore(np.zeros((1, 4, 8, 8), np.float32))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_twin_on_the_cpu(precision, restorer):
+    assert isinstance(restorer, DeviceRestorer)
+    assert restorer.on_cpu() is None
+    restorer.device, restorer.precision = "cuda:0", precision
+    twin = restorer.on_cpu()
+    assert twin.device == "cpu"
+    assert twin.precision == (
+        "bfloat16" if precision == "bfloat16" and has_fast_bfloat16("cpu") else "float32"
+    )
+    twin.precision, restorer.device = "float32", "cpu"
+    restorer.precision = "float32"
+    tile = tile_of(astronaut()[:48, :48])
+    assert np.array_equal(twin.restore(tile), restorer.restore(tile))
+    assert twin.name == "random"
