@@ -3,13 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format gui-libraries clean
+.PHONY: demo test weights lint format gui-libraries clean
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/restore_a_jpeg.py --output demo
 
 test: $(VENV)/installed lint gui-libraries
 	$(BIN)/python -m pytest
+
+# make weights DATA=pictures: what tools/weights_sources.toml lists, in natural/, microscopy/ and medical/.
+weights: $(VENV)/installed
+	@test -n "$(DATA)" || { echo "Name the folder of training pictures: make weights DATA=pictures"; exit 2; }
+	$(BIN)/python tools/make_weights.py train "$(DATA)" weights
+	$(BIN)/python tools/make_weights.py head "$(DATA)" weights
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

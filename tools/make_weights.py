@@ -1,0 +1,132 @@
+"""Make the shipped weights again: ``python tools/make_weights.py train DATA OUT``, or ``make weights``.
+
+Each step goes on where it was interrupted.  Steps, in order:
+
+train    trains a recipe on every picture below DATA and writes OUT/NAME.safetensors
+head     trains the error head on what the models of OUT, and those that ship, get wrong
+publish  writes a model in half precision; its card gets tables of ``deartifact evaluate --json``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+from napari_deartifact import load_model
+from napari_deartifact.models.model_file import read_model, save_model
+from napari_deartifact.training import train
+from napari_deartifact.training.loop import StepRecord
+from napari_deartifact.training.uncertainty import train_head
+
+SOURCES = Path(__file__).with_name("weights_sources.toml")
+MINUTES = {"general": 125.0, "general-fast": 72.0}
+"""On one core of a server CPU with bfloat16, which is what the shipped weights have had."""
+HEAD_SHARES = {"natural": 5, "microscopy": 4, "medical": 1}
+"""Of the examples for the error head: photographs and micrographs are what it is measured on."""
+HEAD_MODELS = ("general", "general-fast", "compact-cnn", "spp")
+
+
+def sources() -> list[dict[str, str]]:
+    """Read the names and licences that go into the cards."""
+    with SOURCES.open("rb") as file:
+        entries = tomllib.load(file)["source"]
+    return [{"name": entry["name"], "licence": entry["licence"]} for entry in entries]
+
+
+def make_model(name: str, options: argparse.Namespace) -> None:
+    """Train a recipe, or go on with it."""
+
+    def show(record: StepRecord) -> None:
+        if record.validation or record.step % 100 == 0:
+            measured = "  ".join(f"{key} {value:.3f}" for key, value in record.validation.items())
+            print(f"{name} {100 * record.fraction:5.1f} %  step {record.step}  {measured}", flush=True)
+
+    train(
+        name,
+        options.data,
+        options.out / f"{name}.safetensors",
+        init=options.init,
+        minutes=options.minutes or MINUTES[name],
+        device=options.device,
+        progress=show,
+        sources=sources(),
+        validate_every=1000,
+    )
+
+
+def make_head(options: argparse.Namespace) -> None:
+    """Train the error head; a model in OUT stands for the one that ships under its name."""
+    folders = [
+        options.data / name
+        for name, share in HEAD_SHARES.items()
+        for _ in range(share)
+        if (options.data / name).is_dir()
+    ]
+    trained = [options.out / f"{name}.safetensors" for name in HEAD_MODELS]
+    models = [
+        load_model(path if path.is_file() else name, options.device)
+        for name, path in zip(HEAD_MODELS, trained, strict=True)
+    ]
+    start = time.monotonic()
+
+    def show(what: str, done: int, total: int, loss: float) -> None:
+        if done % 100 == 0 or done == total:
+            print(f"{what} {done} of {total}, loss {loss:.3f}, {time.monotonic() - start:.0f} s", flush=True)
+
+    output = options.out / "error-head.safetensors"
+    train_head(folders or [options.data], output, models, sources=sources(), progress=show)
+
+
+def publish(options: argparse.Namespace) -> None:
+    """Write a model as it ships."""
+    generator, card = read_model(options.model)
+    results = []
+    for path in options.results:
+        measured = json.loads(path.read_text(encoding="utf-8"))
+        table = [{key: value for key, value in row.items() if key != "seconds"} for row in measured["mean"]]
+        results.append({"command": measured["command"], "set": path.stem, "table": table})
+    save_model(options.target, generator.half(), replace(card, results=results))
+
+
+def main() -> None:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    steps = parser.add_subparsers(required=True)
+    for step, work in (("train", "a recipe"), ("head", "the error head")):
+        command = steps.add_parser(step, help=f"train {work}")
+        command.add_argument("data", type=Path, help="folder with natural/, microscopy/ and medical/")
+        command.add_argument("out", type=Path)
+        command.add_argument("--device", default="auto")
+        command.set_defaults(work=step)
+    command = steps.choices["train"]
+    command.add_argument("--recipes", nargs="+", default=list(MINUTES), metavar="NAME")
+    command.add_argument("--minutes", type=float, help="for each, in place of those of the shipped weights")
+    command.add_argument("--init", type=Path, help="weights to start from")
+    command = steps.add_parser("publish", help="write a model as it ships")
+    command.add_argument("model", type=Path)
+    command.add_argument("target", type=Path)
+    command.add_argument("--results", nargs="*", type=Path, default=[])
+    command.set_defaults(work="publish")
+    options = parser.parse_args()
+    if options.work == "publish":
+        publish(options)
+        return
+    if not options.data.is_dir():
+        sys.exit(f"{options.data} is no folder; see {SOURCES.name} for the pictures that it should hold")
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.work == "head":
+        make_head(options)
+        return
+    for name in options.recipes:
+        make_model(name, options)
+
+
+if __name__ == "__main__":
+    main()
