@@ -251,7 +251,9 @@ def _portable(request: Request, model: Restorer) -> Any:
     if isinstance(request.model, str | os.PathLike):
         return ModelReference.of(request.model, request.device)
     path = getattr(model, "path", None)
-    return model if path is None else ModelReference.of(path, getattr(model, "device", "auto"))
+    if path is None:
+        return model
+    return ModelReference.of(path, getattr(model, "device", "auto"), getattr(model, "precision", "auto"))
 
 
 def _restore_block(

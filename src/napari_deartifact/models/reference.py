@@ -30,6 +30,8 @@ class ModelReference:
         As it was asked for: ``"auto"`` is decided by each process for itself.
     digest : str
         Of the model file's content; empty for a classical method.
+    precision : str
+        As it was asked for, see :func:`~napari_deartifact.load_model`.
 
     Examples
     --------
@@ -41,9 +43,10 @@ class ModelReference:
     model: str
     device: str
     digest: str
+    precision: str = "auto"
 
     @classmethod
-    def of(cls, model: str | os.PathLike[str], device: str) -> ModelReference:
+    def of(cls, model: str | os.PathLike[str], device: str, precision: str = "auto") -> ModelReference:
         """Refer to a model that is on this machine.
 
         Raises
@@ -56,7 +59,8 @@ class ModelReference:
             return cls(str(model), device, "")
         path = path.resolve()
         # Installations lie elsewhere on other machines; other files must lie where they lie here.
-        return cls(path.stem if path.parent == WEIGHTS.resolve() else str(path), device, _digest_of(path))
+        name = path.stem if path.parent == WEIGHTS.resolve() else str(path)
+        return cls(name, device, _digest_of(path), precision)
 
     def load(self) -> Restorer:
         """Return the model; a process loads it once, whatever the number of its threads.
@@ -79,7 +83,7 @@ def _loaded(reference: ModelReference) -> Restorer:
             f"model {reference.model!r} is not the same here as where the work was planned; install the same "
             "version of napari-deartifact on all machines, and plan the work again when a model file changed"
         )
-    return load_model(reference.model, reference.device)
+    return load_model(reference.model, reference.device, precision=reference.precision)
 
 
 def _digest_of(path: Path | None) -> str:

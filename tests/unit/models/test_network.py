@@ -1,5 +1,7 @@
 """A network as a restorer: its two precisions, and what it does when memory runs out."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from napari_deartifact.devices import PRECISION_VARIABLE, has_fast_bfloat16
 from napari_deartifact.generators import ARCHITECTURES, build
 from napari_deartifact.models.model_file import ModelCard
 from napari_deartifact.models.network import NetworkRestorer
+from napari_deartifact.models.reference import ModelReference
 from napari_deartifact.models.restorer import DeviceRestorer
 
 MODELS = ["compact-cnn", "general"]
@@ -115,3 +118,9 @@ def test_the_twin_on_the_cpu(precision, restorer):
     tile = tile_of(astronaut()[:48, :48])
     assert np.array_equal(twin.restore(tile), restorer.restore(tile))
     assert twin.name == "random"
+
+
+def test_a_precision_travels_with_the_model():
+    restorer = load_model("compact-cnn", "cpu", precision="float32")
+    reference = ModelReference.of(restorer.path, restorer.device, restorer.precision)
+    assert pickle.loads(pickle.dumps(reference)).load() is restorer  # noqa: S301
