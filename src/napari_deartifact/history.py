@@ -83,8 +83,7 @@ def warn_of_no_history(estimates: Mapping[int, JPEGEstimate]) -> None:
     restored = any(estimate.history == "restored" for estimate in estimates.values())
     warnings.warn(
         f"the image {'has been restored already' if restored else 'shows no JPEG history'}, so it is "
-        "returned unchanged; name its JPEG if you know it, or restore it all the same with force=True (on "
-        "the command line --force)",
+        "returned unchanged; name its JPEG if you know it, or restore it all the same with force=True",
         UserWarning,
         stacklevel=2,
     )

@@ -1,4 +1,4 @@
-"""Wording shared by error messages: the nearest known name for a misspelt one."""
+"""Wording shared by messages: the nearest known name for a misspelt one, and one line that can be printed."""
 
 from __future__ import annotations
 
@@ -18,3 +18,36 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
     """
     matches = get_close_matches(name, list(known), n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""
+
+
+def printable(text: str, longest: int | None = None) -> str:
+    r"""Return a text as one line that any terminal and any UTF-8 file can hold.
+
+    Parameters
+    ----------
+    text : str
+        A message or the name of a file, which may hold line breaks, control characters and bytes that
+        are no UTF-8.
+    longest : int, optional
+        Letters after which it is cut.
+
+    Returns
+    -------
+    str
+        With such characters as Python would write them.
+
+    Examples
+    --------
+    >>> print(printable("two\nlines"), printable("caf\udce9.jpg"), printable("a very long story", 9))
+    two\nlines caf\xe9.jpg a very l…
+    """
+    if longest is not None and len(text) > longest:
+        text = text[: longest - 1] + "…"
+    return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    byte = ord(letter) - 0xDC00
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else letter.encode("unicode_escape").decode()

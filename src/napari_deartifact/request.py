@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +15,7 @@ from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.models.registry import find_model, load_model
 
 if TYPE_CHECKING:
+    from napari_deartifact.jpeg.estimation import JPEGEstimate
     from napari_deartifact.models.restorer import Restorer
 
 Consistency = Literal["auto", True, False]
@@ -21,7 +23,10 @@ Consistency = Literal["auto", True, False]
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of `deartifact` that say how; `jpeg` is a record and `device` is there once checked."""
+    """The arguments of `deartifact` that say how; `jpeg` is a record and `device` is there once checked.
+
+    `estimates` is what the caller has already found out of the pictures' histories, by their numbers.
+    """
 
     model: str | os.PathLike[str] | Restorer
     channel_axis: int | None = None
@@ -34,6 +39,7 @@ class Request:
     force: bool = False
     device: str = "auto"
     tile_size: int | None = None
+    estimates: Mapping[int, JPEGEstimate] | None = None
 
     def checked(self) -> Request:
         """Refuse what makes no sense, before any work is done, and resolve what was left open."""

@@ -147,7 +147,8 @@ def restoration_steps(
     Parameters
     ----------
     image, model, **options
-        As for :func:`deartifact`, but for `progress`.
+        As for :func:`deartifact`, but for `progress`; and `estimates`, what
+        :func:`~napari_deartifact.history.estimates_of` said of the pictures, if the caller has asked it.
 
     Yields
     ------
@@ -195,13 +196,15 @@ def _restore_array(
         return restored
     model = request.loaded_model()
     pictures = list(layout.pictures(restored))
-    estimates = {} if request.jpeg is not None or request.force else estimates_of(pictures)
-    if estimates and needs_nothing(estimates):
-        warn_of_no_history(estimates)
-        yield Progress(0, 1)
-        yield Progress(1, 1)
-        return restored
-    warn_of_doubt(estimates)
+    estimates = request.estimates or {}
+    if request.jpeg is None and not request.force:
+        estimates = estimates or estimates_of(pictures)
+        if needs_nothing(estimates):
+            warn_of_no_history(estimates)
+            yield Progress(0, 1)
+            yield Progress(1, 1)
+            return restored
+        warn_of_doubt(estimates)
     tile_size = request.tile_size or default_tile_size(getattr(model, "device", "cpu"))
     before = 0
     for index, picture in enumerate(pictures):

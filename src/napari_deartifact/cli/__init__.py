@@ -7,6 +7,7 @@ when all went well, 1 when something failed, 2 when the command made no sense, 1
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shlex
 import sys
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names and arrows that an old code page does not have
+        sys.stdout.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(words, argparse.Namespace(debug=False))
     options.command_line = "deartifact " + shlex.join(words)

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TextIO
 
+from napari_deartifact.messages import printable
+
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+_LONGEST = 1000
 # What says that the command, not the machine, is at fault.
 USAGE_ERRORS = (
     ValueError,
@@ -64,7 +67,12 @@ def describe(error: BaseException) -> str:
 
 
 def one_line(message: str) -> str:
-    return " ".join(message.split())
+    return printable(" ".join(message.split()), _LONGEST)
+
+
+def in_words_of_options(message: str) -> str:
+    """Name options as the command line does, where a message of the library names arguments."""
+    return message.replace("force=True", "--force")
 
 
 def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

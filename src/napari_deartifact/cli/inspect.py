@@ -9,6 +9,9 @@ from napari_deartifact.cli.console import FAILED, OK, complain, describe
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="+", metavar="IN", help="picture files")
+    parser.add_argument(
+        "--tables", action="store_true", help="show the quantization tables of several files too"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, quantization tables included")
 
 
@@ -29,5 +32,6 @@ def run(options: argparse.Namespace) -> int:
 
         print(json.dumps(found, indent=2, ensure_ascii=False))
     elif found:
-        print("\n".join(format_facts(facts) for facts in found))
+        tables = options.tables or len(options.inputs) == 1
+        print("\n".join(format_facts(facts, tables=tables) for facts in found))
     return code

@@ -5,17 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
-from napari_deartifact.cli.console import FAILED, OK, bar, one_line
+from napari_deartifact.cli.console import FAILED, OK, bar, in_words_of_options, one_line
 from napari_deartifact.cli.options import add_model_options, chosen_model
+from napari_deartifact.messages import printable
+
+_REPORT_NAME = "deartifact.csv"
+_ALWAYS_COUNTED = ("restored", "skipped", "failed")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders, or patterns in quotes")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT",
-        help="for one input file a file (.png, .tif, .webp) or a folder; for several a folder",
+        help="for one input file a file (.png, .tif, .webp, .dcm) or a folder; for several a folder",
     )  # fmt: skip
     add_model_options(parser)
     parser.add_argument("--strength", type=float, default=1.0, metavar="S", help="0 (input) to 1 (default)")
@@ -27,23 +33,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="restore also what shows no JPEG history, or was restored before"
     )
     parser.add_argument("--overwrite", action="store_true", help="restore again what exists")
+    parser.add_argument(
+        "--format", metavar="F", type=_suffix, dest="suffix",
+        help="of answers in a folder: png, tif, webp, dcm; by default TIFF and DICOM stay, others are png",
+    )  # fmt: skip
+    parser.add_argument(
+        "--report", metavar="FILE",
+        help=f"a CSV with a line a file, continued if it exists; by default OUT/{_REPORT_NAME} of several",
+    )  # fmt: skip
+    parser.add_argument("--no-report", action="store_true", help="write no CSV")
+    parser.add_argument(
+        "--reference", metavar="FOLDER",
+        help="originals in the same tree, to tell in the report what each answer gains",
+    )  # fmt: skip
+
+
+def _suffix(name: str) -> str:
+    return "." + name.lower().removeprefix(".")
 
 
 def run(options: argparse.Namespace) -> int:
-    from napari_deartifact.files.batch import restore_files
+    from napari_deartifact.files.batch import restore_jobs
     from napari_deartifact.files.plan import plan_jobs
 
-    count = len(plan_jobs(options.inputs, options.output))
-    with bar(count, "file", shown=count > 1) as files, bar(1, "tile", position=int(count > 1)) as tiles:
+    jobs = plan_jobs(options.inputs, options.output, options.suffix)
+    several = len(jobs) > 1
+    with bar(len(jobs), "file", shown=several) as files, bar(1, "tile", position=int(several)) as tiles:
 
         def show(job: Any, progress: Any) -> None:
             tiles.total = progress.total
             tiles.update(progress.done - tiles.n)
 
-        results = restore_files(
-            options.inputs,
-            options.output,
+        results = restore_jobs(
+            jobs,
             chosen_model(options),
+            report=_report(options, several=several),
+            reference=options.reference,
             strength=options.strength,
             force=options.force,
             device=options.device,
@@ -52,20 +77,46 @@ def run(options: argparse.Namespace) -> int:
             uncertainty=options.uncertainty,
             progress=show,
         )
-        counts = dict.fromkeys(("restored", "skipped", "failed"), 0)
+        counts: Counter[str] = Counter()
         for result in results:
             counts[result.status] += 1
-            for warning in result.warnings:
-                tiles.write(f"deartifact: warning: {result.source}: {warning}", file=sys.stderr)
-            if options.debug and result.error is not None:
-                tiles.write("".join(traceback.format_exception(result.error)).rstrip(), file=sys.stderr)
-            if result.status == "failed":
-                tiles.write(f"deartifact: error: {one_line(result.message)}", file=sys.stderr)
-            elif result.status == "skipped":
-                tiles.write(f"{result.message}, skipped; --overwrite restores it again")
-            else:
-                tiles.write(f"{result.source} → {result.target}")
+            _tell(result, tiles, debug=options.debug)
             files.update()
-    if count > 1:
-        print(", ".join(f"{number} {status}" for status, number in counts.items()))
+    if several:
+        shown = [
+            status for status in ("restored", "unchanged", "skipped", "failed") if _is_told(status, counts)
+        ]
+        print(", ".join(f"{counts[status]} {status}" for status in shown))
     return FAILED if counts["failed"] else OK
+
+
+def _is_told(status: str, counts: Counter[str]) -> bool:
+    return counts[status] > 0 or status in _ALWAYS_COUNTED
+
+
+def _report(options: argparse.Namespace, *, several: bool) -> Path | None:
+    """Choose the report: several files have one unless the user wants none."""
+    if options.no_report:
+        if options.report is not None:
+            raise ValueError("--report and --no-report are at odds; give one of them")
+        return None
+    if options.report is not None:
+        return Path(options.report)
+    return Path(options.output, _REPORT_NAME) if several else None
+
+
+def _tell(result: Any, lines: Any, *, debug: bool) -> None:
+    """Print what became of a file, above the bars."""
+    source, target = printable(str(result.source)), printable(str(result.target))
+    for warning in result.warnings:
+        message = one_line(in_words_of_options(warning))
+        lines.write(f"deartifact: warning: {source}: {message}", file=sys.stderr)
+    if debug and result.error is not None:
+        lines.write("".join(traceback.format_exception(result.error)).rstrip(), file=sys.stderr)
+    if result.status == "failed":
+        lines.write(f"deartifact: error: {one_line(result.message)}", file=sys.stderr)
+    elif result.status == "skipped":
+        lines.write(f"{printable(result.message)}, skipped; --overwrite restores it again")
+    else:
+        unchanged = ", unchanged" if result.status == "unchanged" else ""
+        lines.write(f"{source} → {target}{unchanged}")

@@ -1,67 +1,35 @@
-"""Many files, one after the other: a bad one costs one line, and the others are restored."""
+"""Many files, one after the other: a bad one costs one line, and the others are restored.
+
+While one file is restored, the next is read and the last is written.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
-import time
-import warnings
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_deartifact.files.plan import FilePath, Job, identity, plan_jobs
-from napari_deartifact.files.read import ImageFile, read_image
-from napari_deartifact.files.write import check_fits, write_image
+from napari_deartifact.files.plan import FilePath, Job, plan_jobs
+from napari_deartifact.files.reference import References
+from napari_deartifact.files.report import Report
+from napari_deartifact.files.result import FileResult
+from napari_deartifact.files.stages import Entry, Stages, file_number
 from napari_deartifact.models.registry import DEFAULT_MODEL, load_model
-from napari_deartifact.restoration import restoration_steps
 from napari_deartifact.tiling import Progress
-from napari_deartifact.uncertainty import Restoration, uncertainty_steps
+from napari_deartifact.warned import sorted_warnings
 
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
 
-# Whatever a decoder, the network or the disk may raise on one file.
-_FAILURES = (
-    ArithmeticError, ImportError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError,
-    ValueError,
-)  # fmt: skip
-
-Status = Literal["restored", "skipped", "failed"]
-
 _ERROR_NAME = "_standard_error.tif"
-
-
-@dataclass(frozen=True)
-class FileResult:
-    """What became of one file.
-
-    Attributes
-    ----------
-    source, target : Path
-    status : {"restored", "skipped", "failed"}
-        Skipped files had a target already.
-    message : str
-        Why it failed or was skipped.
-    warnings : tuple of str
-        What the work on this file warned of.
-    seconds : float
-        For reading, restoring and writing.
-    error : Exception or None
-        What made it fail, where that was an exception.
-    """
-
-    source: Path
-    target: Path
-    status: Status
-    message: str = ""
-    warnings: tuple[str, ...] = ()
-    seconds: float = 0.0
-    error: Exception | None = None
+_LARGE = 2**28
+"""Bytes of pixels from which nothing else is held beside them."""
+_DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 def restore_files(
@@ -69,6 +37,9 @@ def restore_files(
     output: FilePath,
     model: FilePath | Restorer = DEFAULT_MODEL,
     *,
+    suffix: str | None = None,
+    report: FilePath | None = None,
+    reference: FilePath | None = None,
     strength: float = 1.0,
     force: bool = False,
     device: str = "auto",
@@ -81,10 +52,16 @@ def restore_files(
 
     Parameters
     ----------
-    inputs, output
+    inputs, output, suffix
         As for :func:`~napari_deartifact.files.plan.plan_jobs`.
     model : str, path or Restorer
         As for :func:`~napari_deartifact.deartifact`.
+    report : path, optional
+        A CSV file that gets a line a file, as soon as the file is done; a report of an earlier run is
+        continued.  :mod:`~napari_deartifact.files.report` has the columns.
+    reference : path, optional
+        A folder with originals, in the same tree and of the same names but for their suffixes.  What the
+        answers gain on them is told.
     strength, force, device, tile_size
         As for :func:`~napari_deartifact.deartifact`.
     overwrite : bool
@@ -98,28 +75,69 @@ def restore_files(
     Returns
     -------
     iterator of FileResult
-        One a file, in order.  What a JPEG says of its tables is used.
+        One a file, in order.  What a JPEG says of its tables is used.  A result comes once its target is
+        complete, which is when the next file has been restored.
 
     Raises
     ------
     ValueError
-        At once, for an unknown model, an argument out of its range or nothing to restore.
+        At once, for an unknown model, an argument out of its range, nothing to restore, or a report that is
+        none.
     FileNotFoundError
         At once, for a model file that is not there.
     OSError
-        At once, when the output folder cannot be made.
+        At once, when the output folder cannot be made or the report not be written; at the next step, when
+        the disk has no room left.
     """
+    jobs = plan_jobs(inputs, output, suffix)
+    return restore_jobs(
+        jobs,
+        model,
+        report=report,
+        reference=reference,
+        strength=strength,
+        force=force,
+        device=device,
+        tile_size=tile_size,
+        overwrite=overwrite,
+        uncertainty=uncertainty,
+        progress=progress,
+    )
+
+
+def restore_jobs(
+    jobs: Sequence[Job],
+    model: FilePath | Restorer = DEFAULT_MODEL,
+    *,
+    report: FilePath | None = None,
+    reference: FilePath | None = None,
+    strength: float = 1.0,
+    force: bool = False,
+    device: str = "auto",
+    tile_size: int | None = None,
+    overwrite: bool = False,
+    uncertainty: bool = False,
+    progress: Callable[[Job, Progress], object] | None = None,
+) -> Iterator[FileResult]:
+    """Do what :func:`restore_files` does, with files that are planned already."""
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength}; expected a number from 0 to 1")
     if tile_size is not None and tile_size < 1:
         raise ValueError(f"tile_size is {tile_size}; expected a number of pixels of at least 1")
-    jobs = plan_jobs(inputs, output)
+    references = None if reference is None else References.below(reference)
     loaded = load_model(model, device) if isinstance(model, str | os.PathLike) else model
     for folder in sorted({job.target.parent for job in jobs}):
         _make_folder(folder)
-    options = {"strength": strength, "force": force, "device": device, "tile_size": tile_size}
-    errors = _error_targets(jobs) if uncertainty else {}
-    return _restore_each(jobs, errors, loaded, overwrite, progress, options)
+    stages = Stages(
+        model=loaded,
+        options={"strength": strength, "force": force, "device": device, "tile_size": tile_size},
+        originals=frozenset(filter(None, (file_number(job.source) for job in jobs))),
+        error_targets=_error_targets(jobs) if uncertainty else {},
+        overwrite=overwrite,
+        references=references,
+        progress=progress,
+    )
+    return _restore_each(jobs, stages, None if report is None else Report.open(report))
 
 
 def _error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:
@@ -132,92 +150,58 @@ def _error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:
     }
 
 
-def _restore_each(
-    jobs: Sequence[Job],
-    errors: dict[Path, Path],
-    model: Restorer,
-    overwrite: bool,
-    progress: Callable[[Job, Progress], object] | None,
-    options: dict[str, Any],
-) -> Iterator[FileResult]:
-    originals = {identity(job.source) for job in jobs}
-    for job in jobs:
-        start = time.perf_counter()
-        targets = [job.target, *([errors[job.target]] if errors else [])]
-        lost = next((target for target in targets if identity(target) in originals), None)
-        if lost is not None:
-            message = f"{lost} is one of the originals; choose another output"
-            yield FileResult(job.source, job.target, "failed", message)
-            continue
-        wanted = [target for target in targets if overwrite or not target.exists()]
-        if not wanted:
-            yield FileResult(job.source, job.target, "skipped", f"{job.target} exists")
-            continue
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            failure: Exception | None
-            try:
-                _restore_file(job, errors.get(job.target), wanted, model, progress, options)
-                failure = None
-            except _FAILURES as error:
-                failure = error
-        told = tuple(
-            dict.fromkeys(str(item.message) for item in caught if issubclass(item.category, UserWarning))
+def _restore_each(jobs: Iterable[Job], stages: Stages, report: Report | None) -> Iterator[FileResult]:
+    """Restore a file while the next is read and the last is written; at each yield nothing is under way."""
+
+    def save(entry: Entry) -> FileResult:
+        result = stages.save(entry).result()
+        if report is not None:
+            report.add(result)
+        return result
+
+    loaded: Entry | None = None
+    restored: Entry | None = None
+    with ThreadPoolExecutor(2, "deartifact-files") as threads:
+        for job in chain(jobs, (None, None)):
+            saving: Future[FileResult] | None = None
+            loading: Future[Entry] | None = None
+            beside = not (_is_large(loaded) or _is_large(restored))
+            with sorted_warnings():
+                try:
+                    if restored is not None:
+                        saving = threads.submit(save, restored)
+                        restored = None
+                        if not beside:
+                            wait([saving])
+                    if job is not None and beside:
+                        loading = threads.submit(stages.load, job)
+                    if loaded is not None:
+                        restored = stages.restore(loaded)
+                        loaded = None
+                    if job is not None and loading is None:
+                        loading = threads.submit(stages.load, job)
+                finally:
+                    under_way: list[Future[Any]] = [task for task in (saving, loading) if task is not None]
+                    wait(under_way)
+            loaded = None if loading is None else loading.result()
+            if saving is not None:
+                result = saving.result()
+                yield result
+                _stop_on_a_full_disk(result)
+
+
+def _is_large(entry: Entry | None) -> bool:
+    return entry is not None and entry.nbytes > _LARGE
+
+
+def _stop_on_a_full_disk(result: FileResult) -> None:
+    """Spare the user hours of work of which nothing can be kept."""
+    if isinstance(result.error, OSError) and result.error.errno in _DISK_IS_FULL:
+        raise OSError(
+            result.error.errno,
+            f"{os.strerror(result.error.errno)}, so the rest is not begun; make room and run the same again: "
+            "what is done is skipped",
         )
-        status: Status = "failed" if failure else "restored"
-        message = _describe(job.source, failure) if failure else ""
-        seconds = time.perf_counter() - start
-        yield FileResult(job.source, job.target, status, message, told, seconds, failure)
-
-
-def _restore_file(
-    job: Job,
-    error_target: Path | None,
-    wanted: Sequence[Path],
-    model: Restorer,
-    progress: Callable[[Job, Progress], object] | None,
-    options: dict[str, Any],
-) -> None:
-    image = read_image(job.source)
-    check_fits(job.target, image.pixels)
-    pixels, channel_axis = image.pixels, image.channel_axis
-    has_grey_and_alpha = image.alpha and not image.rgb and channel_axis is not None
-    if has_grey_and_alpha:
-        pixels, channel_axis = np.take(pixels, 0, axis=channel_axis), None
-    start: Callable[..., Generator[Progress, None, Any]]
-    start = restoration_steps if error_target is None else uncertainty_steps
-    steps = start(pixels, model, channel_axis=channel_axis, rgb=image.rgb, jpeg=image.jpeg, **options)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            answer = end.value
-            break
-        if progress is not None:
-            progress(job, step)
-    restored, error = (
-        (answer.image, answer.standard_error) if isinstance(answer, Restoration) else (answer, None)
-    )
-    if error_target is not None and error is not None and error_target in wanted:
-        if has_grey_and_alpha:
-            error = _with_grey(image, error, np.zeros(image.pixels.shape, np.float32))
-        write_image(error_target, error, image)
-    if job.target in wanted:
-        if has_grey_and_alpha:
-            restored = _with_grey(image, restored, image.pixels)
-        write_image(job.target, restored, image)
-
-
-def _with_grey(image: ImageFile, grey: NDArray[Any], beside: NDArray[Any]) -> NDArray[Any]:
-    """Put a grey plane in the place of the one in a picture with alpha."""
-    pixels = np.moveaxis(beside.copy(), image.channel_axis or 0, 0)
-    pixels[0] = grey
-    return np.moveaxis(pixels, 0, image.channel_axis or 0)
-
-
-def _describe(source: Path, error: BaseException) -> str:
-    message = str(error) or type(error).__name__
-    return message if str(source) in message else f"{source}: {message}"
 
 
 def _make_folder(folder: Path) -> None:

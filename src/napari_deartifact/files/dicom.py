@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from napari_deartifact.jpeg.header import ColorSpace, named_errors
 from napari_deartifact.jpeg.in_dicom import LOSSY_JPEG, PixelModule, frame_record, read_pixel_module
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.markers import announced_size, has_end
+from napari_deartifact.warned import no_warnings
 
 SUFFIXES = frozenset({".dcm", ".dicom"})
 """Of files that are read as DICOM although they lack the preamble."""
@@ -41,6 +41,47 @@ _COLORS: dict[ColorSpace, dict[str, str]] = {
     "ycbcr": {"colorspace": "YCBCR", "outcolorspace": "RGB"},
 }
 _WIDEST = 32
+_PIXELS = (
+    "PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "EncapsulatedPixelDataValueTotalLength",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DICOMTags:
+    """What a DICOM file says beside its pixels.
+
+    Attributes
+    ----------
+    dataset : pydicom.Dataset
+        All but the pixels, which are dropped to save memory.
+    syntax : str
+        The transfer syntax of the pixels.
+    ratio : float
+        Bytes of the pixels, decoded, to those in the file.
+    """
+
+    dataset: Any
+    syntax: str
+    ratio: float
+
+    @classmethod
+    def of(cls, module: PixelModule) -> DICOMTags:
+        """Take the pixels out of a data set."""
+        dataset = module.dataset
+        for name in _PIXELS:
+            if name in dataset:
+                del dataset[name]
+        dataset.buffer = None  # the file, mapped and closed
+        return cls(dataset, module.syntax, module.size / max(len(module.data), 1))
+
+    @property
+    def dpi(self) -> tuple[float, float] | None:
+        """Pixels an inch along X and Y, of Pixel Spacing, which is in millimetres from row to row first."""
+        try:
+            y, x = (float(side) for side in self.dataset.get("PixelSpacing") or ())
+        except (TypeError, ValueError):
+            return None
+        return (25.4 / x, 25.4 / y) if x > 0 and y > 0 else None
 
 
 @dataclass(frozen=True)
@@ -55,11 +96,13 @@ class DICOMImage:
         Whether the last axis holds colours.
     jpeg : JPEGInfo or None
         The record that all frames share.
+    tags : DICOMTags
     """
 
     pixels: NDArray[Any]
     rgb: bool
     jpeg: JPEGInfo | None
+    tags: DICOMTags
 
 
 def is_dicom(path: str | os.PathLike[str], start: bytes) -> bool:
@@ -72,6 +115,15 @@ def is_dicom(path: str | os.PathLike[str], start: bytes) -> bool:
     """
     named = os.path.splitext(os.fspath(path))[1].lower() in SUFFIXES
     return start[_PREAMBLE : _PREAMBLE + len(_SIGNATURE)] == _SIGNATURE or named
+
+
+def starts_as_dicom(path: str | os.PathLike[str]) -> bool:
+    """Look into a file for DICOM's preamble; what cannot be read has none."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(_PREAMBLE + len(_SIGNATURE)).endswith(_SIGNATURE)
+    except OSError:
+        return False
 
 
 def read_dicom(path: str | os.PathLike[str]) -> DICOMImage:
@@ -112,7 +164,7 @@ def read_dicom(path: str | os.PathLike[str]) -> DICOMImage:
         pixels = pixels[0]
     if jpeg is not None and pixels.dtype.kind == "i" and pixels.min() < 0:
         jpeg = None
-    return DICOMImage(pixels, module.samples == 3, jpeg)
+    return DICOMImage(pixels, module.samples == 3, jpeg, DICOMTags.of(module))
 
 
 def _read_lossy(module: PixelModule) -> tuple[NDArray[Any], JPEGInfo | None]:
@@ -148,8 +200,7 @@ def _read_other(module: PixelModule) -> NDArray[Any]:
             f"{module.path} announces {module.size} bytes of pixels and holds {held}; "
             "get a complete copy of the file"
         )
-    with reported_damage(module.path), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of padding
+    with reported_damage(module.path), no_warnings():  # of padding
         pixels: NDArray[Any] = pixel_array(module.dataset)
     return pixels if module.frames > 1 else pixels[np.newaxis]
 

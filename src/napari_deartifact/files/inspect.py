@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_deartifact.files.read import ImageFile, read_image
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.messages import printable
 
 # What the history of an estimate sums up.
 _IN_HISTORY = ("is_clean", "is_restored")
@@ -92,8 +93,18 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def format_facts(facts: dict[str, Any]) -> str:
+def format_facts(facts: dict[str, Any], *, tables: bool = True) -> str:
     """Lay out what :func:`inspect_file` found, a line a fact.
+
+    Parameters
+    ----------
+    facts : dict
+    tables : bool
+        Write the quantization tables below.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -106,11 +117,11 @@ def format_facts(facts: dict[str, Any]) -> str:
     hidden = ("path", "tables", *(_OF_A_JPEG if facts.get("is_jpeg") is False else ()))
     shown = {key: value for key, value in facts.items() if key not in hidden}
     width = max(map(len, shown), default=0)
-    lines = [str(Path(facts["path"]))]
+    lines = [printable(str(Path(facts["path"])))]
     lines += [f"  {key.replace('_', ' '):{width}}  {_show(key, value)}" for key, value in shown.items()]
-    tables = facts.get("tables") or []
-    for index, table in enumerate(tables):
-        if table not in tables[:index]:
+    found = (facts.get("tables") or []) if tables else []
+    for index, table in enumerate(found):
+        if table not in found[:index]:
             lines.append(f"  quantization table {index}")
             rows = np.reshape(table, (8, 8))
             lines += ["    " + " ".join(f"{step:4d}" for step in row) for row in rows]

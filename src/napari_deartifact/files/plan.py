@@ -1,21 +1,26 @@
-"""Which files are to be restored, and where each answer goes; nothing is read or written."""
+"""Which files are to be restored, and where each answer goes; nothing is written."""
 
 from __future__ import annotations
 
-import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_deartifact.files.dicom import SUFFIXES as DICOM_SUFFIXES
+from napari_deartifact.files.dicom import starts_as_dicom
 from napari_deartifact.files.read import SUFFIXES
 from napari_deartifact.files.write import writable_suffixes
 
 # What may be deeper than PNG, or more than a plane.
-_TIFF_SUFFIXES = (".tif", ".tiff", ".dcm", ".dicom", ".svs", ".ndpi")
+_TIFF_SUFFIXES = (".tif", ".tiff", ".svs", ".ndpi")
 # Whoever writes one of these names a file, not a folder.
-_UNWRITABLE_SUFFIXES = frozenset((".gif", ".jp2", ".jxl", ".avif", ".heic", ".dcm", ".svs", ".ndpi", ".npy"))
+_UNWRITABLE_SUFFIXES = frozenset((".gif", ".jp2", ".jxl", ".avif", ".heic", ".svs", ".ndpi", ".npy"))
+# DICOM files are often named IM-0001, or by a UID.
+_NO_SUFFIX = re.compile(r"[^.]+|.*\.\d+")
+_DICOM_DIRECTORY = "DICOMDIR"
 _WILDCARDS = frozenset("*?[")
 
 FilePath = str | os.PathLike[str]
@@ -23,62 +28,78 @@ FilePath = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Job:
-    """A file to restore and where the answer goes."""
+    """A file to restore, where the answer goes, and the file's place in the tree that is kept."""
 
     source: Path
     target: Path
+    place: Path = Path()
 
 
-def plan_jobs(inputs: FilePath | Iterable[FilePath], output: FilePath) -> list[Job]:
-    """Find the files and name the targets; nothing is read or written.
+def plan_jobs(
+    inputs: FilePath | Iterable[FilePath], output: FilePath, suffix: str | None = None
+) -> list[Job]:
+    """Find the files and name the targets; nothing is written.
 
     Parameters
     ----------
     inputs : path or paths
         Files, folders (searched with their subfolders) and patterns such as ``"run*/**/*.jpg"``.
+        Links to folders are followed only where a pattern names them.
     output : path
         With a single file as input, a file name if its suffix is one that can be written;
         otherwise a folder.
+    suffix : str, optional
+        Of all targets in a folder, one of
+        :func:`~napari_deartifact.files.write.writable_suffixes`.
 
     Returns
     -------
     list of Job
         Under `output` the tree below each folder is kept; of several folders their names too.
-        Targets are ``STEM.tif`` for TIFF and DICOM and ``STEM.png`` for all else; two that would be the
-        same keep the suffix of their source in their names.
+        Targets are ``STEM.tif`` for TIFF, ``STEM.dcm`` for DICOM and ``STEM.png`` for all else, unless
+        `suffix` says otherwise; two that would be the same keep the suffix of their source in their
+        names.  In folders, files without a suffix are looked into: they may be DICOM.
 
     Raises
     ------
     ValueError
         When there is nothing to restore, two files of the same name would become one, a name is
-        empty, or the output is one of the folders to be restored.
+        empty, the output is one of the folders to be restored, or the suffix cannot be written.
     """
     inputs = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     if not all(os.fspath(name) for name in (*inputs, output)):
         raise ValueError("the name of an input or of the output is empty; expected a file or folder")
+    if suffix is not None and suffix not in writable_suffixes():
+        raise ValueError(f"suffix is {suffix!r}; expected one of {', '.join(writable_suffixes())}")
     output = Path(output)
     for name in inputs:
         if Path(name).is_dir() and identity(Path(name)) == identity(output):
             raise ValueError(f"{output} is the folder to be restored; choose another for the answers")
     if output.suffix.lower() in _UNWRITABLE_SUFFIXES.union(SUFFIXES) and not output.is_dir():
-        return [Job(_only_file(inputs, output), output)]
+        source = _only_file(inputs, output)
+        return [Job(source, output, Path(source.name))]
     sources = _find_sources(inputs, output)
     if not sources:
         raise ValueError(
             f"no picture found in {', '.join(map(str, inputs)) or 'an empty list'}; "
             f"expected files such as {', '.join(sorted(SUFFIXES))}"
         )
-    targets = {source: output / place.with_suffix(_suffix(place)) for source, place in sources.items()}
+    targets = {source: output / _renamed(source, place, suffix) for source, place in sources.items()}
     taken = Counter(str(target).lower() for target in targets.values())
     for source, target in targets.items():
         if taken[str(target).lower()] > 1:
             targets[source] = target.with_name(sources[source].name + target.suffix)
     _check_distinct(targets)
-    return [Job(source, target) for source, target in targets.items()]
+    return [Job(source, target, sources[source]) for source, target in targets.items()]
 
 
-def _suffix(place: Path) -> str:
-    return ".tif" if place.suffix.lower() in _TIFF_SUFFIXES else ".png"
+def _renamed(source: Path, place: Path, suffix: str | None) -> Path:
+    """Give a file the suffix of its target."""
+    if _NO_SUFFIX.fullmatch(place.name):
+        return place.with_name(place.name + (suffix or (".dcm" if starts_as_dicom(source) else ".png")))
+    own = place.suffix.lower()
+    usual = ".dcm" if own in DICOM_SUFFIXES else ".tif" if own in _TIFF_SUFFIXES else ".png"
+    return place.with_suffix(suffix or usual)
 
 
 def _is_single_file(name: FilePath) -> bool:
@@ -118,7 +139,7 @@ def _find_sources(inputs: Sequence[FilePath], output: Path) -> dict[Path, Path]:
             found = {path: Path(path.name)}
         else:
             base = _fixed_part(path)
-            found = {file: file.relative_to(base) for file in _matches(str(name))}
+            found = {file: file.relative_to(base) for file in _matches(path, base)}
         for file, place in found.items():
             sources.setdefault(file, place)
     return sources
@@ -126,20 +147,32 @@ def _find_sources(inputs: Sequence[FilePath], output: Path) -> dict[Path, Path]:
 
 def _pictures_below(folder: Path, output: Path) -> Iterator[Path]:
     """Walk in a stable order; hidden files and the output folder itself are left out."""
-    inside = output.resolve()
+    inside = identity(output)
     for root, folders, names in os.walk(folder):
+        here = Path(root)
         folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and (Path(root) / name).resolve() != inside
+            name for name in folders if not name.startswith(".") and identity(here / name) != inside
         )
         for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(root) / name
+            if not name.startswith(".") and _may_be_picture(here / name):
+                yield here / name
 
 
-def _matches(pattern: str) -> Iterator[Path]:
-    for name in sorted(glob.glob(pattern, recursive=True)):
-        if os.path.isfile(name) and Path(name).suffix.lower() in SUFFIXES:
-            yield Path(name)
+def _may_be_picture(path: Path) -> bool:
+    """Go by the suffix, or by the first bytes of a file that has none."""
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    return bool(_NO_SUFFIX.fullmatch(path.name) and path.name != _DICOM_DIRECTORY and starts_as_dicom(path))
+
+
+def _matches(pattern: Path, base: Path) -> Iterator[Path]:
+    # Unlike the module glob, pathlib follows no links below "**", which may lead round and round.
+    wanted = pattern.relative_to(base)
+    hidden = any(part.startswith(".") for part in wanted.parts)
+    for path in sorted(base.glob(str(wanted))):
+        shown = hidden or not any(part.startswith(".") for part in path.relative_to(base).parts)
+        if shown and path.suffix.lower() in SUFFIXES and path.is_file():
+            yield path
 
 
 def _fixed_part(pattern: Path) -> Path:
@@ -151,6 +184,6 @@ def _fixed_part(pattern: Path) -> Path:
     return Path(*fixed)
 
 
-def identity(path: Path) -> Path:
+def identity(path: Path) -> str:
     """Return the one name of a file or folder, whatever way leads to it."""
-    return path.resolve()
+    return os.path.realpath(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.files.dicom import is_dicom, read_dicom
+from napari_deartifact.files.dicom import DICOMTags, is_dicom, read_dicom
 from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.warned import no_warnings
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -45,6 +45,10 @@ class Metadata:
         The text chunks of a PNG.
     tiff : TIFFTags, optional
         Axes, resolution and descriptions of a TIFF.
+    dicom : DICOMTags, optional
+        The data set of a DICOM file, without its pixels.
+    note : str
+        What was done to the pixels since, for formats with a place for it.
     """
 
     exif: bytes | None = None
@@ -53,6 +57,8 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     text: dict[str, str] = field(default_factory=dict)
     tiff: TIFFTags | None = None
+    dicom: DICOMTags | None = None
+    note: str = ""
 
     @property
     def orientation(self) -> int:
@@ -64,8 +70,7 @@ class Metadata:
         from PIL import Image
 
         exif = Image.Exif()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a damaged block is kept as it is
+        with no_warnings():  # a damaged block is kept as it is
             try:
                 exif.load(self.exif)
                 value = int(exif.get(_ORIENTATION, 1))
@@ -160,7 +165,8 @@ def _read_tiff(path: Path) -> ImageFile:
 def _read_dicom(path: Path) -> ImageFile:
     image = read_dicom(path)
     channel_axis = -1 if image.rgb else None
-    return ImageFile(path, "DICOM", image.pixels, channel_axis, image.rgb, False, image.jpeg, Metadata())
+    metadata = Metadata(dpi=image.tags.dpi, dicom=image.tags)
+    return ImageFile(path, "DICOM", image.pixels, channel_axis, image.rgb, False, image.jpeg, metadata)
 
 
 def _read_jpeg(path: Path) -> ImageFile:
@@ -191,10 +197,9 @@ def _read_with_pillow(path: Path, jpeg: JPEGInfo | None) -> ImageFile:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings(), path.open("rb") as stream:
-            warnings.simplefilter("ignore")  # of large pictures and of damaged EXIF blocks
-            with Image.open(stream, formats=_FORMATS) as image:
-                return _from_pillow(path, stream, image, jpeg)
+        # There are warnings of large pictures and of damaged EXIF blocks.
+        with no_warnings(), path.open("rb") as stream, Image.open(stream, formats=_FORMATS) as image:
+            return _from_pillow(path, stream, image, jpeg)
     except UnidentifiedImageError as error:
         if jpeg is not None:
             raise ValueError(f"{path} has a damaged JPEG header; get a complete copy of the file") from error

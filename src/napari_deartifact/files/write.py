@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact._version import __version__
 from napari_deartifact.atomic import replacing
 from napari_deartifact.files.png16 import encode_png
 from napari_deartifact.files.read import ImageFile, Metadata
@@ -22,25 +24,39 @@ _JPEG_QUALITY = 95
 _XMP_KEY = "XML:com.adobe.xmp"
 
 
-def write_image(path: str | os.PathLike[str], pixels: NDArray[Any], like: ImageFile | None = None) -> None:
+_NOTE = f"JPEG artifacts reduced by napari-deartifact {__version__}"
+
+
+def write_image(
+    path: str | os.PathLike[str],
+    pixels: NDArray[Any],
+    like: ImageFile | None = None,
+    *,
+    note: str = _NOTE,
+) -> None:
     """Write a picture; an existing file is replaced only once the new one is complete.
 
     Parameters
     ----------
     path : path
-        The suffix chooses the format: ``.png``, ``.tif`` or ``.tiff``, ``.webp`` (lossless), or
-        ``.jpg``, which brings artifacts back and warns.
+        The suffix chooses the format: ``.png``, ``.tif`` or ``.tiff``, ``.webp`` (lossless), ``.dcm`` or
+        ``.dicom``, or ``.jpg``, which brings artifacts back and warns.
     pixels : ndarray
         (Y, X) or (Y, X, 1 to 4), uint8 or uint16 (PNG), uint8 (WebP, JPEG); any shape and dtype in
-        a TIFF.
+        a TIFF; those of `like` in DICOM.
     like : ImageFile, optional
         The file that the pixels come from, whose orientation, colour profile, resolution, axes and
-        descriptions are kept.  Without it a last axis of 2 to 4 holds the samples of a pixel.
+        descriptions are kept.  Without it a last axis of 2 to 4 holds the samples of a pixel.  DICOM is
+        written only of DICOM; :mod:`~napari_deartifact.files.dicom_write` tells what is changed.
+    note : str
+        What was done, for formats with a place for it: DICOM's Derivation Description.
 
     Raises
     ------
     ValueError
         For an unknown suffix, or pixels that the format cannot hold.
+    ModuleNotFoundError
+        For DICOM without the extra ``dicom``.
     FileNotFoundError, NotADirectoryError, PermissionError
         When the target's folder does not exist or cannot be written to.
 
@@ -51,8 +67,8 @@ def write_image(path: str | os.PathLike[str], pixels: NDArray[Any], like: ImageF
     """
     path = Path(path)
     pixels = np.asarray(pixels)
-    metadata = like.metadata if like is not None else Metadata()
-    check_fits(path, pixels)
+    metadata = replace(like.metadata if like is not None else Metadata(), note=note)
+    check_fits(path, pixels, like)
     writer = _writer(path)
     with replacing(path) as temporary:
         writer(temporary, pixels, metadata, like)
@@ -67,7 +83,7 @@ def writable_suffixes() -> list[str]:
     Examples
     --------
     >>> writable_suffixes()
-    ['.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp']
+    ['.dcm', '.dicom', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp']
     """
     return sorted(_WRITERS)
 
@@ -81,7 +97,7 @@ def _writer(path: Path) -> Writer:
         ) from None
 
 
-def check_fits(path: str | os.PathLike[str], pixels: NDArray[Any]) -> None:
+def check_fits(path: str | os.PathLike[str], pixels: NDArray[Any], like: ImageFile | None = None) -> None:
     """Refuse pixels that the format of a target cannot hold, before work is spent on them.
 
     Parameters
@@ -90,6 +106,8 @@ def check_fits(path: str | os.PathLike[str], pixels: NDArray[Any]) -> None:
         The target.
     pixels : ndarray
         Anything of the dtype and shape that will be written.
+    like : ImageFile, optional
+        The file that they come from.
 
     Raises
     ------
@@ -100,6 +118,9 @@ def check_fits(path: str | os.PathLike[str], pixels: NDArray[Any]) -> None:
     if pixels.size == 0:
         raise ValueError(f"shape {pixels.shape} holds no pixels to write to {path}")
     if _writer(path) is _write_tiff:
+        return
+    if _writer(path) is _write_dicom:
+        _check_dicom(path, pixels, like)
         return
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     dtypes = ("uint8", "uint16") if path.suffix.lower() == ".png" else ("uint8",)
@@ -129,6 +150,24 @@ def _write_tiff(path: Path, pixels: NDArray[Any], metadata: Metadata, like: Imag
         orientation=metadata.orientation,
         color=color,
     )
+
+
+def _check_dicom(path: Path, pixels: NDArray[Any], like: ImageFile | None) -> None:
+    if like is None or like.metadata.dicom is None:
+        raise ValueError(
+            f"{path} would be DICOM without a patient or a study: the source is none; name the target "
+            f"{path.stem}.png or {path.stem}.tif"
+        )
+    from napari_deartifact.files.dicom_write import check_dicom
+
+    check_dicom(path, pixels, like.metadata.dicom)
+
+
+def _write_dicom(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
+    from napari_deartifact.files.dicom_write import write_dicom
+
+    if metadata.dicom is not None:
+        write_dicom(path, pixels, metadata.dicom, metadata.note)
 
 
 def _write_png(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
@@ -170,6 +209,8 @@ _WRITERS: dict[str, Writer] = {
     ".webp": _write_webp,
     ".jpg": _write_jpeg,
     ".jpeg": _write_jpeg,
+    ".dcm": _write_dicom,
+    ".dicom": _write_dicom,
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import mmap
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +13,7 @@ from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.jpeg.header import ColorSpace, JPEGHeader, named_errors
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.markers import read_header
+from napari_deartifact.warned import no_warnings
 
 LOSSY_JPEG = frozenset(
     {
@@ -141,8 +141,7 @@ def read_pixel_module(path: str | os.PathLike[str]) -> PixelModule:
         raise FileNotFoundError(f"no file at {path}")
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty; get a complete copy of the file")
-    with reported_damage(path, *_pydicom_errors()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of values that break the standard
+    with reported_damage(path, *_pydicom_errors()), no_warnings():  # of values that break the standard
         # pydicom asks for as many bytes as an element claims; a mapped file only gives those that are there.
         with (
             path.open("rb") as stream,

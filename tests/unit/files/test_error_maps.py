@@ -61,7 +61,7 @@ def test_maps_of_two_targets_are_two_files(model, grey):
             ["a.png", "a.tif", "b.png", "b_standard_error.tif"], "out", model, uncertainty=True, device="cpu"
         )
     )
-    assert [result.status for result in results] == ["restored"] * 4
+    assert [result.status for result in results] == ["unchanged"] * 4
     assert names() == [
         "a.png", "a.png_standard_error.tif", "a.tif", "a.tif_standard_error.tif",
         "b.png", "b.png_standard_error.tif", "b_standard_error.tif",
@@ -82,7 +82,7 @@ def test_originals_are_never_overwritten(model, grey):
 def test_alpha_has_no_error(model, rgb, mode):
     Image.fromarray(rgb).convert(mode).save("a.png")
     (result,) = restore_files("a.png", "out.png", model, uncertainty=True, device="cpu")
-    assert result.status == "restored"
+    assert result.status == "unchanged"
     error = read_image("out_standard_error.tif").pixels
     assert error.shape == (*rgb.shape[:2], len(mode))
     assert (error[..., -1] == 0).all()

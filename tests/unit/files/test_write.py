@@ -71,7 +71,7 @@ def test_other_dtypes_need_tiff(tmp_path, dtype):
         ("a.png", (4, 5, 5), "shape"),
         ("a.jpg", (4, 5, 4), "alpha"),
         ("a.png", (0, 5), "no pixels"),
-        ("a.gif", (4, 5), r"suffix '\.gif'; expected one of \.jpeg, \.jpg, \.png"),
+        ("a.gif", (4, 5), r"suffix '\.gif'; expected one of \.dcm, \.dicom, \.jpeg, \.jpg, \.png"),
         ("a", (4, 5), "suffix ''"),
     ],
 )

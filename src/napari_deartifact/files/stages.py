@@ -1,0 +1,267 @@
+"""The three stages that a file of a batch goes through: it is read, restored and written.
+
+A stage never raises what is wrong with one file; it says so in the entry, and the stages after it pass the
+entry on.  Reading and writing may run in threads of their own, within
+:func:`~napari_deartifact.warned.sorted_warnings`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deartifact._version import __version__
+from napari_deartifact.axes import PictureLayout, check_dtype
+from napari_deartifact.files.plan import Job
+from napari_deartifact.files.read import ImageFile, read_image
+from napari_deartifact.files.reference import References, psnr_pair
+from napari_deartifact.files.result import FileFacts, FileResult, Status
+from napari_deartifact.files.write import check_fits, write_image
+from napari_deartifact.history import estimates_of
+from napari_deartifact.restoration import restoration_steps
+from napari_deartifact.tiling import Progress
+from napari_deartifact.uncertainty import Restoration, uncertainty_steps
+from napari_deartifact.warned import kept_warnings
+
+if TYPE_CHECKING:
+    from napari_deartifact.jpeg.estimation import JPEGEstimate
+    from napari_deartifact.models.restorer import Restorer
+
+# Whatever a decoder, the network or the disk may raise on one file.
+_FAILURES = (
+    ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, LookupError, MemoryError, OSError,
+    RuntimeError, SyntaxError, TypeError, ValueError,
+)  # fmt: skip
+_NOTHING_DONE = f"Left as it was by napari-deartifact {__version__}, no JPEG history found"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file on its way; `status` is None until it is known what became of it.
+
+    Attributes
+    ----------
+    job : Job
+    wanted : tuple of Path
+        The targets that are to be written.
+    image, original : ImageFile or None
+        The file and its reference, between reading and restoring.
+    answers : tuple of (Path, ndarray)
+        Targets and their pixels, between restoring and writing.
+    changed : bool
+        Whether the answer is another picture than the file.
+    status, message, warnings, seconds, error, facts, psnr
+        As in :class:`~napari_deartifact.files.result.FileResult`.
+    """
+
+    job: Job
+    wanted: tuple[Path, ...] = ()
+    image: ImageFile | None = None
+    original: ImageFile | None = None
+    answers: tuple[tuple[Path, NDArray[Any]], ...] = ()
+    changed: bool = True
+    status: Status | None = None
+    message: str = ""
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    error: Exception | None = None
+    facts: FileFacts | None = None
+    psnr: tuple[float, float] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the pixels that it holds."""
+        images = [image.pixels for image in (self.image, self.original) if image is not None]
+        return sum(pixels.nbytes for pixels in (*images, *(pixels for _, pixels in self.answers)))
+
+    def result(self) -> FileResult:
+        """Say what became of the file."""
+        return FileResult(
+            self.job.source,
+            self.job.target,
+            self.status or "restored",
+            self.message,
+            self.warnings,
+            self.seconds,
+            self.error,
+            self.facts,
+            self.psnr,
+        )
+
+
+@dataclass(frozen=True)
+class Stages:
+    """How the files of a batch are read, restored and written.
+
+    Attributes
+    ----------
+    model : Restorer
+    options : dict
+        Of :func:`~napari_deartifact.restoration.restoration_steps`.
+    originals : collection of (int, int)
+        Device and inode of the files to be restored: none of them is overwritten.
+    error_targets : dict of Path to Path
+        Where the standard errors of each target go, if they are wanted.
+    overwrite : bool
+        Restore again where a target exists.
+    references : References, optional
+    progress : callable, optional
+        Gets the job and its tiles.
+    """
+
+    model: Restorer
+    options: Mapping[str, Any] = field(default_factory=dict)
+    originals: Collection[tuple[int, int]] = ()
+    error_targets: Mapping[Path, Path] = field(default_factory=dict)
+    overwrite: bool = False
+    references: References | None = None
+    progress: Callable[[Job, Progress], object] | None = None
+
+    def load(self, job: Job) -> Entry:
+        """Read a file, unless there is nothing to do."""
+        return _attempted(Entry(job), self._load)
+
+    def restore(self, entry: Entry) -> Entry:
+        """Put the answer in the place of the pixels."""
+        return _attempted(entry, self._restore)
+
+    def save(self, entry: Entry) -> Entry:
+        """Write the answer."""
+        return _attempted(entry, self._save)
+
+    def _load(self, entry: Entry) -> Entry:
+        targets = [entry.job.target]
+        if self.error_targets:
+            targets.append(self.error_targets[entry.job.target])
+        lost = next((target for target in targets if file_number(target) in self.originals), None)
+        if lost is not None:
+            raise ValueError(f"{lost} is one of the originals; choose another output")
+        wanted = tuple(target for target in targets if self.overwrite or not target.exists())
+        if not wanted:
+            return replace(entry, status="skipped", message=f"{entry.job.target} exists")
+        image = read_image(entry.job.source)
+        check_fits(entry.job.target, image.pixels, image)
+        original = self.references.read(entry.job.place) if self.references else None
+        return replace(entry, wanted=wanted, image=image, original=original)
+
+    def _restore(self, entry: Entry) -> Entry:
+        image = entry.image
+        assert image is not None  # noqa: S101  (an entry without a status was loaded)
+        pixels, channel_axis = image.pixels, image.channel_axis
+        has_grey_and_alpha = image.alpha and not image.rgb and channel_axis is not None
+        if has_grey_and_alpha:
+            pixels, channel_axis = np.take(pixels, 0, axis=channel_axis), None
+        estimates = None if image.jpeg else _histories(pixels, channel_axis, rgb=image.rgb)
+        entry = replace(entry, facts=FileFacts.of(image, estimates or {}))
+        restored, error = self._answer(
+            entry.job, pixels, channel_axis=channel_axis, rgb=image.rgb, jpeg=image.jpeg, estimates=estimates
+        )
+        if has_grey_and_alpha:
+            restored = _with_grey(image, restored, image.pixels)
+            error = (
+                None if error is None else _with_grey(image, error, np.zeros(image.pixels.shape, np.float32))
+            )
+        planned = [(entry.job.target, restored)]
+        if error is not None:
+            planned.insert(0, (self.error_targets[entry.job.target], error))
+        return replace(
+            entry,
+            image=replace(image, pixels=np.empty(0, image.pixels.dtype), jpeg=None),
+            original=None,
+            changed=not np.array_equal(restored, image.pixels, equal_nan=restored.dtype.kind == "f"),
+            answers=tuple((path, pixels) for path, pixels in planned if path in entry.wanted),
+            psnr=None if entry.original is None else psnr_pair(entry.original, image, restored),
+        )
+
+    def _answer(
+        self, job: Job, pixels: NDArray[Any], **known: Any
+    ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+        start: Callable[..., Generator[Progress, None, Any]]
+        start = uncertainty_steps if self.error_targets else restoration_steps
+        steps = start(pixels, self.model, **known, **self.options)
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                answer = end.value
+                break
+            if self.progress is not None:
+                self.progress(job, step)
+        if isinstance(answer, Restoration):
+            return answer.image, answer.standard_error
+        return answer, None
+
+    def _save(self, entry: Entry) -> Entry:
+        note = self.note if entry.changed else _NOTHING_DONE
+        for path, pixels in entry.answers:
+            try:
+                write_image(path, pixels, entry.image, note=note)
+            except OSError as error:
+                if error.errno is None:
+                    raise
+                # What failed was a temporary file, whose name helps nobody.
+                raise OSError(error.errno, f"{path} cannot be written ({error.strerror})") from error
+        return replace(entry, image=None, answers=(), status="restored" if entry.changed else "unchanged")
+
+    @property
+    def note(self) -> str:
+        """What is written into files that say how they were made."""
+        strength = self.options.get("strength", 1.0)
+        part = "" if strength == 1 else f", strength {strength:g}"
+        return f"JPEG artifacts reduced by napari-deartifact {__version__}, model {self.model.name}{part}"
+
+
+def file_number(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others, whatever its names; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _attempted(entry: Entry, stage: Callable[[Entry], Entry]) -> Entry:
+    """Let a stage work on an entry that nothing has become of yet; what it raises, the entry tells."""
+    if entry.status is not None:
+        return entry
+    start = time.perf_counter()
+    with kept_warnings() as told:
+        try:
+            after = stage(entry)
+        except _FAILURES as error:
+            message = _describe(entry.job.source, error)
+            after = Entry(entry.job, status="failed", message=message, error=error, facts=entry.facts)
+    return replace(
+        after,
+        warnings=tuple(dict.fromkeys((*entry.warnings, *told))),
+        seconds=entry.seconds + time.perf_counter() - start,
+    )
+
+
+def _describe(source: Path, error: BaseException) -> str:
+    message = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        message = f"{error.filename or source}: {error.strerror}"
+    elif isinstance(error, MemoryError) and not message:
+        message = "not enough memory"
+    message = message or type(error).__name__
+    return message if str(source) in message else f"{source}: {message}"
+
+
+def _histories(pixels: NDArray[Any], channel_axis: int | None, *, rgb: bool) -> dict[int, JPEGEstimate]:
+    check_dtype(pixels.dtype)
+    layout = PictureLayout.of(pixels.shape, channel_axis, rgb=rgb)
+    return estimates_of(list(layout.pictures(pixels)))
+
+
+def _with_grey(image: ImageFile, grey: NDArray[Any], beside: NDArray[Any]) -> NDArray[Any]:
+    """Put a grey plane in the place of the one in a picture with alpha."""
+    pixels = np.moveaxis(beside.copy(), image.channel_axis or 0, 0)
+    pixels[0] = grey
+    return np.moveaxis(pixels, 0, image.channel_axis or 0)

@@ -1,0 +1,74 @@
+"""Warnings of work in several threads, each kept with the work that gave it.
+
+The filters and the hook of the module `warnings` belong to the whole process: `catch_warnings` in two threads
+at once mixes them up and may leave them changed for good.  Here one thread changes them once, while it waits
+for the others, and the hook sorts by context.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+
+_kept: ContextVar[list[str] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def sorted_warnings() -> Iterator[None]:
+    """Let :func:`kept_warnings` and :func:`no_warnings` work in any thread until the block ends.
+
+    The block is to end after the work of those threads.
+    """
+    with warnings.catch_warnings():
+        for category in (UserWarning, RuntimeWarning):
+            warnings.simplefilter("always", category)
+        warnings.showwarning = partial(_keep, warnings.showwarning)
+        yield
+
+
+@contextmanager
+def kept_warnings() -> Iterator[list[str]]:
+    """Give a list to which the warnings of this thread are added, each once; others are not disturbed.
+
+    Only what is meant for users, `UserWarning`, is kept, and only within :func:`sorted_warnings`.
+
+    Examples
+    --------
+    >>> with sorted_warnings(), kept_warnings() as told:
+    ...     for _ in range(2):
+    ...         warnings.warn("mind the gap", UserWarning)
+    >>> told
+    ['mind the gap']
+    """
+    told: list[str] = []
+    token = _kept.set(told)
+    try:
+        yield told
+    finally:
+        _kept.reset(token)
+
+
+@contextmanager
+def no_warnings() -> Iterator[None]:
+    """Hold back what libraries warn of in this block, and in no other thread where that can be done."""
+    if _kept.get() is not None:
+        with kept_warnings():
+            yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _keep(
+    show: Callable[..., Any], message: Warning | str, category: type[Warning], *place: Any, **more: Any
+) -> None:
+    told = _kept.get()
+    if told is None:
+        show(message, category, *place, **more)
+    elif issubclass(category, UserWarning) and str(message) not in told:
+        told.append(str(message))
