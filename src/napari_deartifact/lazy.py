@@ -48,10 +48,10 @@ def lazy_source(image: Any) -> Any:
     """
     if isinstance(image, np.ndarray):
         return None
-    if hasattr(image, "dims") and hasattr(image, "coords"):
-        return lazy_source(image.data)
     if _is_a("dask.array", "Array", image):
         return image
+    if not _is_a("dask.delayed", "Delayed", image) and hasattr(image, "dims") and hasattr(image, "coords"):
+        return lazy_source(image.data)  # of an xarray
     if hasattr(image, "__dask_graph__"):
         raise TypeError(
             f"image is a dask {type(image).__name__}; expected an array: dask.array.from_delayed makes one"
