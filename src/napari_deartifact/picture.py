@@ -81,7 +81,7 @@ def restore_picture(
     answer: NDArray[np.floating[Any]]
     answer = yield from restore_in_tiles(degraded, model, tile_size=tile_size, jpeg=jpeg, region=region)
     if len(degraded) == 3:
-        answer = _kept_grey(answer, degraded)
+        answer = kept_grey(answer, degraded)
     if consistency and jpeg is not None:
         seen, answer = _with_neighbours(region, jpeg), answer.astype(np.float64)
         answer[:, *seen] = _consistent(
@@ -95,7 +95,7 @@ def restore_picture(
     picture[...] = scale.corrected(picture, correction)
 
 
-def _kept_grey(answer: NDArray[np.floating[Any]], degraded: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+def kept_grey(answer: NDArray[np.floating[Any]], degraded: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
     """Keep what is stored in colour and grey as far as `GREY_REACH` grey: no part knows of the whole."""
     grey = (degraded == degraded[0]).all(axis=0)
     if not grey.any():

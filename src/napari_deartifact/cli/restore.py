@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from napari_deartifact.cli import cluster, slides
 from napari_deartifact.cli.console import FAILED, OK, bar, in_words_of_options, one_line
 from napari_deartifact.cli.options import add_model_options, chosen_model
 from napari_deartifact.messages import printable
@@ -21,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders, or patterns in quotes")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT",
-        help="for one input file a file (.png, .tif, .webp, .dcm) or a folder; for several a folder",
+        help="for one input file a file (.png, .tif, .webp, .dcm; .ome.zarr or .ome.tif of a slide) or a "
+        "folder; for several a folder",
     )  # fmt: skip
     add_model_options(parser)
     parser.add_argument("--strength", type=float, default=1.0, metavar="S", help="0 (input) to 1 (default)")
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reference", metavar="FOLDER",
         help="originals in the same tree, to tell in the report what each answer gains",
     )  # fmt: skip
+    cluster.add_arguments(parser)
 
 
 def _suffix(name: str) -> str:
@@ -53,6 +56,8 @@ def _suffix(name: str) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
+    if slides.is_wanted(options):
+        return slides.run(options)
     from napari_deartifact.files.batch import restore_jobs
     from napari_deartifact.files.plan import plan_jobs
 
@@ -64,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             tiles.total = progress.total
             tiles.update(progress.done - tiles.n)
 
-        results = restore_jobs(
+        results = cluster.chosen(options, restore_jobs)(
             jobs,
             chosen_model(options),
             report=_report(options, several=several),

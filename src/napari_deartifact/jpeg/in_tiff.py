@@ -46,11 +46,41 @@ def _record(path: Path, pages: Any, number: int, tile: int | None) -> JPEGInfo:
         with named_errors(f"tile {tile} of {name}"):
             return _tile_record(page, _tile_header(page, tile))
     record = page_record(page, name)
+    if record is None and page.keyframe.planarconfig != _CONTIGUOUS:
+        raise ValueError(
+            f"{name} stores each colour as JPEGs of their own (planar configuration 2), so that no record "
+            "fits its pixels; name one of them with tile=, and restore the colours by themselves, rgb=False"
+        )
     if record is None:
         raise ValueError(
             f"the tiles of {name} differ in their tables, or cut coded units; name one with tile="
         )
     return record
+
+
+def tile_record(page: Any, tile: int) -> JPEGInfo:
+    """Return the record of the JPEG in a tile or strip.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage or tifffile.TiffFrame
+        Compressed by JPEG.
+    tile : int
+        Its number in the page; one that the file holds.
+
+    Returns
+    -------
+    JPEGInfo
+
+    Raises
+    ------
+    UnsupportedJPEGError, ValueError
+        As `read_header`, and for a JPEG that is larger than its tile.
+    """
+    with named_errors(f"tile {tile}"):
+        header = _tile_header(page, tile)
+        _check_fits(page, header)
+    return _tile_record(page, header)
 
 
 def is_jpeg(page: Any) -> bool:

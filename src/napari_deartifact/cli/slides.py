@@ -1,0 +1,49 @@
+"""``deartifact restore`` of a whole slide, to a name such as ``slide.ome.zarr``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from napari_deartifact.cli.console import OK, bar
+from napari_deartifact.cli.options import chosen_model
+from napari_deartifact.messages import printable
+
+
+def is_wanted(options: argparse.Namespace) -> bool:
+    """Tell by the output's name, and of OME-TIFF by the input too, whether a slide is to be made."""
+    if len(options.inputs) != 1 or not options.output.lower().endswith((".zarr", ".ome.tif", ".ome.tiff")):
+        return False
+    from napari_deartifact.files.slides_open import is_slide
+
+    return options.output.lower().endswith(".zarr") or is_slide(options.inputs[0])
+
+
+def run(options: argparse.Namespace) -> int:
+    from napari_deartifact.files.slides import restore_slide
+    from napari_deartifact.files.slides_job import is_published
+
+    source, target = options.inputs[0], Path(options.output)
+    if options.uncertainty:
+        raise ValueError(
+            "--uncertainty is fitted to whole pictures, and slides are restored in parts; leave it out"
+        )
+    if (is_published(target) or target.exists()) and not options.overwrite:
+        print(f"{printable(str(target))} exists, skipped; --overwrite restores it again")
+        return OK
+    steps = restore_slide(
+        source,
+        target,
+        chosen_model(options),
+        strength=options.strength,
+        force=options.force,
+        device=options.device,
+        tile_size=options.tile_size,
+        overwrite=options.overwrite,
+    )
+    with bar(None, "piece") as pieces:
+        for step in steps:
+            pieces.total = step.total
+            pieces.update(step.done - pieces.n)
+    print(f"{printable(str(source))} → {printable(str(target))}")
+    return OK

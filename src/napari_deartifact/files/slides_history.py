@@ -1,0 +1,118 @@
+"""What a slide tells of itself before it is restored: its tables, its history, its range."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deartifact.axes import IntensityScale
+from napari_deartifact.files.slides_base import Slide, Window
+from napari_deartifact.history import estimates_of, needs_nothing, warn_of_doubt, warn_of_no_history
+
+_CANDIDATES, _CHOSEN = 8, 5
+_LOOK, _EXAMINED = 128, 1024
+_READ_AT_ONCE = 1024
+_GRID = 16
+
+
+def has_tables(slide: Slide, count: int = 64) -> bool:
+    """Say whether any of some evenly chosen tiles of a slide is a JPEG with tables that fit its colours."""
+    rows, columns = slide.grid_shape
+    chosen = np.unique(np.linspace(0, rows * columns - 1, min(count, rows * columns)).astype(int))
+    return any(slide.record(0, *divmod(int(index), columns)) is not None for index in chosen)
+
+
+def shows_history(slide: Slide) -> bool:
+    """Judge by the busiest regions of a slide whether it may ever have been compressed by JPEG.
+
+    Parameters
+    ----------
+    slide : Slide
+
+    Returns
+    -------
+    bool
+
+    Warns
+    -----
+    UserWarning
+        When it shows no such history, and when that is in doubt.
+    """
+    estimates = estimates_of([_colors(slide, plane, window) for plane, window in busiest(slide)])
+    if estimates and needs_nothing(estimates):
+        warn_of_no_history(estimates)
+        return False
+    warn_of_doubt(estimates)
+    return True
+
+
+def busiest(slide: Slide) -> list[tuple[int, Window]]:
+    """Choose a few windows with much in them: most of a slide is glass, which tells nothing."""
+    found = []
+    for top in _starts(slide.shape[0], _LOOK, _CANDIDATES):
+        for left in _starts(slide.shape[1], _LOOK, _CANDIDATES):
+            window = _window(slide, top, left, _LOOK)
+            for plane in range(slide.planes):
+                contrast = float(np.std(_colors(slide, plane, window).astype(np.float64)))
+                found.append((contrast, plane, top, left))
+    found.sort(reverse=True)
+    shift = (_EXAMINED - _LOOK) // 2
+    return [
+        (plane, _window(slide, top - shift, left - shift, _EXAMINED))
+        for _, plane, top, left in found[:_CHOSEN]
+    ]
+
+
+def _starts(length: int, size: int, count: int) -> list[int]:
+    return sorted({int(start) for start in np.linspace(0, max(length - size, 0), count)})
+
+
+def _window(slide: Slide, top: int, left: int, size: int) -> Window:
+    rows, columns = (
+        slice(begin := min(max(start, 0), max(length - size, 0)) // _GRID * _GRID, min(begin + size, length))
+        for start, length in zip((top, left), slide.shape, strict=True)
+    )
+    return rows, columns
+
+
+def _colors(slide: Slide, plane: int, window: Window) -> NDArray[Any]:
+    pixels, _ = slide.read(plane, window)
+    return pixels[:3]
+
+
+def levels_of(slide: Slide) -> IntensityScale | None:
+    """Say what is black and white in a slide.
+
+    Parameters
+    ----------
+    slide : Slide
+
+    Returns
+    -------
+    IntensityScale or None
+        0 to 255 of uint8, 0 to 2**p − 1 of JPEGs of precision p, otherwise the finite minimum to maximum,
+        for which all of the slide is read.  None when there is only one intensity.
+    """
+    if slide.dtype == np.uint8:
+        return IntensityScale(0.0, 255.0, slide.dtype)
+    record = slide.sampled_record(1)
+    if record is not None:
+        return IntensityScale(0.0, 2.0**record.precision - 1, slide.dtype)
+    black, white = np.inf, -np.inf
+    for plane in range(slide.planes):
+        for top in range(0, slide.shape[0], _READ_AT_ONCE):
+            for left in range(0, slide.shape[1], _READ_AT_ONCE):
+                part = _colors(slide, plane, _clipped(slide, top, left))
+                finite = part[np.isfinite(part)] if part.dtype.kind == "f" else part
+                if finite.size:
+                    black, white = min(black, float(finite.min())), max(white, float(finite.max()))
+    return IntensityScale(black, white, slide.dtype) if black < white else None
+
+
+def _clipped(slide: Slide, top: int, left: int) -> Window:
+    return (
+        slice(top, min(top + _READ_AT_ONCE, slide.shape[0])),
+        slice(left, min(left + _READ_AT_ONCE, slide.shape[1])),
+    )

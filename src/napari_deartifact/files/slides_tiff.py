@@ -1,0 +1,244 @@
+"""Slides in TIFF: Aperio's SVS, Hamamatsu's NDPI, OME-TIFF and any other that is cut into tiles or strips."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deartifact.files.slides_base import Slide, check_file
+from napari_deartifact.jpeg.header import UnsupportedJPEGError
+from napari_deartifact.jpeg.in_tiff import is_jpeg, tile_record
+from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.jpeg.tiff_directories import opened_tiff
+
+_ICC = 34675
+_PHOTOMETRICS = {0: "miniswhite", 1: "minisblack", 2: "rgb", 6: "rgb"}
+_CONTIGUOUS = 1
+_MICROMETRES = {2: 25400.0, 3: 10000.0}
+_COARSEST = 50.0
+"""µm; a resolution tag that says more is a printer's, not a microscope's."""
+_LONGEST_PROPERTY = 200
+_LARGE = 2**26
+"""Pixels from which a picture is restored in parts, however it is stored."""
+_PER_MICROMETRE = {"nm": 1e-3, "µm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6, "Å": 1e-4, "pm": 1e-6}
+
+
+class TIFFTiles:
+    """The tiles or strips of the pages of one level; an open file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._stack = path, ExitStack()
+        self.file = self._stack.enter_context(opened_tiff(path))
+        self.level = _slide_level(path, self.file)
+        self.pages = list(self.level.pages)
+        self.record = lru_cache(maxsize=4096)(self._record)
+
+    def pixels(self, plane: int, row: int, column: int) -> NDArray[Any] | None:
+        """Decode a tile; see `SlideTiles`."""
+        page, index = self.pages[plane], self._index(row, column)
+        start, size = int(page.dataoffsets[index]), int(page.databytecounts[index])
+        if not start or not size:
+            return None
+        file = page.parent.filehandle
+        if start + size > file.size:
+            raise ValueError("beyond the end of the file")
+        with file.lock:
+            file.seek(start)
+            data = file.read(size)
+        if is_jpeg(page):
+            self.record(plane, row, column)  # refuses what would decode to more than a tile
+        try:
+            tile = page.decode(data, index, jpegtables=page.jpegtables, jpegheader=page.keyframe.jpegheader)[
+                0
+            ]
+        except Exception as error:
+            raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+        if tile is None:
+            raise ValueError("nothing decoded")
+        pixels: NDArray[Any] = np.asarray(tile)[0]
+        return pixels
+
+    def _record(self, plane: int, row: int, column: int) -> JPEGInfo | None:
+        page, index = self.pages[plane], self._index(row, column)
+        if not page.dataoffsets[index] or not page.databytecounts[index]:
+            return None
+        try:
+            return tile_record(page, index)
+        except UnsupportedJPEGError:  # lossless, which has no cells
+            return None
+
+    def _index(self, row: int, column: int) -> int:
+        return row * -(-int(self.level.keyframe.imagewidth) // self.tile_shape[1]) + column
+
+    @property
+    def tile_shape(self) -> tuple[int, int]:
+        """Rows and columns of a tile or strip."""
+        rows, columns = self.level.keyframe.chunks[:2]
+        return int(rows), int(columns)
+
+
+def open_tiff_slide(path: str | os.PathLike[str]) -> Slide:
+    """Open the full resolution of a TIFF slide.
+
+    Parameters
+    ----------
+    path : path
+        SVS, NDPI, OME-TIFF or any TIFF of one picture, pyramidal or not, grey or RGB, in one or several
+        independent channels.
+
+    Returns
+    -------
+    Slide
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        For a file that is not there, is damaged, or holds something else than one such picture.
+    """
+    path = check_file(path)
+    tiles = TIFFTiles(path)
+    file, level = tiles.file, tiles.level
+    page = level.keyframe
+    rows, columns = (int(side) for side in (page.imagelength, page.imagewidth))
+    samples = int(page.samplesperpixel)
+    return Slide(
+        path=path,
+        format="SVS" if file.is_svs else "NDPI" if file.is_ndpi else "TIFF",
+        shape=(rows, columns),
+        planes=len(tiles.pages),
+        samples=samples,
+        dtype=np.dtype(level.dtype),
+        tile_shape=tiles.tile_shape,
+        tiles=tiles,
+        opener=open_tiff_slide,
+        pixel_size=_pixel_size(file, page),
+        jpeg_coded=is_jpeg(page),
+        photometric=_PHOTOMETRICS[int(page.photometric)],
+        description=page.description or "",
+        properties=_properties(file),
+        icc=page.tags[_ICC].value if _ICC in page.tags else None,
+    )
+
+
+def is_tiff_slide(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a TIFF is to be taken as a slide: a scanner's, a pyramid, tiled, or very large."""
+    with opened_tiff(path) as file:
+        if not file.series:
+            return False
+        page = file.series[0].keyframe
+        pixels = int(page.imagelength) * int(page.imagewidth)
+        many = len(file.series[0].levels) > 1 or (page.is_tiled and len(page.dataoffsets) > 1)
+        return bool(file.is_svs or file.is_ndpi or many or pixels > _LARGE)
+
+
+def _slide_level(path: Path, file: Any) -> Any:
+    """Return the finest level of the only picture, once it is one that can be restored in parts."""
+    full = [series for series in file.series if not series.keyframe.is_reduced]
+    if file.is_svs or file.is_ndpi:
+        full = full[:1]
+    if not full or full[0].size == 0:
+        raise ValueError(f"{path} holds no pixels; get a complete copy of the file")
+    if len(full) > 1:
+        shapes = ", ".join("×".join(map(str, series.shape)) for series in full[:4])
+        raise ValueError(
+            f"{path} holds {len(full)} pictures of different shape ({shapes}); save them as single files"
+        )
+    level, page = full[0].levels[0], full[0].levels[0].keyframe
+    planes = {axis: size for axis, size in zip(level.axes, level.shape, strict=True) if axis not in "YXS"}
+    if any(size > 1 and axis != "C" for axis, size in planes.items()) or int(page.imagedepth) > 1:
+        raise ValueError(
+            f"{path} has the axes {level.axes} of shape {level.shape}; expected one plane, or channels (C)"
+        )
+    if None in list(level.pages):
+        raise ValueError(f"{path} leaves out planes; get a complete copy of the file")
+    samples = int(page.samplesperpixel)
+    known = int(page.photometric) in _PHOTOMETRICS and samples in (1, 3, 4)
+    if not known or (samples > 1 and (page.planarconfig != _CONTIGUOUS or len(level.pages) > 1)):
+        name = getattr(page.photometric, "name", page.photometric)
+        raise ValueError(
+            f"{path} has {name} pixels of {samples} samples, planar configuration {int(page.planarconfig)}; "
+            "expected grey, or RGB with the samples of a pixel side by side"
+        )
+    if level.dtype.kind not in "uif" or int(page.bitspersample) < 8:
+        raise ValueError(f"{path} has {page.bitspersample}-bit {level.dtype} pixels; expected 8 bits or more")
+    return level
+
+
+def _properties(file: Any) -> dict[str, Any]:
+    """Return what the scanner says of itself and the scan."""
+    page = file.pages[0]
+    told = dict(page.ndpi_tags or {}) if file.is_ndpi else {}
+    if file.is_svs:
+        told = _aperio_properties(page.description)
+    plain = {str(key): value for key, value in told.items() if _is_short(value)}
+    for tag in ("Make", "Model", "Software", "DateTime"):
+        value = page.tags.valueof(tag)
+        if isinstance(value, str) and value.strip():
+            plain.setdefault(tag, value.strip())
+    return plain
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _LONGEST_PROPERTY)
+
+
+def _aperio_properties(description: str) -> dict[str, str]:
+    """Take Aperio's description apart.
+
+    Examples
+    --------
+    >>> _aperio_properties("Aperio Image Library v11|AppMag = 20|MPP = 0.499")
+    {'AppMag': '20', 'MPP': '0.499'}
+    """
+    pairs = (item.partition("=") for item in description.split("|")[1:])
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
+
+
+def _pixel_size(file: Any, page: Any) -> tuple[float, float] | None:
+    """Return height and width of a pixel in µm, as the description or the resolution tags say."""
+    if file.is_svs:
+        size = _positive(_properties(file).get("MPP"))
+        if size is not None:
+            return size, size
+    if file.is_ome:
+        found = _ome_pixel_size(file.ome_metadata or "")
+        if found is not None:
+            return found
+    unit = _MICROMETRES.get(int(page.resolutionunit))
+    sizes = [_positive(unit and value and unit / value) for value in reversed(page.resolution)]
+    if None in sizes or max(size or 0.0 for size in sizes) > _COARSEST:
+        return None
+    return sizes[0] or 0.0, sizes[1] or 0.0
+
+
+def _ome_pixel_size(xml: str) -> tuple[float, float] | None:
+    from xml.etree import ElementTree
+
+    try:
+        pixels = ElementTree.fromstring(xml).find("{*}Image/{*}Pixels")  # noqa: S314  (expat bounds expansion)
+    except ElementTree.ParseError:
+        pixels = None
+    if pixels is None:
+        return None
+    sizes = []
+    for axis in "YX":
+        size = _positive(pixels.get(f"PhysicalSize{axis}"))
+        scale = _PER_MICROMETRE.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        if size is None or scale is None:
+            return None
+        sizes.append(size * scale)
+    return sizes[0], sizes[1]
+
+
+def _positive(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if 0 < number < float("inf") else None
