@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 ARCHITECTURES: Mapping[str, str] = {
     "compact-cnn": "compact_cnn:CompactCNN",
+    "residual": "residual:ResidualGenerator",
     "residual-unet": "general_unet:ResidualUNet",
+    "unet": "unet:UNet",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 
@@ -44,6 +45,16 @@ class Generator(nn.Module, ABC):
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
         """Restore a batch of shape (N, `channels`, Y, X)."""
+
+    def to_image(self, layer: nn.Module, features: Tensor) -> Tensor:
+        """Make the picture by a last layer and tanh, which then cover 0 to 1.
+
+        It is computed in float32 also where the other layers are not: eight bits of a picture need more
+        than the eight of bfloat16, which suffice for a correction.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            image: Tensor = (torch.tanh(layer(features.float())) + 1) / 2
+        return image
 
     @property
     def parameter_count(self) -> int:

@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from napari_deartifact.jpeg.dct import block_dct
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 CHARBONNIER_EPSILON = 1e-3
 PSNR_FLOOR = 3e-5
+SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
 
 
 def l1(restored: Tensor, clean: Tensor) -> Tensor:
@@ -39,7 +42,46 @@ def psnr(restored: Tensor, clean: Tensor) -> Tensor:
     return 10 * torch.log10(error + PSNR_FLOOR).mean()
 
 
-LOSSES: Mapping[str, Loss] = {"l1": l1, "l2": l2, "charbonnier": charbonnier, "psnr": psnr}
+def ssim(restored: Tensor, clean: Tensor) -> Tensor:
+    """Minus the mean SSIM of all channels, by the window of the literature: 11×11, Gaussian, σ = 1.5.
+
+    References
+    ----------
+    .. [1] Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, "Image quality assessment: from error
+       visibility to structural similarity", IEEE Transactions on Image Processing 13(4), 2004.
+    """
+    places = torch.arange(SSIM_WINDOW, dtype=restored.dtype, device=restored.device) - SSIM_WINDOW // 2
+    weights = torch.exp(-places.square() / (2 * SSIM_SIGMA**2))
+    weights = weights / weights.sum()
+
+    def local_mean(batch: Tensor) -> Tensor:
+        planes = batch.reshape(-1, 1, *batch.shape[-2:])
+        return functional.conv2d(
+            functional.conv2d(planes, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1)
+        )
+
+    means = local_mean(restored), local_mean(clean)
+    product, squares = means[0] * means[1], means[0].square() + means[1].square()
+    variances = local_mean(restored.square() + clean.square()) - squares
+    covariance = local_mean(restored * clean) - product
+    first, second = 0.01**2, 0.03**2
+    similarity = (2 * product + first) * (2 * covariance + second)
+    return -(similarity / ((squares + first) * (variances + second))).mean()
+
+
+def dct(restored: Tensor, clean: Tensor) -> Tensor:
+    """Mean absolute error of the orthonormal 8×8 DCT, which spreads over all frequencies alike."""
+    return block_dct(restored - clean).abs().mean()
+
+
+LOSSES: Mapping[str, Loss] = {
+    "l1": l1,
+    "l2": l2,
+    "charbonnier": charbonnier,
+    "psnr": psnr,
+    "ssim": ssim,
+    "dct": dct,
+}
 
 
 def weighted_sum(restored: Tensor, clean: Tensor, weights: Mapping[str, float]) -> Tensor:
