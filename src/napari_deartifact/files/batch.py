@@ -126,21 +126,20 @@ def restore_jobs(
         raise ValueError(f"tile_size is {tile_size}; expected a number of pixels of at least 1")
     references = None if reference is None else References.below(reference)
     loaded = load_model(model, device) if isinstance(model, str | os.PathLike) else model
-    for folder in sorted({job.target.parent for job in jobs}):
-        _make_folder(folder)
+    make_folders(jobs)
     stages = Stages(
         model=loaded,
         options={"strength": strength, "force": force, "device": device, "tile_size": tile_size},
         originals=frozenset(filter(None, (file_number(job.source) for job in jobs))),
-        error_targets=_error_targets(jobs) if uncertainty else {},
+        error_targets=error_targets(jobs) if uncertainty else {},
         overwrite=overwrite,
         references=references,
         progress=progress,
     )
-    return _restore_each(jobs, stages, None if report is None else Report.open(report))
+    return run_stages(jobs, stages, None if report is None else Report.open(report))
 
 
-def _error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:
+def error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:
     """Name the file of each target's standard error; those of ``A.png`` and ``A.tif`` keep their suffix."""
     short = {job.target: job.target.with_name(job.target.stem + _ERROR_NAME) for job in jobs}
     taken = Counter(str(path).lower() for path in (*short, *short.values()))
@@ -150,8 +149,25 @@ def _error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:
     }
 
 
-def _restore_each(jobs: Iterable[Job], stages: Stages, report: Report | None) -> Iterator[FileResult]:
-    """Restore a file while the next is read and the last is written; at each yield nothing is under way."""
+def run_stages(jobs: Iterable[Job], stages: Stages, report: Report | None = None) -> Iterator[FileResult]:
+    """Restore a file while the next is read and the last is written; at each yield nothing is under way.
+
+    Parameters
+    ----------
+    jobs : iterable of Job
+    stages : Stages
+    report : Report, optional
+
+    Yields
+    ------
+    FileResult
+        One a job, in order.
+
+    Raises
+    ------
+    OSError
+        When the disk is full, after the result that met it, or the report cannot be written.
+    """
 
     def save(entry: Entry) -> FileResult:
         result = stages.save(entry).result()
@@ -187,14 +203,14 @@ def _restore_each(jobs: Iterable[Job], stages: Stages, report: Report | None) ->
             if saving is not None:
                 result = saving.result()
                 yield result
-                _stop_on_a_full_disk(result)
+                stop_on_a_full_disk(result)
 
 
 def _is_large(entry: Entry | None) -> bool:
     return entry is not None and entry.nbytes > _LARGE
 
 
-def _stop_on_a_full_disk(result: FileResult) -> None:
+def stop_on_a_full_disk(result: FileResult) -> None:
     """Spare the user hours of work of which nothing can be kept."""
     if isinstance(result.error, OSError) and result.error.errno in _DISK_IS_FULL:
         raise OSError(
@@ -202,6 +218,18 @@ def _stop_on_a_full_disk(result: FileResult) -> None:
             f"{os.strerror(result.error.errno)}, so the rest is not begun; make room and run the same again: "
             "what is done is skipped",
         )
+
+
+def make_folders(jobs: Iterable[Job]) -> None:
+    """Make the folders of the targets.
+
+    Raises
+    ------
+    OSError
+        When one cannot be made or written to.
+    """
+    for folder in sorted({job.target.parent for job in jobs}):
+        _make_folder(folder)
 
 
 def _make_folder(folder: Path) -> None:

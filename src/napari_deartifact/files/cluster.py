@@ -1,0 +1,256 @@
+"""Many files on the machines of a dask cluster: each file a task, done again where its worker died."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from napari_deartifact.files.batch import error_targets, make_folders, stop_on_a_full_disk
+from napari_deartifact.files.plan import FilePath, Job
+from napari_deartifact.files.reference import References
+from napari_deartifact.files.report import Report
+from napari_deartifact.files.result import FileResult
+from napari_deartifact.files.stages import Stages, file_number
+from napari_deartifact.lazy import turnstile
+from napari_deartifact.models.reference import ModelReference
+from napari_deartifact.models.registry import DEFAULT_MODEL
+from napari_deartifact.tiling import Progress
+from napari_deartifact.warned import sorted_warnings
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CONNECTING = 10.0
+"""Seconds in which a scheduler has to answer."""
+_TASKS_A_THREAD, _FEWEST_TASKS = 4, 100
+"""Files that wait in the cluster, so that no worker does: a million at once would burden the scheduler."""
+
+
+def restore_jobs_on(
+    scheduler: str | Client,
+    jobs: Sequence[Job],
+    model: FilePath = DEFAULT_MODEL,
+    *,
+    report: FilePath | None = None,
+    reference: FilePath | None = None,
+    strength: float = 1.0,
+    force: bool = False,
+    device: str = "auto",
+    tile_size: int | None = None,
+    overwrite: bool = False,
+    uncertainty: bool = False,
+    progress: Callable[[Job, Progress], object] | None = None,
+) -> Iterator[FileResult]:
+    """Do what :func:`~napari_deartifact.files.batch.restore_jobs` does, on a cluster.
+
+    Parameters
+    ----------
+    scheduler : str or distributed.Client
+        Where the cluster is, such as ``"tcp://10.0.0.1:8786"``.
+    jobs : sequence of Job
+        Files that the workers see under the same names as this machine.
+    model : str or path
+        Each worker process loads it once.
+    device : str
+        ``"auto"`` lets each worker choose.
+    report, reference, strength, force, tile_size, overwrite, uncertainty
+        As for :func:`~napari_deartifact.files.batch.restore_files`.
+    progress : callable, optional
+        Gets each job when it is done.
+
+    Returns
+    -------
+    iterator of FileResult
+        One a file, in the order in which they are done.
+
+    Raises
+    ------
+    ConnectionError
+        When no scheduler answers, or it is lost on the way: what is done is done, and the same call skips it.
+    ModuleNotFoundError
+        When the extra ``distributed`` is not installed.
+    OSError
+        When the disk has no room left.
+    """
+    work = _Work(
+        ModelReference.of(model, device),
+        {"strength": strength, "force": force, "tile_size": tile_size},
+        None if reference is None else Path(reference).absolute(),
+    )
+    make_folders(jobs)
+    written = None if report is None else Report.open(report)
+    errors = error_targets(jobs) if uncertainty else {}
+    return _results(_tasks(jobs, errors, overwrite=overwrite), work, scheduler, written, progress)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A file that is to be restored, or of which is known already what becomes of it."""
+
+    job: Job
+    error_target: Path | None
+    result: FileResult | None = None
+
+    def sent(self) -> _Task:
+        """Name the files so that every process finds them, wherever it was started."""
+        job = replace(self.job, source=self.job.source.absolute(), target=self.job.target.absolute())
+        return replace(self, job=job, error_target=self.error_target and self.error_target.absolute())
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all tasks have in common; it travels with each of them."""
+
+    model: ModelReference
+    options: dict[str, Any]
+    reference: Path | None
+
+    def do(self, task: _Task) -> FileResult:
+        """Restore one file, in a worker.
+
+        A file that is there already was written by a worker that died before it could say so.
+        """
+        model = self.model.load()
+        stages = Stages(
+            model=model,
+            options=self.options,
+            error_targets={} if task.error_target is None else {task.job.target: task.error_target},
+            overwrite=True,
+            references=None if self.reference is None else _references(self.reference),
+        )
+        with _warnings_of_all_threads():
+            entry = stages.load(task.job)
+            with turnstile(getattr(model, "device", "cpu")):
+                entry = stages.restore(entry)
+            return stages.save(entry).result()
+
+
+@lru_cache(maxsize=1)
+def _references(folder: Path) -> References:
+    return References.below(folder)
+
+
+_warnings_lock = Lock()
+_warnings_stack = ExitStack()
+_warnings_users = 0
+
+
+@contextmanager
+def _warnings_of_all_threads() -> Iterator[None]:
+    """Keep the sorting of warnings up while any thread of this process works on a file."""
+    global _warnings_users
+    with _warnings_lock:
+        _warnings_users += 1
+        if _warnings_users == 1:
+            _warnings_stack.enter_context(sorted_warnings())
+    try:
+        yield
+    finally:
+        with _warnings_lock:
+            _warnings_users -= 1
+            if _warnings_users == 0:
+                _warnings_stack.close()
+
+
+def _tasks(jobs: Sequence[Job], errors: dict[Path, Path], *, overwrite: bool) -> Iterator[_Task]:
+    """Leave out what is done, and what would overwrite an original."""
+    originals = frozenset(filter(None, (file_number(job.source) for job in jobs)))
+    for job in jobs:
+        error = errors.get(job.target)
+        targets = [job.target] if error is None else [job.target, error]
+        result = None
+        if any(file_number(target) in originals for target in targets):
+            message = f"{job.source}: {job.target} is one of the originals; choose another output"
+            result = FileResult(job.source, job.target, "failed", message)
+        elif not overwrite and all(target.exists() for target in targets):
+            result = FileResult(job.source, job.target, "skipped", f"{job.target} exists")
+        yield _Task(job, error, result)
+
+
+def _results(
+    tasks: Iterator[_Task],
+    work: _Work,
+    scheduler: str | Client,
+    report: Report | None,
+    progress: Callable[[Job, Progress], object] | None,
+) -> Iterator[FileResult]:
+    with _connected(scheduler) as client:
+        for result in _restored_on(client, tasks, work):
+            if report is not None:
+                report.add(result)
+            if progress is not None:
+                progress(Job(result.source, result.target), Progress(1, 1))
+            yield result
+            stop_on_a_full_disk(result)
+
+
+@contextmanager
+def _connected(scheduler: str | Client) -> Iterator[Client]:
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "a cluster needs the package distributed: pip install 'napari-deartifact[distributed]'"
+        ) from error
+    if isinstance(scheduler, Client):
+        yield scheduler
+        return
+    try:
+        client = Client(scheduler, timeout=CONNECTING, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ConnectionError(
+            f"no scheduler answers at {scheduler!r} ({error}); start one with 'dask scheduler' and name its "
+            "address, such as tcp://localhost:8786"
+        ) from error
+    with client:
+        yield client
+
+
+def _restored_on(client: Client, tasks: Iterator[_Task], work: _Work) -> Iterator[FileResult]:
+    from distributed import wait
+    from distributed.scheduler import KilledWorker
+
+    if not (threads := client.nthreads()):
+        warnings.warn(
+            "the cluster has no workers yet; start some with 'dask worker ADDRESS'", UserWarning, stacklevel=2
+        )
+    most = max(_FEWEST_TASKS, _TASKS_A_THREAD * sum(threads.values()))
+    pending: dict[Any, _Task] = {}
+    try:
+        while True:
+            while len(pending) < most and (task := next(tasks, None)) is not None:
+                if task.result is not None:
+                    yield task.result
+                    continue
+                name = f"restore-{task.job.source.name}-{os.urandom(8).hex()}"
+                pending[client.submit(work.do, task.sent(), key=name)] = task
+            if not pending:
+                return
+            with client.as_current():
+                done = wait(list(pending), return_when="FIRST_COMPLETED").done
+            for future in done:
+                task = pending.pop(future)
+                try:
+                    result = future.result()
+                except KilledWorker:
+                    message = (
+                        f"{task.job.source}: every worker that took it died, most likely of a lack of memory"
+                    )
+                    result = FileResult(task.job.source, task.job.target, "failed", message)
+                yield replace(result, source=task.job.source, target=task.job.target)
+    except Exception as error:
+        if client.status == "running" and client.scheduler_info():
+            raise
+        raise ConnectionError(
+            "the scheduler was lost; what is restored is complete: run the same again, and it is skipped"
+        ) from error
+    finally:
+        if client.status == "running":
+            client.cancel(list(pending))
