@@ -41,9 +41,9 @@ def printable(text: str, longest: int | None = None) -> str:
     >>> print(printable("two\nlines"), printable("caf\udce9.jpg"), printable("a very long story", 9))
     two\nlines caf\xe9.jpg a very l…
     """
-    if longest is not None and len(text) > longest:
-        text = text[: longest - 1] + "…"
-    return text if text.isprintable() else "".join(map(_printable, text))
+    text = text if longest is None else text[: longest + 1]
+    line = text if text.isprintable() else "".join(map(_printable, text))
+    return line if longest is None or len(line) <= longest else line[: longest - 1] + "…"
 
 
 def _printable(letter: str) -> str:

@@ -8,6 +8,7 @@ entry on.  Reading and writing may run in threads of their own, within
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -147,8 +148,15 @@ class Stages:
             return replace(entry, status="skipped", message=f"{entry.job.target} exists")
         image = read_image(entry.job.source)
         check_fits(entry.job.target, image.pixels, image)
-        original = self.references.read(entry.job.place) if self.references else None
-        return replace(entry, wanted=wanted, image=image, original=original)
+        return replace(entry, wanted=wanted, image=image, original=self._original(entry.job))
+
+    def _original(self, job: Job) -> ImageFile | None:
+        """Read the reference; a bad one does not keep a file from being restored."""
+        try:
+            return self.references.read(job.place) if self.references else None
+        except (OSError, ValueError, ImportError) as error:
+            warnings.warn(f"no gain is told: {error}", UserWarning, stacklevel=2)
+            return None
 
     def _restore(self, entry: Entry) -> Entry:
         image = entry.image
@@ -176,7 +184,7 @@ class Stages:
             original=None,
             changed=not np.array_equal(restored, image.pixels, equal_nan=restored.dtype.kind == "f"),
             answers=tuple((path, pixels) for path, pixels in planned if path in entry.wanted),
-            psnr=None if entry.original is None else psnr_pair(entry.original, image, restored),
+            psnr=_gain(entry.original, image, restored),
         )
 
     def _answer(
@@ -215,6 +223,14 @@ class Stages:
         strength = self.options.get("strength", 1.0)
         part = "" if strength == 1 else f", strength {strength:g}"
         return f"JPEG artifacts reduced by napari-deartifact {__version__}, model {self.model.name}{part}"
+
+
+def _gain(original: ImageFile | None, image: ImageFile, restored: NDArray[Any]) -> tuple[float, float] | None:
+    try:
+        return None if original is None else psnr_pair(original, image, restored)
+    except ValueError as error:
+        warnings.warn(f"no gain is told: {error}", UserWarning, stacklevel=2)
+        return None
 
 
 def file_number(path: Path) -> tuple[int, int] | None:

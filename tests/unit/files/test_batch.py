@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import threading
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
-from napari_deartifact.files import stages
-from napari_deartifact.files.batch import restore_files
-from napari_deartifact.files.plan import plan_jobs
+from napari_deartifact.files import batch, stages
+from napari_deartifact.files.batch import restore_files, restore_jobs, run_stages
+from napari_deartifact.files.plan import Job, plan_jobs
 from napari_deartifact.files.read import read_image
+from napari_deartifact.files.result import FileResult
+from napari_deartifact.files.stages import Entry
 
 TREE = ["a.jpg", "b.png", "sub/a.jpg", "sub/deep/c.tif", "notes.txt", ".hidden.jpg", ".git/d.jpg"]
 
@@ -279,3 +285,196 @@ def test_results_are_as_readable_as_any_file(tree, model):
     finally:
         os.umask(mask)
     assert Path("out/a.png").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("link", ["tree/sub/loop", "tree/loop.jpg"])
+@pytest.mark.parametrize("inputs", ["tree", "tree/**/*.jpg"])
+def test_links_do_not_lead_round_and_round(tree, model, link, inputs):
+    os.symlink(Path(link) if link.endswith(".jpg") else tree, link)  # the file is a link to itself
+    results = {result.source.as_posix(): result.status for result in restore_files(inputs, "out", model)}
+    assert results.pop("tree/loop.jpg", "failed") == "failed"
+    assert set(results) <= {"tree/a.jpg", "tree/b.png", "tree/sub/a.jpg", "tree/sub/deep/c.tif"}
+    assert "failed" not in results.values()
+
+
+@pytest.mark.parametrize(
+    "name", ["line\nbreak.jpg", "caf\udce9.jpg", "-o.jpg", "x" * 250 + ".jpg", "a b'\".jpg"]
+)
+def test_any_name(tree, model, name):
+    source = Path("tree", name)
+    source.write_bytes((tree / "a.jpg").read_bytes())
+    (result,) = restore_files(source, "out", model, report="report.csv")
+    assert (result.status, result.message) == ("restored", "")
+    assert Path("out", name).with_suffix(".png").is_file()
+
+
+BAD_CONTENT = {
+    "nothing": b"",
+    "text": b"hello",
+    "a huge PNG": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\1\0\0\0\1\0\0\x08\2\0\0\0" + bytes(100),
+    "a huge JPEG": b"\xff\xd8\xff\xc0\0\x0b\x08\xff\xff\xff\xff\1\1\x11\0" + bytes(100),
+    "a huge TIFF": b"II*\0\x08\0\0\0\2\0\0\1\4\0\1\0\0\0\0\0\1\0\1\1\4\0\1\0\0\0\0\0\1\0" + bytes(100),
+}
+
+
+@pytest.mark.parametrize("content", BAD_CONTENT)
+def test_bad_content_costs_one_line(tree, model, content):
+    (tree / "a.jpg").write_bytes(BAD_CONTENT[content])
+    results = list(restore_files("tree", "out", model, report="report.csv"))
+    assert [result.status == "failed" for result in results] == [True, False, False, False]
+    assert "tree/a.jpg" in results[0].message
+    assert isinstance(results[0].error, Exception)
+    assert not Path("out/a.png").exists()
+    assert len(Path("report.csv").read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(13, "Permission denied", "tree/b.png"), "tree/b.png: Permission denied"),
+        (MemoryError(), "tree/b.png: not enough memory"),
+        (ValueError("no"), "tree/b.png: no"),
+        (AttributeError("of a decoder"), "tree/b.png: of a decoder"),
+    ],
+)
+def test_whatever_reading_raises_costs_one_line(tree, model, monkeypatch, error, message):
+    def read(path):
+        if path.name == "b.png":
+            raise error
+        return read_image(path)
+
+    monkeypatch.setattr(stages, "read_image", read)
+    results = {result.source.as_posix(): result for result in restore_files("tree", "out", model)}
+    assert results.pop("tree/b.png").message == message
+    assert {result.status for result in results.values()} <= {"restored", "unchanged"}
+
+
+def test_a_file_that_disappears(tree, model):
+    def remove(job, step):
+        (tree / "sub" / "deep" / "c.tif").unlink(missing_ok=True)
+
+    results = list(restore_files("tree", "out", model, progress=remove))
+    assert [result.source.name for result in results if result.status == "failed"] == ["c.tif"]
+    assert "no file at" in results[-1].message
+
+
+def test_a_full_disk_stops_the_batch(tree, model, monkeypatch):
+    save = Image.Image.save
+
+    def full(self, path, *arguments, **options):
+        if Path(path).parent.name == "sub":
+            Path(path).write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(self, path, *arguments, **options)
+
+    results = restore_files("tree", "out", model, report="report.csv")
+    monkeypatch.setattr(Image.Image, "save", full)
+    found = [next(results) for _ in range(3)]
+    assert [result.status for result in found] == ["restored", "unchanged", "failed"]
+    assert found[-1].message == "tree/sub/a.jpg: out/sub/a.png cannot be written (No space left on device)"
+    with pytest.raises(OSError, match="make room and run the same again"):
+        next(results)
+    assert {path.name for path in Path("out").rglob("*.*")} == {"a.png", "b.png"}
+    monkeypatch.setattr(Image.Image, "save", save)
+    assert [result.status for result in restore_files("tree", "out", model)][:3] == [
+        "skipped", "skipped", "restored"
+    ]  # fmt: skip
+
+
+def test_an_output_that_may_not_be_written(tree, model, monkeypatch):
+    Path("out").mkdir()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(PermissionError, match="folder out is not writable"):
+        restore_files("tree/a.jpg", "out", model)
+
+
+def test_stages_overlap_and_nothing_is_under_way_at_a_yield(tree):
+    """Each file is restored only once the next is read and the last written, so that waiting proves it."""
+    events = {(stage, index): threading.Event() for stage in ("load", "save") for index in range(4)}
+    under_way = set()
+
+    class Watched:
+        def load(self, job):
+            under_way.add(("load", job))
+            events["load", job].set()
+            under_way.remove(("load", job))
+            return Entry(job)
+
+        def restore(self, entry):
+            if entry.job < 3:
+                assert events["load", entry.job + 1].wait(5)
+            if entry.job > 0:
+                assert events["save", entry.job - 1].wait(5)
+            return entry
+
+        def save(self, entry):
+            under_way.add(("save", entry.job))
+            events["save", entry.job].set()
+            under_way.remove(("save", entry.job))
+            return SimpleNamespace(result=lambda: FileResult(entry.job, entry.job, "restored"))
+
+    for index, result in enumerate(run_stages(range(4), Watched())):
+        assert result.source == index
+        assert not under_way
+        assert index == 3 or not events["save", index + 1].is_set()
+
+
+def test_large_files_are_alone_in_memory(tree, model, monkeypatch):
+    log = []
+    for name in ("load", "restore", "save"):
+        stage = getattr(stages.Stages, name)
+
+        def noted(self, part, name=name, stage=stage):
+            log.append(name)
+            return stage(self, part)
+
+        monkeypatch.setattr(stages.Stages, name, noted)
+    monkeypatch.setattr(batch, "_LARGE", 0)
+    list(restore_files(["tree/a.jpg", "tree/b.png"], "out", model))
+    assert log == ["load", "restore", "load", "save", "restore", "save"]
+
+
+def test_warnings_of_stages_at_once_belong_to_their_files(tmp_path, rgb, grey, model, monkeypatch):
+    """One file warns while it is read, one while it is restored, one while it is written."""
+    monkeypatch.chdir(tmp_path)
+    before = list(warnings.filters), warnings.showwarning
+    with tifffile.TiffWriter("pyramid.tif") as file:
+        file.write(np.tile(grey, (4, 4)), subifds=1, tile=(16, 16))
+        file.write(grey, subfiletype=1, tile=(16, 16))
+    Image.fromarray(rgb).save("clean.png")
+    Image.fromarray(rgb).save("color.jpg", quality=30)
+    jobs = [
+        Job(Path(source), Path(target))
+        for _ in range(3)
+        for source, target in (("clean.png", "a.png"), ("pyramid.tif", "b.tif"), ("color.jpg", "c.jpg"))
+    ]
+    expected = {
+        "clean.png": "no JPEG history",
+        "pyramid.tif": "is a pyramid",
+        "color.jpg": "brings artifacts back",
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        results = list(restore_jobs(jobs, model, overwrite=True))
+    for result in results:
+        assert expected[result.source.name] in " ".join(result.warnings)
+        others = [text for name, text in expected.items() if name != result.source.name]
+        if result.source.name == "color.jpg":
+            assert len(result.warnings) == 1
+        assert not any(text in " ".join(result.warnings) for text in others[1:])
+    assert (list(warnings.filters), warnings.showwarning) == before
+
+
+def test_the_suffix_of_all_answers(tree, model):
+    results = list(restore_files("tree", "out", model, suffix=".tif"))
+    assert [result.target.suffix for result in results] == [".tif"] * 4
+    with pytest.raises(ValueError, match=r"suffix is '\.gif'; expected one of"):
+        plan_jobs("tree", "out", ".gif")
+
+
+def test_ten_thousand_names_are_planned_without_looking_into_files(tmp_path, monkeypatch):
+    names = [f"{index:05d}.jpg" for index in range(10_000)]
+    monkeypatch.setattr(os, "walk", lambda folder: iter([(str(folder), [], names)]))
+    monkeypatch.setattr("builtins.open", None)
+    jobs = plan_jobs(tmp_path, tmp_path / "out")
+    assert [job.place.name for job in jobs] == names
