@@ -18,6 +18,7 @@ from napari_deartifact.jpeg.dct import (
     extend_edges,
     rgb_to_ycbcr,
     sampling_ratios,
+    spread,
     upsample,
     whole_levels,
     ycbcr_to_rgb,
@@ -125,13 +126,8 @@ class CodedPicture:
 
     def moved(self, state: torch.Tensor, changes: list[torch.Tensor]) -> torch.Tensor:
         """Add changes of the coefficients to a picture, each spread evenly over the pixels it came from."""
-        moves = []
-        for part, change in zip(self.components, changes, strict=True):
-            move = block_idct(change)
-            for axis, factor in enumerate(part.ratio):
-                move = move.repeat_interleave(factor, dim=axis)
-            moves.append(move)
-        total = torch.stack(moves)
+        moves = zip(self.components, changes, strict=True)
+        total = torch.stack([spread(block_idct(change), *part.ratio) for part, change in moves])
         if self.joint:
             total[1:] += self.middle
             total = ycbcr_to_rgb(total, white=self.white)
@@ -139,16 +135,17 @@ class CodedPicture:
 
     def by_unit(self, shares: list[torch.Tensor]) -> torch.Tensor:
         """Average a number a block over coded units and spread it over their pixels: (C or 1, Y, X)."""
-        planes = []
-        for part, share in zip(self.components, shares, strict=True):
-            for axis, factor in enumerate(part.ratio):
-                share = share.repeat_interleave(8 * factor, dim=axis)
-            planes.append(share)
+        planes = torch.stack(
+            [
+                spread(share, 8 * part.ratio[0], 8 * part.ratio[1])
+                for part, share in zip(self.components, shares, strict=True)
+            ]
+        )
         if not self.joint:
-            return torch.stack(planes)
+            return planes
         unit = [8 * max(part.ratio[axis] for part in self.components) for axis in (0, 1)]
-        mean = downsample(torch.stack(planes).mean(dim=0), *unit)
-        return mean.repeat_interleave(unit[0], dim=0).repeat_interleave(unit[1], dim=1)[None]
+        mean = downsample(planes.mean(dim=0), *unit)
+        return spread(mean, *unit)[None]
 
     def single(self) -> CodedPicture:
         """Return the same in single precision."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,22 +15,16 @@ import numpy as np
 import torch  # noqa: TID253  (nothing loads this module before there is something to project)
 from numpy.typing import ArrayLike, NDArray
 
-from napari_deartifact.jpeg.cells import Cells
 from napari_deartifact.jpeg.coded import CodedPicture, channels_first
-from napari_deartifact.jpeg.restored import MARGIN_LEVELS, MARGIN_STEPS
+from napari_deartifact.jpeg.restored import MARGIN_STEPS
+from napari_deartifact.jpeg.rounding import OVERSHOOT, in_whole_levels, margins_of, moved_into_cells
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
 
 ITERATIONS = 16
-_INNER_MARGIN, _OVERSHOOT = 0.1, 1.7
+_INNER_MARGIN = 0.1
 _MOST_ALTERNATIONS, _STAGNATION = 5, 0.7
-_PLAIN_ROUNDS = 4
-_GUARD = 0.12
-_ENCODERS_NOISE = 0.04
-"""What an encoder of whole numbers may compute otherwise, at most and usually, in levels."""
-_WRONG_IN_A_UNIT = 0.25
-"""Expected number of wrong coefficients in a coded unit that nothing more is done about."""
 _TOLERANCE = 1e-3
 _FEWEST_KNOWN = 0.5
 
@@ -112,7 +105,7 @@ def project(
 
     An answer outside of a cell is wrong by more than its distance from the wall, so that the wall is
     not the best guess.  Answers are moved a quarter of the step, and at most 4 levels, off the walls,
-    which on photographs measures better than the walls at every quality.
+    which on photographs measures better than the walls from quality 20 on, and no worse below.
 
     For whole levels the distance that is kept from a cell's walls grows, coefficient by coefficient,
     where rounding would leave the cell.  A coded unit in which that does not help, as it may happen with
@@ -135,7 +128,7 @@ def project(
     pixels = channels_first(restored, jpeg)
     picture = CodedPicture.of(channels_first(decoded, jpeg), jpeg)
     _warn_of_another_picture(picture)
-    answer = (_in_whole_levels if whole else _in_cells)(picture, pixels, iterations, margin)
+    answer = (in_whole_levels if whole else _in_cells)(picture, pixels, iterations, margin)
     channels_last = answer.movedim(0, -1)
     return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy()
 
@@ -158,10 +151,10 @@ def _warn_of_another_picture(picture: CodedPicture) -> None:
 
 def _in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int, margin: float) -> torch.Tensor:
     state = picture.extended(pixels)
-    margins = wanted = _margins(picture, margin)
+    margins = wanted = margins_of(picture, margin)
     gaps: list[float] = []
     while len(gaps) < _MOST_ALTERNATIONS * iterations:
-        inside = _moved(picture, state, margins)
+        inside = moved_into_cells(picture, state, margins)
         legal = picture.refolded(inside.clamp(0, picture.white))
         gaps.append(float((legal - inside).abs().max()))
         if gaps[-1] < _INNER_MARGIN / 10:
@@ -170,79 +163,8 @@ def _in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int, marg
             break
         # Going too far both ways, the alternation ends within the legal cells, not just towards them.
         margins = [(margin / 2).clamp(min=_INNER_MARGIN) for margin in wanted]
-        state = inside + _OVERSHOOT * (legal - inside)
-    return picture.cut(_moved(picture, legal, [0.0] * len(margins)))
-
-
-def _in_whole_levels(
-    picture: CodedPicture, pixels: torch.Tensor, iterations: int, margin: float
-) -> torch.Tensor:
-    picture, state = picture.single(), picture.extended(pixels.float())
-    margins = _margins(picture, margin)
-    thresholds = [torch.tensor(0.5)] * _PLAIN_ROUNDS + [_dither(state)] * (iterations - _PLAIN_ROUNDS)
-    answer, wrong = picture.pixels, torch.full_like(state[:1], torch.inf)
-    tolerated = _WRONG_IN_A_UNIT / picture.coefficients_in_a_unit
-    for threshold in thresholds[:iterations]:
-        inside = _moved(picture, state, margins)
-        legal = picture.refolded(inside.clamp(0, picture.white))
-        state = inside + _OVERSHOOT * (legal - inside)
-        levels = picture.cut((state + threshold).floor()).clamp(0, picture.white)
-        excess = _excess_when_encoded(picture, levels)
-        answer, wrong = _better(picture, answer, wrong, levels, excess, tolerated)
-        # Of the picture as a whole nothing may count, so that a tile gets the answer of the whole.
-        if float(wrong.max()) <= tolerated:
-            return answer.double()
-        margins = [
-            torch.where(beyond > -_GUARD, 1.5 * margin + beyond + _GUARD, margin)
-            for margin, beyond in zip(margins, excess, strict=True)
-        ]
-    excess = _excess_when_encoded(picture, picture.pixels)
-    return _better(picture, answer, wrong, picture.pixels, excess, tolerated)[0].double()
-
-
-def _margins(picture: CodedPicture, steps: float) -> list[torch.Tensor]:
-    return [
-        (steps * part.table).clamp(max=MARGIN_LEVELS).expand_as(part.indices) for part in picture.components
-    ]
-
-
-def _dither(state: torch.Tensor) -> torch.Tensor:
-    """Return Bayer's thresholds on the grid of blocks: a flat block keeps its mean when rounded by them."""
-    pattern, quarter = torch.zeros(1, 1), torch.tensor([[0.0, 2.0], [3.0, 1.0]])
-    for _ in range(3):
-        finer = torch.kron(quarter, torch.ones_like(pattern))
-        pattern = torch.kron(torch.ones_like(quarter), 4 * pattern) + finer
-    return ((pattern + 0.5) / 64).repeat(state.shape[-2] // 8, state.shape[-1] // 8)
-
-
-def _moved(
-    picture: CodedPicture, state: torch.Tensor, margins: Sequence[torch.Tensor | float]
-) -> torch.Tensor:
-    coefficients = picture.coefficients(state)
-    changes = map(Cells.change, picture.components, coefficients, margins)
-    return picture.moved(state, list(changes))
-
-
-def _excess_when_encoded(picture: CodedPicture, levels: torch.Tensor) -> list[torch.Tensor]:
-    coefficients = picture.coefficients(picture.extended(levels), whole=True)
-    return list(map(Cells.excess, picture.components, coefficients))
-
-
-def _better(
-    picture: CodedPicture,
-    answer: torch.Tensor,
-    wrong: torch.Tensor,
-    levels: torch.Tensor,
-    excess: list[torch.Tensor],
-    tolerated: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Take levels over into an answer in the coded units in which fewer coefficients will be wrong.
-
-    `wrong` is the share of a unit's coefficients that an encoder is expected to quantize otherwise.
-    """
-    share = picture.by_unit([torch.sigmoid(beyond / _ENCODERS_NOISE).mean(dim=(-2, -1)) for beyond in excess])
-    fewer = (share < wrong) & (wrong > tolerated)
-    return torch.where(picture.cut(fewer), levels, answer), torch.where(fewer, share, wrong)
+        state = inside + OVERSHOOT * (legal - inside)
+    return picture.cut(moved_into_cells(picture, legal, [0.0] * len(margins)))
 
 
 def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) -> ConsistencyReport:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -45,10 +46,12 @@ def dct_matrix(*, dtype: torch.dtype = torch.float64, device: torch.device | str
     return matrix.to(dtype=dtype, device=device)
 
 
-def _block_basis(samples: Tensor) -> Tensor:
+@cache
+def _block_basis(dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return the 64×64 DCT of flattened blocks: one product does rows and columns."""
-    matrix = dct_matrix()
-    return torch.kron(matrix, matrix).to(samples)
+    with torch.inference_mode(False):  # what is kept must serve training too
+        matrix = dct_matrix()
+        return torch.kron(matrix, matrix).to(dtype=dtype, device=device)
 
 
 def block_dct(samples: Tensor) -> Tensor:
@@ -79,7 +82,7 @@ def block_dct(samples: Tensor) -> Tensor:
         raise ValueError(f"samples are {height}×{width}; expected multiples of {BLOCK}: pad them first")
     grid = (*samples.shape[:-2], height // BLOCK, width // BLOCK)
     blocks = samples.reshape(*grid[:-1], BLOCK, grid[-1], BLOCK).transpose(-3, -2)
-    coefficients = blocks.reshape(*grid, BLOCK * BLOCK) @ _block_basis(samples).T
+    coefficients = blocks.reshape(*grid, BLOCK * BLOCK) @ _block_basis(samples.dtype, samples.device).T
     return coefficients.reshape(*grid, BLOCK, BLOCK)
 
 
@@ -96,7 +99,8 @@ def block_idct(coefficients: Tensor) -> Tensor:
         Level-shifted samples.
     """
     *batch, rows, columns = coefficients.shape[:-2]
-    blocks = (coefficients.flatten(-2) @ _block_basis(coefficients)).reshape(coefficients.shape)
+    basis = _block_basis(coefficients.dtype, coefficients.device)
+    blocks = (coefficients.flatten(-2) @ basis).reshape(coefficients.shape)
     return blocks.transpose(-3, -2).reshape(*batch, rows * BLOCK, columns * BLOCK)
 
 
@@ -179,13 +183,11 @@ def pad_to_multiple(samples: Tensor, vertical: int, horizontal: int | None = Non
 
 def extend_edges(samples: Tensor, *, top: int = 0, bottom: int = 0, left: int = 0, right: int = 0) -> Tensor:
     """Continue a picture (..., Y, X) by repeating its border samples."""
-    height, width = samples.shape[-2:]
-    if top or bottom:
-        rows = torch.arange(-top, height + bottom, device=samples.device).clamp(0, height - 1)
-        samples = samples.index_select(-2, rows)
-    if left or right:
-        columns = torch.arange(-left, width + right, device=samples.device).clamp(0, width - 1)
-        samples = samples.index_select(-1, columns)
+    for axis, before, after in ((-2, top, bottom), (-1, left, right)):
+        if before or after:
+            first, last = samples.narrow(axis, 0, 1), samples.narrow(axis, -1, 1)
+            parts = [first] * before + [samples] + [last] * after
+            samples = torch.cat(parts, dim=axis)
     return samples
 
 
@@ -203,9 +205,41 @@ def downsample(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
     -------
     Tensor, shape (..., Y / vertical, X / horizontal)
     """
+    if vertical == horizontal == 1:
+        return plane
     *batch, height, width = plane.shape
     boxes = plane.reshape(*batch, height // vertical, vertical, width // horizontal, horizontal)
-    return boxes.mean(dim=(-3, -1))
+    if max(vertical, horizontal) > 2:
+        return boxes.mean(dim=(-3, -1))
+    # To the last bit the mean over axes of length 2, and many times as fast.
+    rows = boxes[..., 0] if horizontal == 1 else boxes[..., 0] + boxes[..., 1]
+    total = rows[..., 0, :] if vertical == 1 else rows[..., 0, :] + rows[..., 1, :]
+    return total / (vertical * horizontal)
+
+
+def spread(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
+    """Repeat every sample, which is what averaging boxes takes back.
+
+    Parameters
+    ----------
+    plane : Tensor, shape (..., Y, X)
+    vertical, horizontal : int
+        How many times, 1 or more.
+
+    Returns
+    -------
+    Tensor, shape (..., Y · vertical, X · horizontal)
+
+    Examples
+    --------
+    >>> spread(torch.tensor([[1, 2]]), 1, 2).tolist()
+    [[1, 1, 2, 2]]
+    """
+    if vertical == horizontal == 1:
+        return plane
+    *batch, height, width = plane.shape
+    boxes = plane[..., :, None, :, None].expand(*batch, height, vertical, width, horizontal)
+    return boxes.reshape(*batch, height * vertical, width * horizontal)
 
 
 def upsample(plane: Tensor, vertical: int, horizontal: int) -> Tensor:

@@ -1,0 +1,201 @@
+"""The whole levels that an encoder takes to the same JPEG again, as near to a restoration as they can be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import torch  # noqa: TID253  (nothing loads this module before there is something to project)
+
+from napari_deartifact.jpeg.cells import Cells, any_in_block
+from napari_deartifact.jpeg.coded import CodedPicture
+from napari_deartifact.jpeg.restored import MARGIN_LEVELS
+from napari_deartifact.jpeg.strips import Places, grid_of, part_of, shown, strips_of
+
+OVERSHOOT = 1.7
+"""Going too far both ways, an alternation ends within two sets, not just towards them."""
+_PLAIN_ROUNDS = 4
+_GUARD = 0.12
+_ENCODERS_NOISE = 0.04
+"""What an encoder of whole numbers may compute otherwise, at most and usually, in levels."""
+_WRONG_IN_A_UNIT = 0.25
+"""Expected number of wrong coefficients in a coded unit that nothing more is done about."""
+_FEW_UNITS = 384
+"""Not worth cutting into strips."""
+_WORTH_LEAVING_OUT = 0.8
+"""Share of the units of a strip that may be left to do before the others are left out."""
+
+
+def in_whole_levels(
+    picture: CodedPicture, pixels: torch.Tensor, iterations: int, margin: float
+) -> torch.Tensor:
+    """Round a restoration into the cells.
+
+    Parameters
+    ----------
+    picture : CodedPicture
+        As it was decoded, and its cells.
+    pixels : Tensor, shape (C, Y, X)
+        The restoration.
+    iterations : int
+        Attempts, at most.
+    margin : float
+        Distance to keep from the cells' walls at first, in quantization steps.
+
+    Returns
+    -------
+    Tensor of float64, shape (C, Y, X)
+        Whole legal levels.
+
+    Notes
+    -----
+    Coded units do not depend on each other, and most are done after one or two attempts; the work goes on
+    with the others.
+    """
+    picture = picture.single()
+    state = picture.extended(pixels.float())
+    if math.prod(grid_of(picture)) <= _FEW_UNITS:
+        return _Rounding.of(picture, state, margin).finished(iterations).answer.double()
+    answer = picture.extended(picture.pixels).clone()
+    for places, strip in strips_of(picture):
+        work = _Rounding.of(strip, places.pixels(state), margin)
+        for index in range(iterations):
+            work = work.after(index)
+            left = work.units_left().flatten()
+            if left.float().mean() <= _WORTH_LEAVING_OUT:
+                work.write(answer, places)
+                places, within = places.those(left)
+                work = work.part(within)
+            if not left.any():
+                break
+        else:
+            work.with_decoded().write(answer, places)
+    return picture.cut(answer).double()
+
+
+@dataclass(frozen=True)
+class _Rounding:
+    """Coded units on their way to whole levels that an encoder takes to the same JPEG again."""
+
+    picture: CodedPicture
+    state: torch.Tensor
+    margins: list[torch.Tensor]
+    answer: torch.Tensor
+    wrong: torch.Tensor
+
+    @classmethod
+    def of(cls, picture: CodedPicture, state: torch.Tensor, margin: float) -> _Rounding:
+        wrong = torch.full_like(state[:1] if picture.joint else state, torch.inf)
+        return cls(picture, state, margins_of(picture, margin), picture.pixels, wrong)
+
+    @property
+    def tolerated(self) -> float:
+        return _WRONG_IN_A_UNIT / self.picture.coefficients_in_a_unit
+
+    def units_left(self) -> torch.Tensor:
+        """Mark the units of which anything is wrong: nothing else will change, shape (rows, columns)."""
+        left = (self.wrong > self.tolerated).any(dim=0)
+        rows, columns = grid_of(self.picture)
+        return any_in_block(left, left.shape[0] // rows, left.shape[1] // columns)
+
+    def finished(self, iterations: int) -> _Rounding:
+        work = self
+        for index in range(iterations):
+            work = work.after(index)
+            if not work.units_left().any():
+                return work
+        return work.with_decoded()
+
+    def after(self, index: int) -> _Rounding:
+        """Make one attempt, the one of that number."""
+        picture = self.picture
+        inside = moved_into_cells(picture, self.state, self.margins)
+        legal = picture.refolded(inside.clamp(0, picture.white))
+        state = inside + OVERSHOOT * (legal - inside)
+        threshold = 0.5 if index < _PLAIN_ROUNDS else _dither(state)
+        levels = picture.cut((state + threshold).floor()).clamp(0, picture.white)
+        excess = _excess_when_encoded(picture, levels)
+        answer, wrong = _better(picture, self.answer, self.wrong, levels, excess, self.tolerated)
+        margins = [
+            torch.where(beyond > -_GUARD, 1.5 * margin + beyond + _GUARD, margin)
+            for margin, beyond in zip(self.margins, excess, strict=True)
+        ]
+        return replace(self, state=state, margins=margins, answer=answer, wrong=wrong)
+
+    def with_decoded(self) -> _Rounding:
+        """Leave units as they were decoded where that agrees better."""
+        excess = _excess_when_encoded(self.picture, self.picture.pixels)
+        answer, wrong = _better(
+            self.picture, self.answer, self.wrong, self.picture.pixels, excess, self.tolerated
+        )
+        return replace(self, answer=answer, wrong=wrong)
+
+    def write(self, picture: torch.Tensor, places: Places) -> None:
+        """Write the answer to a picture on whole units."""
+        for plane, own in zip(picture, self.picture.extended(self.answer), strict=True):
+            places.put(plane, own)
+
+    def part(self, places: Places) -> _Rounding:
+        """Go on with some units of a strip."""
+        answer = places.pixels(self.picture.extended(self.answer))
+        return _Rounding(
+            part_of(self.picture, places, self.picture.margins),
+            places.pixels(self.state),
+            [places.taken(margin) for margin in self.margins],
+            shown(answer, self.picture.margins),
+            places.pixels(self.wrong),
+        )
+
+
+def margins_of(picture: CodedPicture, steps: float) -> list[torch.Tensor]:
+    """Return the distance that every coefficient is to keep from the walls of its cell, in levels."""
+    return [
+        (steps * part.table).clamp(max=MARGIN_LEVELS).expand_as(part.indices) for part in picture.components
+    ]
+
+
+def moved_into_cells(
+    picture: CodedPicture, state: torch.Tensor, margins: Sequence[torch.Tensor | float]
+) -> torch.Tensor:
+    """Move a picture on whole coded units into the cells, `margins` off their walls."""
+    coefficients = picture.coefficients(state)
+    changes = map(Cells.change, picture.components, coefficients, margins)
+    return picture.moved(state, list(changes))
+
+
+def _excess_when_encoded(picture: CodedPicture, levels: torch.Tensor) -> list[torch.Tensor]:
+    coefficients = picture.coefficients(picture.extended(levels), whole=True)
+    return list(map(Cells.excess, picture.components, coefficients))
+
+
+def _better(
+    picture: CodedPicture,
+    answer: torch.Tensor,
+    wrong: torch.Tensor,
+    levels: torch.Tensor,
+    excess: list[torch.Tensor],
+    tolerated: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Take levels over into an answer in the coded units in which fewer coefficients will be wrong.
+
+    `wrong` is the share of a unit's coefficients that an encoder is expected to quantize otherwise.
+    """
+    share = picture.by_unit([torch.sigmoid(beyond / _ENCODERS_NOISE).mean(dim=(-2, -1)) for beyond in excess])
+    fewer = (share < wrong) & (wrong > tolerated)
+    return torch.where(picture.cut(fewer), levels, answer), torch.where(fewer, share, wrong)
+
+
+def _dither(state: torch.Tensor) -> torch.Tensor:
+    """Return Bayer's thresholds on the grid of blocks: a flat block keeps its mean when rounded by them."""
+    return _bayer().repeat(state.shape[-2] // 8, state.shape[-1] // 8)
+
+
+@cache
+def _bayer() -> torch.Tensor:
+    pattern, quarter = torch.zeros(1, 1), torch.tensor([[0.0, 2.0], [3.0, 1.0]])
+    for _ in range(3):
+        finer = torch.kron(quarter, torch.ones_like(pattern))
+        pattern = torch.kron(torch.ones_like(quarter), 4 * pattern) + finer
+    return (pattern + 0.5) / 64
