@@ -182,6 +182,7 @@ def restore_blocks(
         allow_rechunk=False,
         dtype=image.dtype,
         meta=np.empty((0,) * image.ndim, image.dtype),
+        token="deartifact",
     )
 
 

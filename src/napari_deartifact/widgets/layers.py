@@ -101,15 +101,9 @@ def is_lazy(data: Any) -> bool:
 
 
 def as_array(data: Any) -> Any:
-    """Return what `deartifact` takes: a dask array for whatever is lazy, else a numpy array."""
+    """Return what `deartifact` takes: what is lazy as it is stored, else a numpy array."""
     data = _unwrapped(data)
-    if hasattr(data, "__dask_graph__"):
-        return data
-    if is_lazy(data):
-        import dask.array as da
-
-        return da.from_array(data)
-    return np.asarray(data)
+    return data if is_lazy(data) else np.asarray(data)
 
 
 def suggested_range(dtype: Any, limits: tuple[float, float]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from napari_deartifact.tiling import Progress
-from napari_deartifact.widgets.layers import as_array
+from napari_deartifact.widgets.layers import as_array, is_lazy
 
 Returned = TypeVar("Returned")
 Steps = Generator[Progress, None, Returned]
@@ -125,7 +125,7 @@ def restore_levels(
 
 def _is_unchanged(before: Any, after: Any) -> bool:
     """Compare arrays that are in memory; lazy ones are never left alone."""
-    return not hasattr(before, "__dask_graph__") and np.array_equal(before, after, equal_nan=True)
+    return not is_lazy(before) and np.array_equal(before, after, equal_nan=True)
 
 
 def start_steps(
