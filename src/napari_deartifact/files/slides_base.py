@@ -138,17 +138,19 @@ class Slide:
         return rows, columns
 
     def tiles_in(self, window: Window) -> Iterator[tuple[int, int, Window]]:
-        """Yield row, column and place of the tiles that a window touches; places end with the picture."""
+        """Yield row, column and place of the tiles in a window; places may go beyond the picture."""
         across = [
-            range(side.start // size, -(-side.stop // size))
-            for side, size in zip(window, self.tile_shape, strict=True)
+            range(side.start // size, min(-(-side.stop // size), count))
+            for side, size, count in zip(window, self.tile_shape, self.grid_shape, strict=True)
         ]
         for row in across[0]:
             for column in across[1]:
                 top, left = row * self.tile_shape[0], column * self.tile_shape[1]
-                bottom = min(top + self.tile_shape[0], self.shape[0])
-                right = min(left + self.tile_shape[1], self.shape[1])
-                yield row, column, (slice(top, bottom), slice(left, right))
+                yield (
+                    row,
+                    column,
+                    (slice(top, top + self.tile_shape[0]), slice(left, left + self.tile_shape[1])),
+                )
 
     def read(self, plane: int, window: Window) -> tuple[NDArray[Any], list[Damage]]:
         """Decode a part of a plane.
@@ -158,12 +160,12 @@ class Slide:
         plane : int
             0 for colour.
         window : (slice, slice)
-            Rows and columns, within the picture.
+            Rows and columns; beyond the picture there is what the tiles at its edges hold there.
 
         Returns
         -------
         pixels : ndarray, shape (samples, Y, X)
-            0 where a tile is missing, and as far as it was decoded where one is damaged.
+            0 where a tile is missing, damaged, or holds nothing.
         damaged : list of Damage
             The tiles that are missing or damaged.
         """

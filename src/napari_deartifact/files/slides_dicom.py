@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -49,16 +48,16 @@ _MICROMETRES = 1000.0
 
 
 class DICOMTiles:
-    """The frames of an open file, by the place that the data set gives them."""
+    """The frames by the place that the data set gives them; the file is only open while one is read."""
 
     def __init__(self, path: Path, dataset: Any, stream: BinaryIO) -> None:
-        self._path, self._stream, self._lock = path, stream, Lock()
+        self._path = path
         self.syntax = str(dataset.file_meta.TransferSyntaxUID)
         self.shape = int(dataset.Rows), int(dataset.Columns), int(dataset.get("SamplesPerPixel", 1))
         self._rgb = str(dataset.PhotometricInterpretation) == "RGB"
         self.dtype = np.dtype(f"u{-(-int(dataset.BitsAllocated) // 8)}")
         self._places = _frame_places(path, dataset)
-        self._frames = self._find_frames(dataset)
+        self._frames = self._find_frames(dataset, stream)
         self.record = lru_cache(maxsize=4096)(self._record)
 
     def pixels(self, plane: int, row: int, column: int) -> NDArray[Any] | None:
@@ -106,10 +105,10 @@ class DICOMTiles:
         if frame is None or frame >= len(self._frames):
             return None
         parts = []
-        with self._lock:
+        with self._path.open("rb") as stream:
             for start, length in self._frames[frame]:
-                self._stream.seek(start)
-                parts.append(self._stream.read(length))
+                stream.seek(start)
+                parts.append(stream.read(length))
         return b"".join(parts) or None
 
     @property
@@ -125,19 +124,19 @@ class DICOMTiles:
     def _frame_size(self) -> int:
         return self._size * self.dtype.itemsize
 
-    def _find_frames(self, dataset: Any) -> list[list[tuple[int, int]]]:
+    def _find_frames(self, dataset: Any, stream: BinaryIO) -> list[list[tuple[int, int]]]:
         """Say where in the file the parts of each frame are; the stream stands at the pixel data."""
         count = int(dataset.get("NumberOfFrames") or 1)
         if self.syntax in (_EXPLICIT, _IMPLICIT):
-            self._stream.seek(8 if self.syntax == _IMPLICIT else 12, os.SEEK_CUR)
-            start = self._stream.tell()
+            stream.seek(8 if self.syntax == _IMPLICIT else 12, os.SEEK_CUR)
+            start = stream.tell()
             return [[(start + index * self._frame_size, self._frame_size)] for index in range(count)]
-        self._stream.seek(12, os.SEEK_CUR)
-        items = _items(self._stream)
+        stream.seek(12, os.SEEK_CUR)
+        items = _items(stream)
         start, length = next(items, (0, 0))
-        self._stream.seek(start)
-        offsets = np.frombuffer(self._stream.read(length), "<u4").tolist()
-        self._stream.seek(start + length)
+        stream.seek(start)
+        offsets = np.frombuffer(stream.read(length), "<u4").tolist()
+        stream.seek(start + length)
         fragments = list(items)
         if len(fragments) == count or count == 1:
             return [[part] for part in fragments] if count > 1 else [fragments]
@@ -221,15 +220,11 @@ def open_dicom_slide(path: str | os.PathLike[str]) -> Slide:
         When the extra ``dicom`` is not installed.
     """
     path = check_file(path)
-    stream = path.open("rb")
-    try:
+    with path.open("rb") as stream:
         dataset = _read_dataset(path, stream)
         _check(path, dataset)
         with reported_damage(path):
             return _slide(path, dataset, DICOMTiles(path, dataset, stream))
-    except BaseException:
-        stream.close()
-        raise
 
 
 def _slide(path: Path, dataset: Any, tiles: DICOMTiles) -> Slide:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
     from napari_deartifact.models.restorer import Restorer
 
+TileName = tuple[int, int, int]
+"""Plane, row and column."""
+
+_LARGER = 0.15
+"""Share by which a model's tile may be larger than wanted."""
 _BLOCK, _UNITS_AROUND = 8, 2
 """Coded units beside a part of a tile whose pixels tell what its interpolated chroma was."""
 
@@ -32,13 +38,13 @@ class RegionAnswer:
     pixels : ndarray, shape (channels, Y, X)
     damaged : tuple of Damage
         Tiles that are missing or damaged, and came back as they were read.
-    unbound : int
-        Tiles whose JPEG does not bind the answer, although tables were to be used.
+    unbound : tuple of (int, int, int)
+        Plane, row and column of sound tiles whose JPEG does not bind the answer, although it was to.
     """
 
     pixels: NDArray[Any]
     damaged: tuple[Damage, ...] = ()
-    unbound: int = 0
+    unbound: tuple[TileName, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class RegionRestorer:
         return RegionAnswer(
             np.concatenate([answer.pixels for answer in answers]),
             tuple(damage for answer in answers for damage in answer.damaged),
-            sum(answer.unbound for answer in answers),
+            tuple(name for answer in answers for name in answer.unbound),
         )
 
     def _plane(self, plane: int, window: Window) -> Generator[Progress, None, RegionAnswer]:
@@ -114,18 +120,19 @@ class RegionRestorer:
         )
         if len(degraded) == 3:
             answer = kept_grey(answer, degraded)
-        unbound = 0
+        bound: set[TileName] = set()
         if self.consistency:
-            answer, unbound = self._bound(answer, degraded, pieces, window, seen)
+            answer, bound = self._bound(_Frame(plane, window, seen, degraded), answer, pieces)
         correction = np.where(np.isfinite(unit), self.strength * (answer - degraded), 0)
         for damage in damaged:
             correction[:, *self._place(damage, seen)] = 0
         pixels[:3] = self.scale.corrected(colors, correction)
-        shown = {(row, column) for row, column, _ in self.slide.tiles_in(window)}
+        shown = {(plane, row, column) for row, column, _ in self.slide.tiles_in(window)}
+        hurt = {(damage.plane, damage.row, damage.column): damage for damage in damaged}
         return RegionAnswer(
             pixels[:, *_relative(window, seen)],
-            tuple(damage for damage in damaged if (damage.row, damage.column) in shown),
-            unbound,
+            tuple(hurt[name] for name in sorted(shown & hurt.keys())),
+            tuple(sorted(shown - hurt.keys() - bound)) if self.consistency else (),
         )
 
     def _pieces(self, plane: int, window: Window) -> list[_Piece]:
@@ -134,13 +141,20 @@ class RegionRestorer:
         for row, column, place in self.slide.tiles_in(window):
             record = self.slide.record(plane, row, column)
             if record is not None:
-                rows, columns = (slice(0, side.stop - side.start) for side in place)
-                found.append(_Piece(place, record.crop(rows, columns)))
+                rows, columns = (
+                    slice(side.start, side.start + size)
+                    for side, size in zip(place, record.shape, strict=True)
+                )
+                found.append(_Piece((rows, columns), record, frozenset({(plane, row, column)})))
         if len(found) < 2 or not self._share_a_grid(found, window):
             return found
-        rows, columns = window
+        rows, columns = (
+            slice(side.start, min(-(-side.stop // _BLOCK) * _BLOCK, held.stop))
+            for side, held in zip(window, _hull([piece.place for piece in found]), strict=True)
+        )
         size = {"height": rows.stop - rows.start, "width": columns.stop - columns.start}
-        return [_Piece(window, replace(found[0].jpeg, **size, offset=(0, 0)), len(found))]
+        names = frozenset[TileName]().union(*(piece.tiles for piece in found))
+        return [_Piece((rows, columns), replace(found[0].jpeg, **size, offset=(0, 0)), names)]
 
     def _share_a_grid(self, pieces: list[_Piece], window: Window) -> bool:
         """Say whether blocks go on from tile to tile, with the same tables and no chroma to interpolate."""
@@ -171,25 +185,37 @@ class RegionRestorer:
         return rows, columns
 
     def _bound(
-        self,
-        answer: NDArray[np.floating[Any]],
-        degraded: NDArray[np.float32],
-        pieces: list[_Piece],
-        window: Window,
-        seen: Window,
-    ) -> tuple[NDArray[np.float64], int]:
-        """Project each piece onto its cells; of a tile that is cut, a part with some units around it."""
-        bound = answer.astype(np.float64)
-        unbound = sum(1 for _ in self.slide.tiles_in(window)) - sum(piece.tiles for piece in pieces)
+        self, frame: _Frame, answer: NDArray[np.floating[Any]], pieces: list[_Piece]
+    ) -> tuple[NDArray[np.float64], set[TileName]]:
+        """Project each piece onto its cells; of a tile that is cut, a part with some units around it.
+
+        Also name the tiles that most of their pixels agree with.
+        """
+        projection, bound = answer.astype(np.float64), set[TileName]()
         for piece in pieces:
-            around, inner = piece.cut(window, _UNITS_AROUND), piece.cut(window, 0)
-            part = _relative(around, seen)
+            around, inner = piece.cut(frame.window, _UNITS_AROUND), piece.cut(frame.window, 0)
             jpeg = piece.jpeg.crop(*_relative(around, piece.place))
             whole = self.scale.is_whole_levels(jpeg.precision)
-            projected, agrees = _projected(answer[:, *part], degraded[:, *part], jpeg, whole=whole)
-            bound[:, *_relative(inner, seen)] = projected[:, *_relative(inner, around)]
-            unbound += 0 if agrees else piece.tiles
-        return bound, unbound
+            restored, decoded = self._with_hidden(frame, around, answer)
+            projected, agrees = _projected(restored, decoded, jpeg, whole=whole)
+            projection[:, *_relative(inner, frame.seen)] = projected[:, *_relative(inner, around)]
+            if agrees:
+                bound |= piece.tiles
+        return projection, bound
+
+    def _with_hidden(
+        self, frame: _Frame, around: Window, answer: NDArray[np.floating[Any]]
+    ) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
+        """Cut a part out of answer and picture; where a tile goes beyond the picture, as it was decoded."""
+        rows, columns = _relative(around, frame.seen)
+        _, height, width = answer.shape
+        if rows.stop <= height and columns.stop <= width:
+            return answer[:, rows, columns], frame.degraded[:, rows, columns]
+        hidden, _ = self.slide.read(frame.plane, around)
+        decoded = fill_nonfinite(self.scale.to_unit(hidden[:3]))
+        restored, shown = decoded.astype(answer.dtype), answer[:, rows, columns]
+        restored[:, : shown.shape[1], : shown.shape[2]] = shown
+        return restored, decoded
 
     def _place(self, damage: Damage, seen: Window) -> Window:
         rows, columns = (
@@ -202,12 +228,22 @@ class RegionRestorer:
 
 
 @dataclass(frozen=True)
+class _Frame:
+    """A region of a plane, what is read for it, and how that looks on the unit scale."""
+
+    plane: int
+    window: Window
+    seen: Window
+    degraded: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class _Piece:
-    """A part of the picture with the record that fits it, and how many tiles it is."""
+    """A part of the picture with the record that fits it, and the tiles that it is made of."""
 
     place: Window
     jpeg: JPEGInfo
-    tiles: int = 1
+    tiles: frozenset[TileName]
 
     def cut(self, window: Window, units: int) -> Window:
         """Return what of the piece lies within so many coded units of a window."""
@@ -241,7 +277,7 @@ def _projected(
 def _even(tile_size: int, window: Window) -> int:
     """Choose a tile size near the wanted one that leaves no narrow rest, which would be mostly halo."""
     longest: int = max(side.stop - side.start for side in window)
-    count: int = max(round(longest / tile_size), 1)
+    count: int = max(math.ceil(longest / tile_size - _LARGER), 1)
     return -(-longest // count)
 
 

@@ -237,11 +237,11 @@ class SlideRun:
             told.append(
                 f"the tiles of {self.slide.path} have no quantization tables that could bind the answer"
             )
-        unbound = sum(piece.get("unbound", 0) for piece in self.job.done.values())
+        unbound = {tuple(name) for piece in self.job.done.values() for name in piece.get("unbound", ())}
         if unbound:
             told.append(
-                f"in {unbound} tiles of {self.slide.path} no quantization tables bind the answer: they have "
-                "none, or decode to other pixels"
+                f"in {len(unbound)} tiles of {self.slide.path} no quantization tables bind the answer: they "
+                "have none, or decode to other pixels"
             )
         for message in told:
             warnings.warn(message, UserWarning, stacklevel=3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,33 +29,24 @@ _PER_MICROMETRE = {"nm": 1e-3, "µm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6, "Å":
 
 
 class TIFFTiles:
-    """The tiles or strips of the pages of one level; an open file."""
+    """The tiles or strips of the pages of one level; the file is only open while a tile is read."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._stack = path, ExitStack()
-        self.file = self._stack.enter_context(opened_tiff(path))
-        self.level = _slide_level(path, self.file)
-        self.pages = list(self.level.pages)
+    def __init__(self, path: Path, level: Any) -> None:
+        self._path, self._level, self._pages = path, level, list(level.pages)
+        self._tables = [(page.jpegtables, page.keyframe.jpegheader) for page in self._pages]
+        self._decode = level.keyframe.decode
         self.record = lru_cache(maxsize=4096)(self._record)
 
     def pixels(self, plane: int, row: int, column: int) -> NDArray[Any] | None:
         """Decode a tile; see `SlideTiles`."""
-        page, index = self.pages[plane], self._index(row, column)
-        start, size = int(page.dataoffsets[index]), int(page.databytecounts[index])
-        if not start or not size:
+        data, index = self._data(plane, row, column), self._index(row, column)
+        if data is None:
             return None
-        file = page.parent.filehandle
-        if start + size > file.size:
-            raise ValueError("beyond the end of the file")
-        with file.lock:
-            file.seek(start)
-            data = file.read(size)
-        if is_jpeg(page):
+        if is_jpeg(self._level):
             self.record(plane, row, column)  # refuses what would decode to more than a tile
+        tables, header = self._tables[plane]
         try:
-            tile = page.decode(data, index, jpegtables=page.jpegtables, jpegheader=page.keyframe.jpegheader)[
-                0
-            ]
+            tile = self._decode(data, index, jpegtables=tables, jpegheader=header)[0]
         except Exception as error:
             raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
         if tile is None:
@@ -65,21 +55,31 @@ class TIFFTiles:
         return pixels
 
     def _record(self, plane: int, row: int, column: int) -> JPEGInfo | None:
-        page, index = self.pages[plane], self._index(row, column)
-        if not page.dataoffsets[index] or not page.databytecounts[index]:
-            return None
+        data = self._data(plane, row, column)
         try:
-            return tile_record(page, index)
+            return None if data is None else tile_record(self._pages[plane], data)
         except UnsupportedJPEGError:  # lossless, which has no cells
             return None
 
+    def _data(self, plane: int, row: int, column: int) -> bytes | None:
+        """Read a tile as it is stored; None when the file leaves it out."""
+        page, index = self._pages[plane], self._index(row, column)
+        start, size = int(page.dataoffsets[index]), int(page.databytecounts[index])
+        if not start or not size:
+            return None
+        with self._path.open("rb") as stream:
+            if start + size > os.fstat(stream.fileno()).st_size:
+                raise ValueError("beyond the end of the file")
+            stream.seek(start)
+            return stream.read(size)
+
     def _index(self, row: int, column: int) -> int:
-        return row * -(-int(self.level.keyframe.imagewidth) // self.tile_shape[1]) + column
+        return row * -(-int(self._level.keyframe.imagewidth) // self.tile_shape[1]) + column
 
     @property
     def tile_shape(self) -> tuple[int, int]:
         """Rows and columns of a tile or strip."""
-        rows, columns = self.level.keyframe.chunks[:2]
+        rows, columns = self._level.keyframe.chunks[:2]
         return int(rows), int(columns)
 
 
@@ -102,28 +102,26 @@ def open_tiff_slide(path: str | os.PathLike[str]) -> Slide:
         For a file that is not there, is damaged, or holds something else than one such picture.
     """
     path = check_file(path)
-    tiles = TIFFTiles(path)
-    file, level = tiles.file, tiles.level
-    page = level.keyframe
-    rows, columns = (int(side) for side in (page.imagelength, page.imagewidth))
-    samples = int(page.samplesperpixel)
-    return Slide(
-        path=path,
-        format="SVS" if file.is_svs else "NDPI" if file.is_ndpi else "TIFF",
-        shape=(rows, columns),
-        planes=len(tiles.pages),
-        samples=samples,
-        dtype=np.dtype(level.dtype),
-        tile_shape=tiles.tile_shape,
-        tiles=tiles,
-        opener=open_tiff_slide,
-        pixel_size=_pixel_size(file, page),
-        jpeg_coded=is_jpeg(page),
-        photometric=_PHOTOMETRICS[int(page.photometric)],
-        description=page.description or "",
-        properties=_properties(file),
-        icc=page.tags[_ICC].value if _ICC in page.tags else None,
-    )
+    with opened_tiff(path) as file:
+        level = _slide_level(path, file)
+        page, tiles = level.keyframe, TIFFTiles(path, level)
+        return Slide(
+            path=path,
+            format="SVS" if file.is_svs else "NDPI" if file.is_ndpi else "TIFF",
+            shape=(int(page.imagelength), int(page.imagewidth)),
+            planes=len(level.pages),
+            samples=int(page.samplesperpixel),
+            dtype=np.dtype(level.dtype),
+            tile_shape=tiles.tile_shape,
+            tiles=tiles,
+            opener=open_tiff_slide,
+            pixel_size=_pixel_size(file, page),
+            jpeg_coded=is_jpeg(page),
+            photometric=_PHOTOMETRICS[int(page.photometric)],
+            description=page.description or "",
+            properties=_properties(file),
+            icc=page.tags[_ICC].value if _ICC in page.tags else None,
+        )
 
 
 def is_tiff_slide(path: str | os.PathLike[str]) -> bool:

@@ -58,15 +58,15 @@ def _record(path: Path, pages: Any, number: int, tile: int | None) -> JPEGInfo:
     return record
 
 
-def tile_record(page: Any, tile: int) -> JPEGInfo:
-    """Return the record of the JPEG in a tile or strip.
+def tile_record(page: Any, data: bytes) -> JPEGInfo:
+    """Return the record of the JPEG in a tile or strip that was read already.
 
     Parameters
     ----------
     page : tifffile.TiffPage or tifffile.TiffFrame
-        Compressed by JPEG.
-    tile : int
-        Its number in the page; one that the file holds.
+        Compressed by JPEG; its file may be closed.
+    data : bytes
+        The tile as it is stored.
 
     Returns
     -------
@@ -77,9 +77,13 @@ def tile_record(page: Any, tile: int) -> JPEGInfo:
     UnsupportedJPEGError, ValueError
         As `read_header`, and for a JPEG that is larger than its tile.
     """
-    with named_errors(f"tile {tile}"):
-        header = _tile_header(page, tile)
-        _check_fits(page, header)
+    shared = page.keyframe.jpegheader
+    if shared is None:
+        header = read_header(io.BytesIO(data), tables=page.jpegtables)
+    else:
+        header = read_header(io.BytesIO(shared))
+    header.check_size(len(data) + len(shared or b""))
+    _check_fits(page, header)
     return _tile_record(page, header)
 
 
