@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.files.dicom import DICOMTags, is_dicom, read_dicom
+from napari_deartifact.files.tiff_tags import XMP
 from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.warned import no_warnings
@@ -158,7 +159,8 @@ def _read_tiff(path: Path) -> ImageFile:
     from napari_deartifact.files.tiff import read_tiff
 
     pixels, tags, jpeg = read_tiff(path)
-    metadata = Metadata(icc=tags.icc, tiff=tags)
+    xmp = tags.texts.get(XMP)
+    metadata = Metadata(tags.exif, tags.icc, xmp if isinstance(xmp, bytes) else None, tiff=tags)
     return ImageFile(path, "TIFF", pixels, tags.channel_axis, tags.rgb, tags.alpha, jpeg, metadata)
 
 

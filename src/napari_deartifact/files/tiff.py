@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact.files.tiff_tags import ORIENTATION, read_exif, read_texts
 from napari_deartifact.jpeg.header import UnsupportedJPEGError
 from napari_deartifact.jpeg.in_tiff import is_jpeg, page_record
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.tiff_directories import opened_tiff
 
-_ICC, ORIENTATION = 34675, 274
+_ICC = 34675
 _GREY = {0: "miniswhite", 1: "minisblack"}
 _PALETTE, _RGB, _YCBCR = 3, 2, 6
 # Codecs other than those for photographs gain up to about a thousand; this is beyond all but empty pictures.
@@ -58,6 +59,10 @@ class TIFFTags:
         Of the pixels as they were read.
     compressed : bool
         Whether they were.
+    texts : dict of int to str or bytes
+        What else the first page says, by the codes of the tags: XMP, artist, copyright and such.
+    exif : bytes, optional
+        Its EXIF and GPS directories as a block.
     """
 
     axes: str
@@ -75,6 +80,8 @@ class TIFFTags:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     compressed: bool
+    texts: dict[int, str | bytes] = field(default_factory=dict)
+    exif: bytes | None = None
 
 
 def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[Any], TIFFTags, JPEGInfo | None]:
@@ -155,6 +162,8 @@ def _read(path: Path, file: Any) -> tuple[NDArray[Any], TIFFTags, JPEGInfo | Non
         shape=pixels.shape,
         dtype=pixels.dtype,
         compressed=page.compression != 1,
+        texts=read_texts(page),
+        exif=read_exif(path, page),
     )
     planes = [side for axis, side in zip(axes, pixels.shape, strict=True) if axis in "YX"]
     colors = 3 if tags.rgb else 1

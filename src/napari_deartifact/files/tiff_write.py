@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.files.tiff import ORIENTATION, TIFFTags
+from napari_deartifact.files.tiff import TIFFTags
+from napari_deartifact.files.tiff_tags import ORIENTATION, Words
 
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
 # What tifffile derives from the shape and writes itself.
@@ -26,6 +27,8 @@ def write_tiff(
     dpi: tuple[float, float] | None = None,
     orientation: int = 1,
     color: bool = False,
+    exif: bytes | None = None,
+    xmp: bytes | None = None,
 ) -> None:
     """Write a TIFF; what `tags` says of the axes and the scale is said again.
 
@@ -41,6 +44,8 @@ def write_tiff(
         The same, of a file that was no TIFF.
     color : bool
         Whether the last axis holds the samples of a pixel, when there are no `tags`.
+    exif, xmp : bytes, optional
+        Blocks as other files have them.  BigTIFF gets the texts of EXIF, but not its directories.
     """
     import tifffile
 
@@ -54,11 +59,14 @@ def write_tiff(
     else:
         options |= _options(tags, pixels.dtype)
         orientation, icc = tags.orientation, tags.icc
+    words = Words.of(tags.texts if tags else {}, exif, xmp)
+    options |= words.options()
     if orientation != 1:
-        options["extratags"] = [(ORIENTATION, "H", 1, orientation, True)]
+        options["extratags"].append((ORIENTATION, "H", 1, orientation, True))
     if pixels.nbytes > 2**32 - 2**25 and not options.get("imagej"):
         options["bigtiff"] = True
     tifffile.imwrite(path, pixels, iccprofile=icc, **options)
+    words.add_directories(path)
 
 
 def _options(tags: TIFFTags, dtype: np.dtype[Any]) -> dict[str, Any]:

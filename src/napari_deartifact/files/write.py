@@ -149,6 +149,8 @@ def _write_tiff(path: Path, pixels: NDArray[Any], metadata: Metadata, like: Imag
         dpi=metadata.dpi,
         orientation=metadata.orientation,
         color=color,
+        exif=metadata.exif,
+        xmp=metadata.xmp,
     )
 
 
@@ -198,7 +200,7 @@ def _write_jpeg(path: Path, pixels: NDArray[Any], metadata: Metadata, like: Imag
         UserWarning,
         stacklevel=3,
     )
-    options = _present(exif=_exif(metadata), icc_profile=metadata.icc, dpi=_dpi(metadata))
+    options = _present(exif=_exif(metadata), icc_profile=metadata.icc, dpi=_dpi(metadata), xmp=metadata.xmp)
     _to_pillow(pixels).save(path, format="JPEG", quality=_JPEG_QUALITY, subsampling="4:4:4", **options)
 
 

@@ -116,3 +116,96 @@ def test_a_failed_write_leaves_nothing_and_harms_nothing(tmp_path, monkeypatch, 
 def test_a_folder_that_is_not_there(tmp_path, grey):
     with pytest.raises(FileNotFoundError, match="does not exist"):
         write_image(tmp_path / "missing" / "a.png", grey)
+
+
+XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>text</x:xmpmeta>"
+
+
+@pytest.fixture
+def camera_file(tmp_path, rgb):
+    """A JPEG as a camera writes it: EXIF with a directory of its own, GPS and XMP."""
+    exif = Image.Exif()
+    exif.update({0x010F: "Maker", 0x8298: "Somebody", 0x0131: "Firmware 1", 0x0132: "2024:01:02 03:04:05"})
+    exif.get_ifd(0x8769).update({0x829A: 0.01, 0x9003: "2024:01:02 03:04:05"})
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 30.0)})
+    Image.fromarray(rgb).save(tmp_path / "camera.jpg", quality=60, exif=exif, xmp=XMP)
+    return tmp_path / "camera.jpg"
+
+
+def words(path):
+    with Image.open(path) as picture:
+        exif = picture.getexif()
+        exposure, position = exif.get_ifd(0x8769), exif.get_ifd(0x8825)
+        return (
+            {code: exif[code] for code in (0x010F, 0x8298, 0x0131, 0x0132)},
+            {code: exposure[code] for code in (0x829A, 0x9003)},
+            dict(position),
+        )
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+@pytest.mark.filterwarnings("ignore:JPEG brings")
+def test_exif_and_xmp_survive(tmp_path, camera_file, suffix):
+    """Through one format and back by TIFF, so that TIFF is read as well as written."""
+    source = read_image(camera_file)
+    expected = words(camera_file)
+    for name in (f"a{suffix}", "b.tif", "c.tif", "d.png", "e.jpg"):
+        write_image(tmp_path / name, source.pixels, source)
+        assert words(tmp_path / name) == expected, name
+        source = read_image(tmp_path / name)
+        assert source.metadata.xmp == XMP, name
+
+
+def test_texts_of_a_tiff_survive(tmp_path, grey):
+    import tifffile
+
+    tags = [
+        (315, 2, 0, "Ängström".encode(), True),
+        (33432, 2, 0, "nobody", True),
+        (700, 1, len(XMP), XMP, True),
+    ]
+    tifffile.imwrite(
+        tmp_path / "a.tif", grey, extratags=tags, software="Scope 3", datetime="2024:01:02 03:04:05",
+        resolution=(100, 200), description="first",
+    )  # fmt: skip
+    source = read_image(tmp_path / "a.tif")
+    write_image(tmp_path / "b.tif", source.pixels, source)
+    write_image(tmp_path / "c.png", source.pixels, source)
+    with tifffile.TiffFile(tmp_path / "b.tif") as file:
+        tags = file.pages.first.tags
+        found = [tags[code].value for code in (315, 33432, 700, 305, 306, 270)]
+        assert found == ["Ängström", "nobody", XMP, "Scope 3", "2024:01:02 03:04:05", "first"]
+        assert len({tag.code for tag in tags}) == len(tags)
+    assert read_image(tmp_path / "c.png").metadata.xmp == XMP
+
+
+@pytest.mark.parametrize(
+    "exif", [b"", b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + bytes(40)]
+)
+def test_damaged_exif_does_not_keep_a_tiff_from_being_written(tmp_path, rgb, exif):
+    Image.fromarray(rgb).save(tmp_path / "a.jpg", exif=exif)
+    source = read_image(tmp_path / "a.jpg")
+    write_image(tmp_path / "b.tif", source.pixels, source)
+    assert (read_image(tmp_path / "b.tif").pixels == source.pixels).all()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_follows_the_byte_order(tmp_path, camera_file, rgb, order):
+    import tifffile
+
+    from napari_deartifact.files.tiff_tags import Words
+
+    said = Words.of({}, read_image(camera_file).metadata.exif, XMP)
+    tifffile.imwrite(tmp_path / "a.tif", rgb, byteorder=order, photometric="rgb", **said.options())
+    said.add_directories(tmp_path / "a.tif")
+    assert words(tmp_path / "a.tif") == words(camera_file)
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2024-01-02T03:04:05", "x" * 19, ""])
+def test_odd_texts_do_not_keep_a_tiff_from_being_written(tmp_path, rgb, time):
+    exif = Image.Exif()
+    exif.update({0x0132: time, 0x0131: b"Gr\xc3\xb6\xc3\x9fe 1"})
+    Image.fromarray(rgb).save(tmp_path / "a.jpg", exif=exif)
+    source = read_image(tmp_path / "a.jpg")
+    write_image(tmp_path / "b.tif", source.pixels, source)
+    assert (read_image(tmp_path / "b.tif").pixels == source.pixels).all()
