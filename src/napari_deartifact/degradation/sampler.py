@@ -8,6 +8,8 @@ import numpy as np
 
 from napari_deartifact.degradation.encoding import MCU, Degradation, Encoding
 
+EARLIER_UNALIGNED = 0.5
+
 
 @dataclass(frozen=True)
 class DegradationSampler:
@@ -23,8 +25,10 @@ class DegradationSampler:
         Share of the compressed pictures that were compressed twice, each time drawn anew.
     clean_fraction : float
         Share of the pictures that were never compressed.
-    random_phase : bool
-        Whether the block grid may start anywhere; at the first pixel otherwise.
+    unaligned_fraction : float
+        Share of the compressed pictures whose block grid may start anywhere; that of all others starts
+        at the first pixel, as restored pictures are laid.  The grid of an earlier compression starts
+        anywhere in half of them.
     codecs : tuple of (str, int, int, float)
         A codec's name, its lowest and highest quality, and the weight of this range among all
         the ranges, those of `qualities` included.
@@ -34,7 +38,7 @@ class DegradationSampler:
     subsamplings: tuple[str, ...] = ("4:2:0",)
     double_fraction: float = 0.0
     clean_fraction: float = 0.0
-    random_phase: bool = True
+    unaligned_fraction: float = 0.1
     codecs: tuple[tuple[str, int, int, float], ...] = ()
 
     @property
@@ -47,20 +51,22 @@ class DegradationSampler:
 
         Examples
         --------
-        >>> sampler = DegradationSampler(qualities=((30, 30, 1.0),), random_phase=False)
+        >>> sampler = DegradationSampler(qualities=((30, 30, 1.0),), unaligned_fraction=0)
         >>> sampler.sample(np.random.default_rng(0)).encodings[0].quality
         30
         """
         if generator.random() < self.clean_fraction:
             return Degradation()
-        count = 2 if generator.random() < self.double_fraction else 1
-        return Degradation(tuple(self._encoding(generator) for _ in range(count)))
+        last = self._encoding(generator, self.unaligned_fraction)
+        if generator.random() >= self.double_fraction:
+            return Degradation((last,))
+        return Degradation((self._encoding(generator, EARLIER_UNALIGNED), last))
 
-    def _encoding(self, generator: np.random.Generator) -> Encoding:
+    def _encoding(self, generator: np.random.Generator, unaligned: float) -> Encoding:
         ranges = [("jpeg", *entry) for entry in self.qualities] + list(self.codecs)
         weights = np.array([weight for *_, weight in ranges])
         codec, low, high, _ = ranges[generator.choice(len(weights), p=weights / weights.sum())]
         quality = int(generator.integers(low, high, endpoint=True))
         subsampling = self.subsamplings[generator.integers(len(self.subsamplings))]
-        y, x = generator.integers(MCU, size=2) if self.random_phase else (0, 0)
+        y, x = generator.integers(MCU, size=2) if generator.random() < unaligned else (0, 0)
         return Encoding(quality, subsampling, (int(y), int(x)), codec)

@@ -77,8 +77,9 @@ class DataRecipe:
         Share of the patches that are made grey and, for an RGB network, repeated.
     studio_fraction : float
         Share of the grey patches that are squeezed into 16 to 235.
-    random_phase : bool
-        Whether the block grid may start anywhere.
+    unaligned_fraction : float
+        Share of the patches whose block grid may start anywhere.  `deartifact` lays pictures on their
+        grid before a network sees them, and a network that may count on that learns much faster.
     validation_fraction : float
         Share of the files that are kept for validation.
     codecs : tuple of CodecRange
@@ -93,7 +94,7 @@ class DataRecipe:
     clean_fraction: float = 0.0
     grey_fraction: float = 0.0
     studio_fraction: float = 0.0
-    random_phase: bool = True
+    unaligned_fraction: float = 0.1
     validation_fraction: float = 0.05
     codecs: tuple[CodecRange, ...] = ()
 
@@ -106,7 +107,7 @@ class DataRecipe:
             raise RecipeError("data.qualities or data.subsamplings is empty; give at least one entry")
         for name in self.subsamplings:
             check_choice("data.subsamplings", name, SUBSAMPLINGS)
-        for key in ("double_fraction", "clean_fraction", "grey_fraction", "studio_fraction"):
+        for key in ("double_fraction", "unaligned_fraction", "clean_fraction", "grey_fraction", "studio_fraction"):
             check_range(f"data.{key}", getattr(self, key), 0, 1)
         check_range("data.validation_fraction", self.validation_fraction, 0, 0.5)
 
@@ -118,6 +119,6 @@ class DataRecipe:
             subsamplings=self.subsamplings,
             double_fraction=self.double_fraction,
             clean_fraction=self.clean_fraction,
-            random_phase=self.random_phase,
+            unaligned_fraction=self.unaligned_fraction,
             codecs=tuple((entry.name, entry.low, entry.high, entry.weight) for entry in self.codecs),
         )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_deartifact.degradation.encoding import MCU
+from napari_deartifact.degradation.sampler import EARLIER_UNALIGNED
 from napari_deartifact.jpeg.dct import BLOCK
 from napari_deartifact.jpeg.sampling import sampling_factors
 from napari_deartifact.jpeg.simulation import simulate_jpeg
@@ -106,12 +107,10 @@ class DevicePairSource:
         compressed = draw.random(count) >= recipe.clean_fraction
         twice = compressed & (draw.random(count) < recipe.double_fraction)
         degraded = clean
-        for wanted in (twice, compressed):
+        for wanted, unaligned in ((twice, EARLIER_UNALIGNED), (compressed, recipe.unaligned_fraction)):
             kinds = np.where(grey, _GREY, draw.integers(len(recipe.subsamplings), size=count))
             degraded = self._compressed(degraded, np.where(wanted, kinds, _GREY - 1), self._qualities(draw))
-            corners = (
-                draw.integers(MCU, size=(2, count)) if recipe.random_phase else np.zeros((2, count), int)
-            )
+            corners = draw.integers(MCU, size=(2, count)) * (draw.random(count) < unaligned)
             degraded, clean = (self._shifted(side, corners) for side in (degraded, clean))
         return degraded[:, : self.channels].byte(), clean[:, : self.channels].byte()
 

