@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import subprocess
+import time
 
+import numpy as np
 import tifffile
+from PIL import Image
 
 
 def test_help_lists_the_commands(run):
@@ -93,3 +98,38 @@ def test_train_writes_a_model_that_restores(run, pictures, tmp_path):
     assert "3 steps" in done.stdout
     done = run("restore", pictures / "photo.jpg", "-o", "a.png", "--model", "mine.safetensors")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_batch_that_is_killed_goes_on_where_it_was(program, environment, model_file, tmp_path):
+    """The report is whole at any moment, and the second run does only what the first did not."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "in").mkdir()
+    for index in range(12):
+        noise = Image.fromarray(rng.integers(0, 255, (120, 120, 3), dtype=np.uint8))
+        noise.save(tmp_path / "in" / f"{index:02d}.jpg", quality=30)
+    command = [program, "restore", "in", "-o", "out", "--model", model_file]
+    running = subprocess.Popen(  # noqa: S603
+        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while len(list(tmp_path.glob("out/[!.]*.png"))) < 3:
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.kill()
+    running.wait()
+    begun = report(tmp_path)
+    assert {row["status"] for row in begun} == {"restored"}
+    assert all((tmp_path / row["target"]).is_file() for row in begun)
+    written = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("out/[!.]*.png")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)  # noqa: S603
+    assert done.returncode == 0, done.stderr
+    rows = report(tmp_path)
+    assert rows[: len(begun)] == begun
+    assert sorted(row["source"] for row in rows) == [f"in/{index:02d}.jpg" for index in range(12)]
+    again = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("out/[!.]*.png")}
+    assert len(again) == 12
+    assert {name: again[name] for name in written} == written
+
+
+def report(folder):
+    with open(folder / "out" / "deartifact.csv", encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
