@@ -191,6 +191,89 @@ def halved(pixels: NDArray[Any]) -> NDArray[Any]:
     return answer
 
 
-def is_ome_zarr(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a folder is a zarr group of the third format."""
-    return (Path(path) / "zarr.json").is_file()
+@dataclass(frozen=True)
+class ImageOnDisk:
+    """An OME-Zarr image, of which nothing is read yet.
+
+    Attributes
+    ----------
+    name : str
+    levels : list of dask array
+        Of shape (channels, Y, X), the finest first.
+    rgb : bool
+        Whether the channels are called red, green and blue, and alpha.
+    channels : list of str
+        Their names.
+    scale : (float, float) or None
+        Height and width of a pixel of the finest level, in µm.
+    provenance : dict
+        What this program wrote down when it restored the image; empty otherwise.
+    """
+
+    name: str
+    levels: list[Any]
+    rgb: bool
+    channels: list[str]
+    scale: tuple[float, float] | None
+    provenance: dict[str, Any]
+
+
+def read_ome_zarr(path: str | os.PathLike[str]) -> ImageOnDisk:
+    """Open an OME-Zarr 0.5 image of the axes c, y and x.
+
+    Parameters
+    ----------
+    path : path
+        The folder of the group.
+
+    Returns
+    -------
+    ImageOnDisk
+
+    Raises
+    ------
+    ValueError
+        When the folder holds no such image.
+    ModuleNotFoundError
+        When the extra ``slides`` is not installed.
+    """
+    try:
+        import zarr
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{path} needs another package to be read: pip install 'napari-deartifact[slides]'"
+        ) from error
+    import dask.array as da
+
+    path = Path(path)
+    try:
+        group = zarr.open_group(path, mode="r")
+        attributes: dict[str, Any] = dict(group.attrs.asdict())
+        told = attributes["ome"]
+        multiscale = told["multiscales"][0]
+        axes = [axis["name"] for axis in multiscale["axes"]]
+        levels = [da.from_zarr(str(path), component=part["path"]) for part in multiscale["datasets"]]
+    except (LookupError, TypeError, ValueError, FileNotFoundError) as error:
+        raise ValueError(f"{path} is no OME-Zarr {VERSION} image ({error})") from error
+    if axes != ["c", "y", "x"]:
+        raise ValueError(f"{path} has the axes {', '.join(axes)}; expected c, y, x")
+    labels = [str(channel.get("label", "")) for channel in told.get("omero", {}).get("channels", [])]
+    return ImageOnDisk(
+        name=str(multiscale.get("name") or path.name.removesuffix(".zarr").removesuffix(".ome")),
+        levels=levels,
+        rgb=labels[:3] == [name for name, _ in _PRIMARY_COLORS] and levels[0].shape[0] in (3, 4),
+        channels=labels or [str(index) for index in range(levels[0].shape[0])],
+        scale=_micrometres(multiscale),
+        provenance=dict(attributes.get(PROVENANCE_KEY, {})),
+    )
+
+
+def _micrometres(multiscale: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the size of a pixel of the finest level, where the axes have that unit."""
+    if any(axis.get("unit") != "micrometer" for axis in multiscale["axes"][1:]):
+        return None
+    for transform in multiscale["datasets"][0].get("coordinateTransformations", []):
+        if transform["type"] == "scale":
+            _, height, width = transform["scale"]
+            return float(height), float(width)
+    return None

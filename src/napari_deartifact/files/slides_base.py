@@ -59,7 +59,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class Slide:
-    """One level of a slide, at its full resolution, read window by window.
+    """One level of a slide, read window by window.
 
     Attributes
     ----------
@@ -81,6 +81,8 @@ class Slide:
         Opens the path again, which is how a slide travels to another process.
     pixel_size : (float, float) or None
         Height and width of a pixel, in µm.
+    level_count : int
+        Levels that the file's own pyramid has.
     jpeg_coded : bool
         Whether the tiles are JPEGs that have quantization tables.
     photometric : {"rgb", "minisblack", "miniswhite"}
@@ -102,6 +104,7 @@ class Slide:
     tiles: SlideTiles
     opener: Callable[[Path], Slide]
     pixel_size: tuple[float, float] | None = None
+    level_count: int = 1
     jpeg_coded: bool = False
     photometric: str = "rgb"
     description: str = ""

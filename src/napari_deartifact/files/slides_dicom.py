@@ -44,7 +44,7 @@ _PROPERTIES = (
     "LossyImageCompression", "LossyImageCompressionMethod", "LossyImageCompressionRatio", "FocusMethod",
 )  # fmt: skip
 _ITEM = b"\xfe\xff\x00\xe0"
-_MICROMETRES = 1000.0
+_MICROMETRES, _DIGITS = 1000.0, 9
 
 
 class DICOMTiles:
@@ -295,10 +295,11 @@ def _pixel_size(dataset: Any) -> tuple[float, float] | None:
     """Return height and width of a pixel in µm, by the functional groups that all frames share."""
     try:
         groups = dataset.SharedFunctionalGroupsSequence[0]
-        height, width = (float(value) for value in groups.PixelMeasuresSequence[0].PixelSpacing)
+        spacing = [float(value) for value in groups.PixelMeasuresSequence[0].PixelSpacing]
     except (AttributeError, IndexError, TypeError, ValueError):
         return None
-    return (height * _MICROMETRES, width * _MICROMETRES) if height > 0 and width > 0 else None
+    height, width = (round(value * _MICROMETRES, _DIGITS) for value in spacing)
+    return (height, width) if height > 0 and width > 0 else None
 
 
 def _properties(dataset: Any) -> dict[str, Any]:

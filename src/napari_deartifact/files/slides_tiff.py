@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +83,16 @@ class TIFFTiles:
         return int(rows), int(columns)
 
 
-def open_tiff_slide(path: str | os.PathLike[str]) -> Slide:
-    """Open the full resolution of a TIFF slide.
+def open_tiff_slide(path: str | os.PathLike[str], level: int = 0) -> Slide:
+    """Open a TIFF slide.
 
     Parameters
     ----------
     path : path
         SVS, NDPI, OME-TIFF or any TIFF of one picture, pyramidal or not, grey or RGB, in one or several
         independent channels.
+    level : int
+        Of the pyramid; 0 is the full resolution.
 
     Returns
     -------
@@ -103,19 +105,20 @@ def open_tiff_slide(path: str | os.PathLike[str]) -> Slide:
     """
     path = check_file(path)
     with opened_tiff(path) as file:
-        level = _slide_level(path, file)
-        page, tiles = level.keyframe, TIFFTiles(path, level)
+        levels = _slide_levels(path, file)
+        page, tiles = levels[level].keyframe, TIFFTiles(path, levels[level])
         return Slide(
             path=path,
             format="SVS" if file.is_svs else "NDPI" if file.is_ndpi else "TIFF",
             shape=(int(page.imagelength), int(page.imagewidth)),
-            planes=len(level.pages),
+            planes=len(levels[level].pages),
             samples=int(page.samplesperpixel),
-            dtype=np.dtype(level.dtype),
+            dtype=np.dtype(page.dtype),
             tile_shape=tiles.tile_shape,
             tiles=tiles,
-            opener=open_tiff_slide,
-            pixel_size=_pixel_size(file, page),
+            opener=partial(open_tiff_slide, level=level),
+            pixel_size=_pixel_size(file, levels, level),
+            level_count=len(levels),
             jpeg_coded=is_jpeg(page),
             photometric=_PHOTOMETRICS[int(page.photometric)],
             description=page.description or "",
@@ -135,8 +138,8 @@ def is_tiff_slide(path: str | os.PathLike[str]) -> bool:
         return bool(file.is_svs or file.is_ndpi or many or pixels > _LARGE)
 
 
-def _slide_level(path: Path, file: Any) -> Any:
-    """Return the finest level of the only picture, once it is one that can be restored in parts."""
+def _slide_levels(path: Path, file: Any) -> Any:
+    """Return the levels of the only picture, once it is one that can be restored in parts."""
     full = [series for series in file.series if not series.keyframe.is_reduced]
     if file.is_svs or file.is_ndpi:
         full = full[:1]
@@ -165,7 +168,7 @@ def _slide_level(path: Path, file: Any) -> Any:
         )
     if level.dtype.kind not in "uif" or int(page.bitspersample) < 8:
         raise ValueError(f"{path} has {page.bitspersample}-bit {level.dtype} pixels; expected 8 bits or more")
-    return level
+    return full[0].levels
 
 
 def _properties(file: Any) -> dict[str, Any]:
@@ -198,8 +201,18 @@ def _aperio_properties(description: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, equals, value in pairs if equals}
 
 
-def _pixel_size(file: Any, page: Any) -> tuple[float, float] | None:
-    """Return height and width of a pixel in µm, as the description or the resolution tags say."""
+def _pixel_size(file: Any, levels: Any, level: int) -> tuple[float, float] | None:
+    """Return height and width of a pixel in µm; coarser levels cover what the finest does."""
+    finest, page = levels[0].keyframe, levels[level].keyframe
+    size = _finest_pixel_size(file, finest)
+    if size is None:
+        return None
+    factors = finest.imagelength / page.imagelength, finest.imagewidth / page.imagewidth
+    return size[0] * factors[0], size[1] * factors[1]
+
+
+def _finest_pixel_size(file: Any, page: Any) -> tuple[float, float] | None:
+    """Take the size of a pixel from the description or the resolution tags."""
     if file.is_svs:
         size = _positive(_properties(file).get("MPP"))
         if size is not None:

@@ -1,10 +1,12 @@
-"""napari's way to open a JPEG or DICOM so that the layer still knows what the file said about itself."""
+"""napari's way to open JPEG, DICOM and slides so that a layer still knows what its file said of itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+_JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -15,14 +17,21 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
     Parameters
     ----------
     path : str or list of str
-        Files; their first bytes must be a JPEG's or DICOM's, or the name end in ``.dcm``.
+        Files whose first bytes are a JPEG's or DICOM's, or whose name ends in ``.dcm``; slides; or folders
+        of OME-Zarr.
 
     Returns
     -------
     callable or None
-        :func:`read_jpeg`, or None to leave the file to other readers.
+        :func:`read_jpeg`, :func:`~napari_deartifact.widgets.slide_reader.read_slide`, or None to leave the
+        file to other readers.
     """
-    return read_jpeg if all(_is_readable(entry) for entry in _as_list(path)) else None
+    paths = _as_list(path)
+    if all(_is_slide(entry) for entry in paths):
+        from napari_deartifact.widgets.slide_reader import read_slide
+
+        return read_slide
+    return read_jpeg if all(_is_readable(entry) for entry in paths) else None
 
 
 def read_jpeg(path: str | list[str]) -> list[LayerData]:
@@ -64,6 +73,16 @@ def _layer(path: str) -> LayerData:
 
 def _as_list(path: str | list[str]) -> list[str]:
     return [path] if isinstance(path, str) else list(path)
+
+
+def _is_slide(path: str) -> bool:
+    if Path(path).is_dir():
+        return (Path(path) / "zarr.json").is_file()
+    if Path(path).suffix.lower() in _JPEG_SUFFIXES:
+        return False
+    from napari_deartifact.files.slides_open import is_slide
+
+    return is_slide(path)
 
 
 def _is_readable(path: str) -> bool:
