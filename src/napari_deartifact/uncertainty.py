@@ -30,6 +30,7 @@ from napari_deartifact.models.registry import DEFAULT_MODEL
 from napari_deartifact.progress import ProgressCallback, run_steps
 from napari_deartifact.restoration import restoration_steps
 from napari_deartifact.tiling import Progress, TileGrid
+from napari_deartifact.warned import no_warnings
 
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
@@ -189,8 +190,7 @@ class _Pictures:
         jpeg = options.get("jpeg")
         device = resolve_device(options.get("device", "auto"))
         layout = PictureLayout.of(image.shape, options.get("channel_axis"), rgb=options.get("rgb", True))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # the restoration has told it
+        with no_warnings():  # the restoration has told it
             scale = intensity_scale(
                 image, options.get("data_range"), precision=jpeg.precision if jpeg else None
             )

@@ -57,8 +57,8 @@ def bar(total: int | None, unit: str, position: int = 0, *, shown: bool = True) 
 
 def describe(error: BaseException) -> str:
     message = one_line(str(error))
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        message = f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        message = one_line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     if not message or not isinstance(
         error, (*USAGE_ERRORS, OSError, RuntimeError, ArithmeticError, ImportError)
     ):

@@ -223,14 +223,15 @@ def _to_pillow(pixels: NDArray[Any]) -> PillowImage:
 
 
 def _exif(metadata: Metadata) -> bytes | None:
-    """Return the EXIF block; of a TIFF, one that holds its orientation."""
-    if metadata.exif is not None or metadata.orientation == 1:
+    """Return the EXIF block; of a TIFF without one, its orientation and texts as such."""
+    if metadata.exif is not None or metadata.tiff is None:
         return metadata.exif
     from PIL import Image
 
+    texts = {code: text for code, text in metadata.tiff.texts.items() if isinstance(text, str)}
     exif = Image.Exif()
-    exif[0x0112] = metadata.orientation
-    return exif.tobytes()
+    exif.update(texts | ({0x0112: metadata.orientation} if metadata.orientation != 1 else {}))
+    return exif.tobytes() if len(exif) else None
 
 
 def _dpi(metadata: Metadata) -> tuple[float, float] | None:

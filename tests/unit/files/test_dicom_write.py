@@ -155,6 +155,20 @@ def test_history_is_added_to(tmp_path, model):
     assert (answer.SmallestImagePixelValue, answer.LargestImagePixelValue) == (pixels.min(), pixels.max())
 
 
+def test_frames_of_enhanced_images_are_derived_too(tmp_path, model):
+    group, kind = pydicom.Dataset(), pydicom.Dataset()
+    kind.FrameType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    group.CTImageFrameTypeSequence = [kind]
+    made(
+        tmp_path / "a.dcm", [deep_jpeg(DEEP)] * 2, EXTENDED, DEEP,
+        SharedFunctionalGroupsSequence=[group], ContentQualification="PRODUCT",
+    )  # fmt: skip
+    answer = restored(tmp_path, model)
+    (shared,) = answer.SharedFunctionalGroupsSequence
+    assert shared.CTImageFrameTypeSequence[0].FrameType == ["DERIVED", "PRIMARY", "VOLUME", "NONE"]
+    assert answer.ContentQualification == "RESEARCH"
+
+
 def test_unchanged_pixels_are_not_called_restored(tmp_path, model):
     made(tmp_path / "a.dcm", [GREY.tobytes()], PLAIN, GREY)
     (result,) = restore_files(tmp_path / "a.dcm", tmp_path / "b.dcm", model)

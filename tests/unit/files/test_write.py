@@ -177,6 +177,8 @@ def test_texts_of_a_tiff_survive(tmp_path, grey):
         assert found == ["Ängström", "nobody", XMP, "Scope 3", "2024:01:02 03:04:05", "first"]
         assert len({tag.code for tag in tags}) == len(tags)
     assert read_image(tmp_path / "c.png").metadata.xmp == XMP
+    with Image.open(tmp_path / "c.png") as picture:
+        assert picture.getexif()[33432] == "nobody"
 
 
 @pytest.mark.parametrize(
