@@ -1,8 +1,9 @@
 """Time what ships against a DnCNN-3-shaped net, in one run: ``python benchmarks/networks.py``.
 
-It also shows what the memory format of the tensors is worth.
+Each pair runs in the same precision.  It also shows what the memory format of the tensors is worth.
 """
 
+import argparse
 import statistics
 import time
 
@@ -13,6 +14,8 @@ from torch import nn
 
 from napari_deartifact import JPEGInfo, list_models, load_model
 from napari_deartifact.degradation import jpeg_round_trip
+from napari_deartifact.devices import has_fast_bfloat16
+from napari_deartifact.generators import build
 
 REPEATS = 5
 QUALITY = 20
@@ -27,40 +30,73 @@ def dncnn_shaped() -> nn.Sequential:
 
 
 def seconds(function, *arguments) -> float:
-    start = time.perf_counter()
+    start = clock()
     function(*arguments)
-    return time.perf_counter() - start
+    return clock() - start
+
+
+clock = time.perf_counter
+
+
+def run(network, tile, precision) -> None:
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        network(tile)
+
+
+def report(name, function, peer, megapixels) -> float:
+    """Print the median of paired ratios, and return our own median."""
+    function()
+    pairs = [(seconds(function), seconds(peer)) for _ in range(REPEATS)]
+    ratio = statistics.median(theirs / ours for ours, theirs in pairs)
+    ours = statistics.median(ours for ours, _ in pairs)
+    print(f"{name:26} {ours / megapixels:6.2f} s/MP, {ratio:5.1f} × as fast as the DnCNN-3 shape", flush=True)
+    return ours
+
+
+def shape(text: str) -> dict[str, list[int]]:
+    widths, blocks = ([int(number) for number in part.split(",")] for part in text.split("/"))
+    return {"widths": widths, "blocks": blocks}
 
 
 def main() -> None:
-    """Print the median of paired ratios."""
+    global clock
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", type=shape, action="append", default=[], metavar="32,64,96/1,1,2",
+                        help="widths and blocks of an untrained residual U-Net to time as well")  # fmt: skip
+    parser.add_argument("--cpu-time", action="store_true", help="processor time: for a busy machine")
+    options = parser.parse_args()
+    if options.cpu_time:
+        clock = time.process_time
     decoded = jpeg_round_trip(astronaut(), QUALITY)
     height, width = decoded.shape[:2]
+    megapixels = height * width / 1e6
     info = JPEGInfo.from_quality(QUALITY, height=height, width=width, subsampling="4:2:0")
     tile = np.ascontiguousarray(np.moveaxis(decoded, -1, 0)[np.newaxis] / np.float32(255))
-    peer = dncnn_shaped().to(memory_format=torch.channels_last)
-    luma = torch.from_numpy(tile[:, :1]).to(memory_format=torch.channels_last)
+    color = torch.from_numpy(tile).to(memory_format=torch.channels_last)
+    luma = color[:, :1].contiguous(memory_format=torch.channels_last)
+    dncnn = dncnn_shaped().to(memory_format=torch.channels_last)
+    for precision in ("float32", *(["bfloat16"] if has_fast_bfloat16("cpu") else [])):
 
-    def run_peer() -> None:
-        with torch.inference_mode():
-            peer(luma)
+        def peer(precision=precision) -> None:
+            run(dncnn, luma, precision)
 
-    run_peer()
-    for summary in list_models():
-        model = load_model(summary.name, "cpu")
-        model.restore(tile, info)
-        pairs = [(seconds(model.restore, tile, info), seconds(run_peer)) for _ in range(REPEATS)]
-        ratio = statistics.median(theirs / ours for ours, theirs in pairs)
-        ours = statistics.median(ours for ours, _ in pairs)
-        megapixels = height * width / 1e6
-        print(f"{summary.name:12} {ours / megapixels:6.2f} s/MP, {ratio:5.1f} × as fast as the DnCNN-3 shape")
-        if summary.kind == "network":
-            generator = model.generator.to(memory_format=torch.contiguous_format)
-            with torch.inference_mode():
-                generator(torch.from_numpy(tile))
-                times = [seconds(generator, torch.from_numpy(tile)) for _ in range(REPEATS)]
-            generator.to(memory_format=torch.channels_last)
-            print(f"{'':12} {statistics.median(times) / ours:.1f} times as long with channels first")
+        print(f"In {precision}:")
+        peer()
+        for arguments in options.shape:
+            network = build("residual-unet", arguments).eval().to(memory_format=torch.channels_last)
+            name = " ".join(str(part) for part in arguments.values())
+            report(name, lambda network=network: run(network, color, precision), peer, megapixels)  # noqa: B023
+        for summary in list_models():
+            if summary.kind != "network" and precision != "float32":
+                continue
+            model = load_model(summary.name, "cpu", precision=precision)
+            ours = report(summary.name, lambda model=model: model.restore(tile, info), peer, megapixels)
+            if summary.kind == "network":
+                first = model.generator.to(memory_format=torch.contiguous_format)
+                run(first, torch.from_numpy(tile), precision)
+                times = [seconds(run, first, torch.from_numpy(tile), precision) for _ in range(REPEATS)]
+                model.generator.to(memory_format=torch.channels_last)
+                print(f"{'':26} {statistics.median(times) / ours:.1f} times as long with channels first")
 
 
 if __name__ == "__main__":

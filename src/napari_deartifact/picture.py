@@ -83,13 +83,13 @@ def restore_picture(
     if len(degraded) == 3:
         answer = kept_grey(answer, degraded)
     if consistency and jpeg is not None:
-        seen, answer = _with_neighbours(region, jpeg), answer.astype(np.float64)
-        answer[:, *seen] = _consistent(
-            answer[:, *seen],
-            degraded[:, *seen],
-            jpeg.crop(*seen),
-            whole=scale.is_whole_levels(jpeg.precision),
-        )
+        seen, whole = _with_neighbours(region, jpeg), scale.is_whole_levels(jpeg.precision)
+        part = _consistent(answer[:, *seen], degraded[:, *seen], jpeg.crop(*seen), whole=whole)
+        if part.shape == answer.shape:
+            answer = part
+        else:
+            answer = answer.astype(np.float64)
+            answer[:, *seen] = part
     # A consistent input makes every blend of it and a consistent answer consistent: cells are convex.
     correction = np.where(np.isfinite(unit), strength * (answer - degraded), 0)
     picture[...] = scale.corrected(picture, correction)
@@ -124,8 +124,11 @@ def _consistent(
     from napari_deartifact.jpeg.consistency import project
 
     white = 2**jpeg.precision - 1
-    restored, decoded = (channels_last(image).astype(np.float64) * white for image in (answer, degraded))
-    projected = project(restored, decoded, jpeg, whole=whole) / white
+    restored, decoded = (
+        np.multiply(channels_last(image), white, dtype=np.float64) for image in (answer, degraded)
+    )
+    projected = project(restored, decoded, jpeg, whole=whole)
+    projected /= white
     return projected[np.newaxis] if projected.ndim == 2 else np.moveaxis(projected, -1, 0)
 
 

@@ -273,4 +273,6 @@ def channels_first(picture: ArrayLike, jpeg: JPEGInfo) -> torch.Tensor:
         )
     if not np.isfinite(pixels).all():
         raise ValueError("the picture has NaN or infinite pixels; fill them first")
-    return torch.from_numpy(np.moveaxis(np.atleast_3d(pixels), -1, 0).copy())
+    planes = np.moveaxis(np.atleast_3d(pixels), -1, 0)
+    # Nothing writes to them; what is not writable torch would complain of.
+    return torch.from_numpy(np.require(planes, requirements=["C", "W"]))

@@ -139,12 +139,13 @@ class _Rounding:
 
     def part(self, places: Places) -> _Rounding:
         """Go on with some units of a strip."""
-        answer = places.pixels(self.picture.extended(self.answer))
+        picture, margins = self.picture, self.picture.margins
+        answer = places.pixels(picture.extended(self.answer))
         return _Rounding(
-            part_of(self.picture, places, self.picture.margins),
+            part_of(picture, picture.extended(picture.pixels), places, margins),
             places.pixels(self.state),
             [places.taken(margin) for margin in self.margins],
-            shown(answer, self.picture.margins),
+            shown(answer, margins),
             places.pixels(self.wrong),
         )
 

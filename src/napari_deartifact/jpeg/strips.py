@@ -85,16 +85,19 @@ def strips_of(picture: CodedPicture) -> Iterator[tuple[Places, CodedPicture]]:
     """Cut a picture into strips of units that have the same margins."""
     grid = grid_of(picture)
     rows, columns = (_by_margin(*axis) for axis in zip(grid, picture.margins, strict=True))
+    extended = picture.extended(picture.pixels)
     for (vertical, some_rows), (horizontal, some_columns) in product(rows, columns):
         units = torch.cartesian_prod(some_rows, some_columns)
         for some in torch.split(units, UNITS_IN_A_STRIP):
             places = Places(some[:, 0], some[:, 1], grid, any(horizontal))
-            yield places, part_of(picture, places, (vertical, horizontal))
+            yield places, part_of(picture, extended, places, (vertical, horizontal))
 
 
-def part_of(picture: CodedPicture, places: Places, margins: tuple[Margin, Margin]) -> CodedPicture:
-    """Return some units of a picture as one with these margins."""
-    pixels = places.pixels(picture.extended(picture.pixels))
+def part_of(
+    picture: CodedPicture, extended: torch.Tensor, places: Places, margins: tuple[Margin, Margin]
+) -> CodedPicture:
+    """Return some units as a picture with these margins; `extended` are the pixels on whole units."""
+    pixels = places.pixels(extended)
     components = (
         replace(
             part,
