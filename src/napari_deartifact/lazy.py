@@ -156,9 +156,8 @@ def restore_blocks(
 
     # Filling NaN, keeping grey, and chroma between samples look a little farther than the model does.
     halo = grid.halo + grid.alignment
-    least = HALOS_IN_A_CHUNK * halo
-    image = as_dask(source, dict.fromkeys(layout.spatial_axes, least))
-    chunks = {axis: snapped_chunks(image.chunks[axis], grid.alignment, least) for axis in layout.spatial_axes}
+    image = as_dask(source, dict.fromkeys(layout.spatial_axes, HALOS_IN_A_CHUNK * halo))
+    chunks = {axis: snapped_chunks(image.chunks[axis], grid.alignment, halo) for axis in layout.spatial_axes}
     if layout.channel_axis is not None and layout.colors == 3:
         chunks[layout.channel_axis] = (layout.shape[layout.channel_axis],)
     image = image.rechunk(chunks)
@@ -182,24 +181,24 @@ def restore_blocks(
         allow_rechunk=False,
         dtype=image.dtype,
         meta=np.empty((0,) * image.ndim, image.dtype),
-        token="deartifact",
+        token="deartifact",  # noqa: S106  (how the tasks are called)
     )
 
 
-def snapped_chunks(chunks: tuple[int, ...], alignment: int, least: int) -> tuple[int, ...]:
-    """Move chunk edges to multiples of `alignment` and join chunks shorter than `least`.
+def snapped_chunks(chunks: tuple[int, ...], alignment: int, halo: int) -> tuple[int, ...]:
+    """Move chunk edges to multiples of `alignment`, and join chunks that are short for their halo.
 
     Parameters
     ----------
     chunks : tuple of int
         Lengths along one axis, in pixels.
-    alignment, least : int
+    alignment, halo : int
         In pixels.
 
     Returns
     -------
     tuple of int
-        Of the same sum.
+        Of the same sum.  Chunks of one length, but for the last, stay so, as zarr wants them.
 
     Raises
     ------
@@ -209,17 +208,27 @@ def snapped_chunks(chunks: tuple[int, ...], alignment: int, least: int) -> tuple
     Examples
     --------
     >>> snapped_chunks((100, 100, 100, 4), 8, 16)
-    (104, 96, 104)
+    (104, 104, 96)
     """
     if any(math.isnan(size) for size in chunks):
         raise ValueError("the array's chunk sizes are unknown; call its compute_chunk_sizes() first")
-    length = sum(chunks)
-    edges = [0]
-    for edge in accumulate(chunks[:-1]):
-        snapped = (edge + alignment // 2) // alignment * alignment
-        if snapped - edges[-1] >= max(least, 1) and length - snapped >= max(least, 1):
-            edges.append(snapped)
+    length, least = sum(chunks), max(HALOS_IN_A_CHUNK * halo, alignment)
+    if length and len(set(chunks[:-1])) == 1 and chunks[0] >= chunks[-1]:
+        size = max(_rounded(chunks[0] * -(-least // chunks[0]), alignment), least)
+        # No chunk may be shorter than what its neighbour wants to see of it.
+        while 0 < length % size < halo and size < length:
+            size += alignment
+        edges = list(range(0, length, size))
+    else:
+        edges = [0]
+        for edge in map(partial(_rounded, multiple=alignment), accumulate(chunks[:-1])):
+            if edge - edges[-1] >= least and length - edge >= least:
+                edges.append(edge)
     return tuple(stop - start for start, stop in pairwise([*edges, length]))
+
+
+def _rounded(value: int, multiple: int) -> int:
+    return (value + multiple // 2) // multiple * multiple
 
 
 def _sent_once(jpeg: JPEGInfo | None) -> Any:
