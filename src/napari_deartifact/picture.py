@@ -33,6 +33,7 @@ def restore_picture(
     consistency: bool,
     tile_size: int,
     region: Region = ALL,
+    look: bool = True,
 ) -> Generator[Progress, None, None]:
     """Restore one picture in place, a tile a step.
 
@@ -56,6 +57,8 @@ def restore_picture(
     region : (slice, slice)
         Rows and columns to restore, on the grid of tiles and, with consistency, of coded units; what lies
         beyond is only looked at, and is worth nothing afterwards.
+    look : bool
+        Whether to estimate what is not known; without it the picture is taken to start on the block grid.
 
     Yields
     ------
@@ -69,17 +72,22 @@ def restore_picture(
     """
     unit = scale.to_unit(picture)
     degraded = fill_nonfinite(unit)
-    if jpeg is None and (model.needs_tables or consistency):
+    offset = (0, 0)
+    if jpeg is None and look:
         estimate = _fitting(estimate, scale) or estimate_of(degraded, 1.0)
         if not estimate.is_jpeg and model.needs_tables:
             warn_of_no_history({0: estimate})
             yield Progress(0, 1)
             yield Progress(1, 1)
             return
-        jpeg = estimate.to_jpeg_info(*picture.shape[1:]) if estimate.is_jpeg else None
-        consistency = consistency and _beyond_doubt(estimate)
+        offset = estimate.offset
+        if estimate.is_jpeg and (model.needs_tables or consistency):
+            jpeg = estimate.to_jpeg_info(*picture.shape[1:])
+            consistency = consistency and _beyond_doubt(estimate)
     answer: NDArray[np.floating[Any]]
-    answer = yield from restore_in_tiles(degraded, model, tile_size=tile_size, jpeg=jpeg, region=region)
+    answer = yield from restore_in_tiles(
+        degraded, model, tile_size=tile_size, jpeg=jpeg, region=region, offset=offset
+    )
     if len(degraded) == 3:
         answer = kept_grey(answer, degraded)
     if consistency and jpeg is not None:

@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from napari_deartifact.axes import intensity_scale
 from napari_deartifact.devices import default_tile_size
-from napari_deartifact.history import estimates_of, needs_nothing, warn_of_doubt, warn_of_no_history
+from napari_deartifact.history import (
+    estimates_of,
+    needs_nothing,
+    warn_of_doubt,
+    warn_of_no_history,
+)
 from napari_deartifact.lazy import as_dask, lazy_source, restore_blocks, turnstile
 from napari_deartifact.models.reference import ModelReference
 from napari_deartifact.models.registry import DEFAULT_MODEL
@@ -49,7 +54,8 @@ def deartifact(
     ----------
     image : array-like, 2-D or more, integer or float
         The last two axes that are not `channel_axis` are Y and X; all others number independent
-        planes.  NaN and infinities stay where they are and do not spread.
+        planes.  NaN and infinities stay where they are and do not spread.  What is lazy stays so: dask,
+        zarr and HDF5 arrays give a dask array.
     model : str, path or Restorer
         A name of :func:`list_models`, a model file, or what :func:`load_model` returned.
     channel_axis : int, optional
@@ -196,7 +202,7 @@ def _restore_array(
         return restored
     model = request.loaded_model()
     pictures = list(layout.pictures(restored))
-    estimates = request.estimates or {}
+    estimates, look = request.estimates or {}, request.estimates != {}
     if request.jpeg is None and not request.force:
         estimates = estimates or estimates_of(pictures)
         if needs_nothing(estimates):
@@ -218,6 +224,7 @@ def _restore_array(
             consistency=bool(request.consistency),
             tile_size=tile_size,
             region=region,
+            look=look,
         ):
             if step.done or not before:
                 yield Progress(before + step.done, before + step.total * (layout.count - index))
@@ -238,7 +245,12 @@ def _restore_lazily(source: Any, request: Request) -> Any:
         )
     # The record of a whole slide would be sent with each of its chunks.
     portable = replace(
-        request, model=_portable(request, model), jpeg=None, data_range=(scale.black, scale.white), force=True
+        request,
+        model=_portable(request, model),
+        jpeg=None,
+        data_range=(scale.black, scale.white),
+        force=True,
+        estimates={},  # a block is not looked at
     )
     return restore_blocks(
         source,

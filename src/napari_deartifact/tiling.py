@@ -122,6 +122,7 @@ def restore_in_tiles(
     tile_size: int,
     jpeg: JPEGInfo | None = None,
     region: Region = ALL,
+    offset: tuple[int, int] = (0, 0),
 ) -> Generator[Progress, None, NDArray[np.float32]]:
     """Restore one picture, a tile a step.
 
@@ -139,6 +140,8 @@ def restore_in_tiles(
     region : (slice, slice)
         Rows and columns to restore, starting on the grid; all else is only looked at, and comes back as
         it is.
+    offset : (int, int)
+        Row and column of the first pixel in the coded unit, where `jpeg` does not say it.
 
     Yields
     ------
@@ -159,13 +162,22 @@ def restore_in_tiles(
     -----
     UserWarning
         When the CPU has taken over.
+
+    Notes
+    -----
+    Pictures that begin within a coded unit are continued at the top and the left to its corner, so that
+    every network sees a JPEG's blocks at the same places of its own cells.
     """
     grid = TileGrid.for_model(model, jpeg)
-    height, width = picture.shape[1:]
-    padded_height, padded_width = grid.padded(height), grid.padded(width)
-    padded = np.pad(picture, ((0, 0), (0, padded_height - height), (0, padded_width - width)), mode="edge")
-    padded_jpeg = jpeg and replace(jpeg, height=padded_height, width=padded_width)
-    wanted = [side.indices(size)[:2] for side, size in zip(region, (height, width), strict=True)]
+    offset = offset if jpeg is None else (jpeg.offset[0] % jpeg.mcu[0], jpeg.offset[1] % jpeg.mcu[1])
+    place = tuple(
+        slice(before, before + size) for before, size in zip(offset, picture.shape[1:], strict=True)
+    )
+    size = [grid.padded(side.stop) for side in place]
+    around = [(side.start, length - side.stop) for side, length in zip(place, size, strict=True)]
+    padded = np.pad(picture, [(0, 0), *around], mode="edge")
+    padded_jpeg = jpeg and replace(jpeg, height=size[0], width=size[1], offset=(0, 0))
+    wanted = [_on_grid(part, side, grid.alignment) for part, side in zip(region, place, strict=True)]
     restored = padded.copy()
     work = _Work(grid, padded.shape, tile_size, wanted)
     done = 0
@@ -182,7 +194,15 @@ def restore_in_tiles(
         del work.tiles[: len(batch)]
         done += len(batch)
         yield Progress(done, done + len(work.tiles))
-    return restored[:, :height, :width]
+    answer = picture.copy()
+    answer[:, *region] = restored[:, *place][:, *region]
+    return answer
+
+
+def _on_grid(part: slice, place: slice, alignment: int) -> tuple[int, int]:
+    """Return the part of a picture that lies at `place`, from the multiple of `alignment` before it."""
+    start, stop, _ = part.indices(place.stop - place.start)
+    return (place.start + start) // alignment * alignment, place.start + stop
 
 
 Tile = tuple[Span, Span]

@@ -9,7 +9,7 @@ from napari_deartifact.generators import ARCHITECTURES, build
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.models.model_file import ModelCard
 from napari_deartifact.models.network import NetworkRestorer
-from napari_deartifact.tiling import Progress, TileGrid, restore_in_tiles
+from napari_deartifact.tiling import ALL, Progress, TileGrid, restore_in_tiles
 
 
 def random_network(architecture, precision="float32"):
@@ -39,7 +39,7 @@ def picture():
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize(
     ("shape", "tile_sizes"),
-    [((149, 107), [40]), ((128, 128), [24, 64]), ((7, 60), [8, 40]), ((1, 1), [8]), ((200, 3), [8, 40])],
+    [((149, 107), [40]), ((128, 128), [64]), ((7, 60), [8, 40]), ((1, 1), [8]), ((200, 3), [8, 40])],
 )
 def test_every_generator_answers_the_same_in_tiles(architecture, precision, shape, tile_sizes, picture):
     if precision == "bfloat16" and not has_fast_bfloat16("cpu"):
@@ -194,9 +194,29 @@ def test_each_tile_gets_its_part_of_the_jpeg(picture):
     model = Blur()
     run(restore_in_tiles(picture[:, :146, :102], model, tile_size=64, jpeg=info))
     assert all(jpeg.shape == size for size, jpeg in model.seen)
+    # The picture is continued to the corner of its coded unit.
     assert {jpeg.offset for _, jpeg in model.seen} == {
-        (3 + row, 5 + column) for row in (0, 48, 112) for column in (0, 48)
+        (row, column) for row in (0, 48, 112) for column in (0, 48)
     }
+
+
+@pytest.mark.parametrize("told", ["by the JPEG", "by the caller"])
+@pytest.mark.parametrize("region", [ALL, (slice(16, 64), slice(0, 48))])
+def test_a_cut_out_is_laid_on_its_grid(told, region):
+    model = random_network("residual-unet")
+    picture = np.random.default_rng(1).random((3, 230, 220), np.float32)
+    info = JPEGInfo.from_quality(30, height=230, width=220, subsampling="4:2:0")
+    whole, _ = run(restore_in_tiles(picture, model, tile_size=4096, jpeg=info))
+    rows, columns = slice(19, 219), slice(5, 205)
+    cut = info.crop(rows, columns)
+    place = {"jpeg": cut} if told == "by the JPEG" else {"offset": (3, 5)}
+    part, _ = run(restore_in_tiles(picture[:, rows, columns], model, tile_size=64, region=region, **place))
+    inside = np.zeros(part.shape[1:], bool)
+    inside[region] = True
+    far = np.zeros_like(inside)
+    far[model.halo : -model.halo, model.halo : -model.halo] = True
+    np.testing.assert_allclose(part[:, inside & far], whole[:, rows, columns][:, inside & far], atol=2e-5)
+    assert np.array_equal(part[:, ~inside], picture[:, rows, columns][:, ~inside])
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,8 @@ class DataRecipe:
             raise RecipeError("data.qualities or data.subsamplings is empty; give at least one entry")
         for name in self.subsamplings:
             check_choice("data.subsamplings", name, SUBSAMPLINGS)
-        for key in ("double_fraction", "unaligned_fraction", "clean_fraction", "grey_fraction", "studio_fraction"):
-            check_range(f"data.{key}", getattr(self, key), 0, 1)
+        for name in ("double", "unaligned", "clean", "grey", "studio"):
+            check_range(f"data.{name}_fraction", getattr(self, f"{name}_fraction"), 0, 1)
         check_range("data.validation_fraction", self.validation_fraction, 0, 0.5)
 
     @property
