@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 HEAVY = [
     "torch",
@@ -60,6 +62,14 @@ def test_modules_that_stay_light(module):
 def test_modules_that_need_no_napari(module):
     loaded = modules_after(f"import napari_deartifact.{module}")
     assert loaded.isdisjoint({"napari", "qtpy", "magicgui", "matplotlib"})
+
+
+def test_restoring_a_jpeg_loads_torch_and_little_else(tmp_path):
+    Image.fromarray(np.indices((64, 64)).sum(axis=0).astype(np.uint8)).save(tmp_path / "in.jpg", quality=20)
+    words = ["restore", str(tmp_path / "in.jpg"), "-o", str(tmp_path / "out.png"), "--model", "compact-cnn"]
+    loaded = modules_after(f"from napari_deartifact.cli import main\nassert main({words}) == 0")
+    assert "torch" in loaded
+    assert loaded.isdisjoint({*HEAVY, "torch._dynamo", "torch._inductor", "sympy", "distributed"} - {"torch"})
 
 
 def test_import_is_quick():
