@@ -142,6 +142,8 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
         raise ValueError(f"{path} is a folder; name a picture file")
     if not path.exists():
         raise FileNotFoundError(f"no file at {path}; check the name")
+    if not path.is_file():  # from a pipe one would read for ever
+        raise ValueError(f"{path} is a device or a pipe; name a picture file")
     with path.open("rb") as stream:
         signature = stream.read(_SIGNATURE_BYTES)
     if not signature:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import math
 import os
@@ -73,6 +74,8 @@ class Report:
         """
         path = Path(path)
         check_target(path)
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{path} is a device, not a file; name another")
         header = _line(COLUMNS)
         with path.open("a+b") as stream:
             stream.seek(0)
@@ -87,12 +90,27 @@ class Report:
             return cls(path, {row["source"] for row in csv.DictReader(text)})
 
     def add(self, result: FileResult) -> None:
-        """Add the line of a file; one that was skipped has none if it was told of before."""
+        """Add the line of a file; one that was skipped has none if it was told of before.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written.
+        """
         row = row_of(result)
         if result.status == "skipped" and row["source"] in self.told:
             return
-        with self.path.open("ab", buffering=0) as stream:
-            stream.write(_line([row[column] for column in COLUMNS]))
+        line = _line([row[column] for column in COLUMNS])
+        try:
+            with self.path.open("ab", buffering=0) as stream:
+                if stream.write(line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"report {self.path} cannot be written ({error.strerror}); mend that and run the same again: "
+                "what is done is skipped",
+            ) from error
         self.told.add(row["source"])
 
 

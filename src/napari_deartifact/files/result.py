@@ -73,8 +73,8 @@ class FileResult:
     ----------
     source, target : Path
     status : {"restored", "unchanged", "skipped", "failed"}
-        Unchanged files were written with the pixels that they had, because they show no JPEG history;
-        skipped ones had a target already.
+        Unchanged files were written with the pixels that they had, most often because they show no JPEG
+        history; skipped ones had a target already.
     message : str
         Why it failed or was skipped.
     warnings : tuple of str

@@ -39,7 +39,7 @@ _FAILURES = (
     ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, LookupError, MemoryError, OSError,
     RuntimeError, SyntaxError, TypeError, ValueError,
 )  # fmt: skip
-_NOTHING_DONE = f"Left as it was by napari-deartifact {__version__}, no JPEG history found"
+_NOTHING_DONE = f"Left as it was by napari-deartifact {__version__}, nothing to restore was found"
 
 
 @dataclass(frozen=True)

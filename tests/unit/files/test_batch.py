@@ -349,6 +349,13 @@ def test_whatever_reading_raises_costs_one_line(tree, model, monkeypatch, error,
     assert {result.status for result in results.values()} <= {"restored", "unchanged"}
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX pipes")
+def test_a_pipe_is_not_waited_for(tree, model):
+    os.mkfifo(tree / "c.jpg")
+    results = {result.source.name: result for result in restore_files("tree", "out", model)}
+    assert "device or a pipe" in results["c.jpg"].message
+
+
 def test_a_file_that_disappears(tree, model):
     def remove(job, step):
         (tree / "sub" / "deep" / "c.tif").unlink(missing_ok=True)

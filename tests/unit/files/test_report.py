@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from pathlib import Path
 
@@ -197,6 +198,32 @@ def test_a_bad_reference_costs_a_warning(tree, rgb, model, case):
     assert row["status"] == "restored"
     assert "no gain is told" in row["warnings"]
     assert row["gain"] == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_device_is_no_report(tree, model):
+    with pytest.raises(ValueError, match="is a device"):
+        restore_files("in", "out", model, report="/dev/full")
+
+
+@pytest.mark.parametrize("written", [0, 7])
+def test_a_full_disk_ends_the_batch_and_leaves_a_report_that_goes_on(tree, model, monkeypatch, written):
+    class Full(io.FileIO):
+        def write(self, line):
+            if b"decoded" not in line:
+                return super().write(line)
+            super().write(line[:written])
+            if written:
+                return written
+            raise OSError(28, "No space left on device")
+
+    results = restore_files("in", "out", model, report="report.csv")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda self, mode, **_: Full(self, mode.replace("b", "")))
+        assert next(results).source.name == "clean.png"
+        with pytest.raises(OSError, match=r"report report\.csv cannot be written \(No space left"):
+            next(results)
+    assert Report.open("report.csv").told == {"in/clean.png"}
 
 
 def test_without_the_folder_of_references(tree, model):
