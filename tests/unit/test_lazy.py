@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import uniform_filter
 
-from napari_deartifact import JPEGInfo, deartifact, list_models
+from napari_deartifact import JPEGInfo, deartifact, estimate_jpeg, list_models
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.lazy import ChunkedAxis, snapped_chunks, turnstile
 from napari_deartifact.models.reference import ModelReference
@@ -179,6 +179,15 @@ def test_grey_parts_of_a_colour_picture_do_not_depend_on_chunks():
     np.testing.assert_allclose(answer.astype(int), expected, atol=1)
     assert (np.ptp(expected[90:], axis=-1) == 0).all()
     assert np.ptp(expected[:50], axis=-1).max() > 50
+
+
+def test_what_a_part_tells_gives_the_answer_of_numpy():
+    degraded = jpeg_round_trip(CAMERA, 40)
+    told = estimate_jpeg(degraded[:256, :256])
+    assert told.is_jpeg
+    image = da.from_array(degraded, chunks=200)
+    lazy = deartifact(image, "compact-cnn", device="cpu", jpeg=told.to_jpeg_info(*image.shape))
+    np.testing.assert_array_equal(lazy, deartifact(degraded, "compact-cnn", device="cpu"))
 
 
 @pytest.mark.parametrize(
