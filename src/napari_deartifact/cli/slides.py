@@ -9,25 +9,27 @@ from napari_deartifact.cli.console import OK, bar
 from napari_deartifact.cli.options import chosen_model
 from napari_deartifact.messages import printable
 
+_FOR_FILES_ONLY = ("uncertainty", "suffix", "report", "reference", "scheduler")
+
 
 def is_wanted(options: argparse.Namespace) -> bool:
     """Tell by the output's name, and of OME-TIFF by the input too, whether a slide is to be made."""
-    if len(options.inputs) != 1 or not options.output.lower().endswith((".zarr", ".ome.tif", ".ome.tiff")):
+    name = options.output.lower()
+    if name.endswith(".zarr"):
+        return True
+    if len(options.inputs) != 1 or not name.endswith((".ome.tif", ".ome.tiff")):
         return False
     from napari_deartifact.files.slides_open import is_slide
 
-    return options.output.lower().endswith(".zarr") or is_slide(options.inputs[0])
+    return is_slide(options.inputs[0])
 
 
 def run(options: argparse.Namespace) -> int:
     from napari_deartifact.files.slides import restore_slide
     from napari_deartifact.files.slides_job import is_published
 
-    source, target = options.inputs[0], Path(options.output)
-    if options.uncertainty:
-        raise ValueError(
-            "--uncertainty is fitted to whole pictures, and slides are restored in parts; leave it out"
-        )
+    _check(options)
+    (source,), target = options.inputs, Path(options.output)
     if (is_published(target) or target.exists()) and not options.overwrite:
         print(f"{printable(str(target))} exists, skipped; --overwrite restores it again")
         return OK
@@ -47,3 +49,15 @@ def run(options: argparse.Namespace) -> int:
             pieces.update(step.done - pieces.n)
     print(f"{printable(str(source))} → {printable(str(target))}")
     return OK
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what makes no sense of a slide."""
+    if len(options.inputs) != 1:
+        raise ValueError(f"{options.output} names one slide, and there are {len(options.inputs)} inputs")
+    for name in _FOR_FILES_ONLY:
+        if getattr(options, name):
+            option = {"suffix": "format"}.get(name, name)
+            raise ValueError(
+                f"--{option} is for files that are restored whole, and not for slides; leave it out"
+            )

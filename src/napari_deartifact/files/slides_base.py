@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_deartifact.jpeg.info import JPEGInfo
 
-_CACHED_BYTES = 2**29
+_CACHED_BYTES = 2**28
 _LARGEST_TILE = 2**29
 
 Window = tuple[slice, slice]

@@ -24,7 +24,7 @@ def has_tables(slide: Slide, count: int = 64) -> bool:
     return any(slide.record(0, *divmod(int(index), columns)) is not None for index in chosen)
 
 
-def shows_history(slide: Slide) -> bool:
+def history_of(slide: Slide) -> tuple[bool, tuple[int, int]]:
     """Judge by the busiest regions of a slide whether it may ever have been compressed by JPEG.
 
     Parameters
@@ -33,19 +33,29 @@ def shows_history(slide: Slide) -> bool:
 
     Returns
     -------
-    bool
+    gains : bool
+        Whether there is anything to restore.
+    origin : (int, int)
+        Row and column, modulo 16, where a coded unit starts.
 
     Warns
     -----
     UserWarning
         When it shows no such history, and when that is in doubt.
     """
-    estimates = estimates_of([_colors(slide, plane, window) for plane, window in busiest(slide)])
+    windows = busiest(slide)
+    estimates = estimates_of([_colors(slide, plane, window) for plane, window in windows])
     if estimates and needs_nothing(estimates):
         warn_of_no_history(estimates)
-        return False
+        return False, (0, 0)
     warn_of_doubt(estimates)
-    return True
+    for index, estimate in estimates.items():
+        if estimate.is_jpeg:
+            _, (rows, columns) = windows[index]
+            return True, (
+                (rows.start - estimate.offset[0]) % _GRID, (columns.start - estimate.offset[1]) % _GRID
+            )  # fmt: skip
+    return True, (0, 0)
 
 
 def busiest(slide: Slide) -> list[tuple[int, Window]]:

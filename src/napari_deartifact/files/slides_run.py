@@ -16,7 +16,7 @@ from napari_deartifact.devices import default_tile_size
 from napari_deartifact.files.ome_tiff import TIFFLabels, tile_count, write_ome_tiff
 from napari_deartifact.files.ome_zarr import Pyramid, PyramidLayout
 from napari_deartifact.files.slides_base import Damage, Slide, Window
-from napari_deartifact.files.slides_history import has_tables, levels_of, shows_history
+from napari_deartifact.files.slides_history import has_tables, history_of, levels_of
 from napari_deartifact.files.slides_job import SlideJob
 from napari_deartifact.files.slides_region import RegionRestorer
 from napari_deartifact.request import Request
@@ -65,6 +65,8 @@ class Judgement:
         Whether its tiles have quantization tables.
     black, white : float
         The data range.
+    origin : (int, int)
+        Where a coded unit starts, in a slide without tables.
     warnings : list of str
         What there is to say about it.
     """
@@ -73,6 +75,7 @@ class Judgement:
     tables: bool
     black: float
     white: float
+    origin: tuple[int, int]
     warnings: list[str]
 
     @classmethod
@@ -81,10 +84,11 @@ class Judgement:
         tables, scale = has_tables(slide), levels_of(slide)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            gains = scale is not None and (tables or request.force or shows_history(slide))
+            gains, origin = (True, (0, 0)) if tables or request.force else history_of(slide)
         told = [str(item.message) for item in caught]
         black, white = (scale.black, scale.white) if scale else (0.0, 0.0)
-        return cls(gains and request.strength > 0, tables, black, white, told)
+        restore = gains and scale is not None and request.strength > 0
+        return cls(restore, tables, black, white, origin, told)
 
 
 @dataclass(frozen=True)
@@ -178,6 +182,7 @@ class SlideRun:
             strength=self.request.strength,
             tile_size=self.request.tile_size or default_tile_size(getattr(model, "device", "cpu")),
             consistency=self.consistency and judgement.tables,
+            origin=(judgement.origin[0], judgement.origin[1]),
         )
 
     def _piece(self, restorer: RegionRestorer, level: int, window: Window) -> Iterator[Progress]:

@@ -129,9 +129,10 @@ def test_every_tile_obeys_its_own_tables(tmp_path, pixels, options):
     assert np.mean(inside) > np.mean(free)
 
 
-def test_differing_tables(tmp_path):
-    """Tiles that were compressed each by itself, as a scanner may that aims at a file size."""
-    tiles, records = [], []
+@pytest.fixture
+def differing(tmp_path):
+    """A slide whose tiles were compressed each by itself, as a scanner may that aims at a file size."""
+    source, tiles, records = tmp_path / "differing.tif", [], []
     for top in range(0, 96, 48):
         for left in range(0, 96, 48):
             stream = io.BytesIO()
@@ -139,18 +140,43 @@ def test_differing_tables(tmp_path):
             tile.save(stream, "JPEG", quality=30 + left // 2 + top // 4, subsampling="4:4:4")
             tiles.append(stream.getvalue())
             records.append(JPEGInfo.from_bytes(stream.getvalue()))
-    source, target = tmp_path / "a.tif", tmp_path / "a.ome.zarr"
     tifffile.imwrite(
         source, iter(tiles), shape=(96, 96, 3), dtype=np.uint8, tile=(48, 48), compression="jpeg",
         photometric="ycbcr", subsampling=(1, 1),
     )  # fmt: skip
+    return source, records
+
+
+def places():
+    return [(slice(top, top + 48), slice(left, left + 48)) for top in (0, 48) for left in (0, 48)]
+
+
+def test_differing_tables(tmp_path, differing):
+    (source, records), target = differing, tmp_path / "a.ome.zarr"
     run(source, target)
     decoded, restored = tifffile.imread(source), pixels_of(target)
-    for number, record in enumerate(records):
-        top, left = 48 * (number // 2), 48 * (number % 2)
-        place = slice(top, top + 48), slice(left, left + 48)
+    for number, (record, place) in enumerate(zip(records, places(), strict=True)):
         assert open_slide(source).record(0, number // 2, number % 2).tables == record.tables
         assert consistency_report(restored[place], record, decoded[place]).inside > 0.97
+
+
+class Teller(Smoother):
+    """A restorer that adds the first step of the quantization table that it is told."""
+
+    name, halo, needs_tables = "teller", 0, True
+
+    def restore(self, tiles, jpeg):
+        return tiles + np.float32(jpeg.table(0)[0, 0] / 255)
+
+
+def test_differing_tables_reach_the_model_tile_by_tile(tmp_path, differing):
+    (source, records), target = differing, tmp_path / "a.ome.zarr"
+    run(source, target, Teller(), consistency=False)
+    decoded, restored = tifffile.imread(source).astype(int), pixels_of(target)
+    assert len({int(record.table(0)[0, 0]) for record in records}) > 2
+    for record, place in zip(records, places(), strict=True):
+        expected = np.minimum(decoded[place] + int(record.table(0)[0, 0]), 255)
+        np.testing.assert_array_equal(restored[place], expected)
 
 
 def test_tables_reach_a_model_that_needs_them(tmp_path):
@@ -178,6 +204,17 @@ def test_metadata_of_an_aperio_slide(tmp_path):
     told = zarr.open_group(tmp_path / "a.ome.zarr", mode="r").attrs["napari-deartifact"]
     assert told["source"]["properties"]["AppMag"] == "20"
     assert told["quantization_tables"] == "of each tile"
+
+
+def test_alpha_passes_through(tmp_path):
+    source, target = tmp_path / "a.tif", tmp_path / "a.ome.tif"
+    pixels = np.dstack([COLOR, GREY])
+    tifffile.imwrite(source, pixels, tile=(48, 48), photometric="rgb", extrasamples=["unassalpha"])
+    with pytest.warns(UserWarning, match="no quantization tables"):
+        run(source, target, force=True)
+    np.testing.assert_array_equal(pixels_of(target)[..., 3], GREY)
+    expected = deartifact(pixels, Smoother(), channel_axis=-1, force=True, consistency=False)
+    assert np.abs(pixels_of(target).astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -355,6 +392,9 @@ def test_command(tmp_path, capsys):
     assert main(command) == 0
     assert "skipped" in capsys.readouterr().out
     assert main([*command, "--uncertainty"]) == 2
+    assert "--uncertainty is for files" in capsys.readouterr().err
+    assert main(["restore", str(source), str(source), "-o", str(target)]) == 2
+    assert "names one slide" in capsys.readouterr().err
     assert pixels_of(target).shape == (150, 170, 3)
 
 

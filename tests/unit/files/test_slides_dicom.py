@@ -22,13 +22,13 @@ COLOR = np.ascontiguousarray(data.astronaut()[:100, 150:240])
 GREY = np.ascontiguousarray(data.camera()[:100, 150:240])
 
 
-def tiles_of(picture):
+def tiles_of(picture, height=HEIGHT, width=WIDTH):
     """Cut a picture into tiles, row by row, the last ones continued in black."""
-    rows, columns = -(-picture.shape[0] // HEIGHT), -(-picture.shape[1] // WIDTH)
-    missing = [(0, rows * HEIGHT - picture.shape[0]), (0, columns * WIDTH - picture.shape[1])]
+    rows, columns = -(-picture.shape[0] // height), -(-picture.shape[1] // width)
+    missing = [(0, rows * height - picture.shape[0]), (0, columns * width - picture.shape[1])]
     whole = np.pad(picture, missing + [(0, 0)] * (picture.ndim - 2))
     return [
-        np.ascontiguousarray(whole[row * HEIGHT : (row + 1) * HEIGHT, column * WIDTH : (column + 1) * WIDTH])
+        np.ascontiguousarray(whole[row * height : (row + 1) * height, column * width : (column + 1) * width])
         for row in range(rows)
         for column in range(columns)
     ]
@@ -170,3 +170,28 @@ def test_refused(tmp_path, tags, message):
     frames = [coded(tile) for tile in tiles_of(GREY)]
     with pytest.raises(ValueError, match=message):
         open_slide(write(tmp_path / "a.dcm", frames, GREY.shape, 1, **tags))
+
+
+class Marker:
+    """A restorer that marks the blocks of 8×8 as they lie in what it is given."""
+
+    name, color, size_multiple, halo, fixed_tile, needs_tables = "marker", "any", 8, 8, None, False
+
+    def restore(self, tiles, jpeg):
+        marks = np.zeros(tiles.shape[-2:], np.float32)
+        marks[::8], marks[:, ::8] = 1, 1
+        return tiles * 0 + marks
+
+
+@pytest.mark.parametrize(("height", "width"), [(72, 80), (68, 76)])
+@pytest.mark.parametrize("picture", [GREY, COLOR], ids=["grey", "colour"])
+def test_the_model_sees_each_tile_on_its_own_grid(tmp_path, picture, height, width):
+    samples = 3 if picture.ndim == 3 else 1
+    frames = [coded(tile) for tile in tiles_of(picture, height, width)]
+    path = write(tmp_path / "a.dcm", frames, picture.shape[:2], samples, Rows=height, Columns=width)
+    for _ in restore_slide(path, tmp_path / "a.ome.zarr", Marker(), chunk_size=64, consistency=False):
+        pass
+    found = zarr.open_group(tmp_path / "a.ome.zarr", mode="r")["0"][0]
+    rows, columns = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    expected = (rows % height % 8 == 0) | (columns % width % 8 == 0)
+    np.testing.assert_array_equal(found, 255 * expected)
