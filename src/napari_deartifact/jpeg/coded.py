@@ -173,8 +173,8 @@ class CodedPicture:
         doubt = self._doubt()
 
         def find(plane: torch.Tensor, part: tuple[torch.Tensor, tuple[int, int]]) -> Cells:
-            decoded, visible = self._samples(plane, doubt, part[1])
-            return recovered_cells(decoded, visible, visible, *part, self.white)
+            visible = self._reliable(doubt, part[1])
+            return recovered_cells(self._samples(plane, part[1]), visible, visible, *part, self.white)
 
         parts = self._tables_and_ratios(jpeg)
         return replace(self, components=tuple(map(find, self._planes(self.pixels), parts)))
@@ -214,19 +214,29 @@ class CodedPicture:
         if not self.joint or not (low | high).any():
             return self
         doubt, nothing = self._doubt(), torch.zeros_like(self.pixels[0])
-        found = self.components
-        for _ in range(_ROUNDS):
+        masks = [
+            (self._reliable(nothing, part.ratio), self._reliable(doubt, part.ratio))
+            for part in self.components
+        ]
+
+        def found_again(found: tuple[Cells, ...]) -> tuple[Cells, ...]:
             decoded = self.cut(replace(self, components=found).decoded())
             filled = torch.where(low & (decoded < 0) | high & (decoded > self.white), decoded, self.pixels)
-            before, found = found, ()
-            for part, plane in zip(before, self._planes(filled), strict=True):
-                samples, visible = self._samples(plane, nothing, part.ratio)
-                _, trusted = self._samples(plane, doubt, part.ratio)
-                cells = recovered_cells(samples, visible, trusted, part.table, part.ratio, self.white)
-                found = (*found, cells)
-            if all(torch.equal(a.indices, b.indices) for a, b in zip(before, found, strict=True)):
+            return tuple(
+                recovered_cells(self._samples(plane, part.ratio), *mask, part.table, part.ratio, self.white)
+                for part, plane, mask in zip(found, self._planes(filled), masks, strict=True)
+            )
+
+        last, now = self.components, found_again(self.components)
+        for left in reversed(range(_ROUNDS - 1)):
+            before, last, now = last, now, found_again(now)
+            if _same_indices(last, now):
                 break
-        return replace(self, components=found)
+            if _same_indices(before, now):
+                # One block in thousands goes to and fro for ever: the last round is known without the others.
+                now = last if left % 2 else now
+                break
+        return replace(self, components=now)
 
     def decoded(self) -> torch.Tensor:
         """Return what the cells' middles decode to, on whole coded units, not clipped."""
@@ -237,22 +247,35 @@ class CodedPicture:
         state = torch.stack(planes)
         return ycbcr_to_rgb(state.round(), white=self.white) if self.joint else state
 
-    def _samples(
-        self, plane: torch.Tensor, doubt: torch.Tensor, ratio: tuple[int, int]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return a component at its own resolution on whole blocks, and which samples can be relied on."""
+    def _samples(self, plane: torch.Tensor, ratio: tuple[int, int]) -> torch.Tensor:
+        """Return a component at its own resolution on whole blocks."""
+        plane = self._at_own_resolution(plane, ratio)
+        (top, bottom), (left, right) = self._beyond(plane, ratio)
+        return extend_edges(plane.round(), top=top, bottom=bottom, left=left, right=right)
+
+    def _reliable(self, doubt: torch.Tensor, ratio: tuple[int, int]) -> torch.Tensor:
+        """Mark the samples of a component that no doubtful pixel and no pixel beyond the picture has made."""
+        doubt = self._at_own_resolution(doubt, ratio)
+        (top, bottom), (left, right) = self._beyond(doubt, ratio)
+        return torch.nn.functional.pad(doubt.abs() < 1e-3, (left, right, top, bottom))
+
+    def _at_own_resolution(self, plane: torch.Tensor, ratio: tuple[int, int]) -> torch.Tensor:
         for axis, factor in enumerate(ratio):
-            plane, doubt = (
-                at_own_resolution(part, axis, factor, self.margins[axis]) for part in (plane, doubt)
-            )
-        (top, bottom), (left, right) = (
+            plane = at_own_resolution(plane, axis, factor, self.margins[axis])
+        return plane
+
+    def _beyond(self, samples: torch.Tensor, ratio: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+        """Return how many samples of a component are missing to whole blocks, before and after."""
+        return tuple(
             (before // factor, (before + size + after) // factor - before // factor - own)
             for (before, after), size, factor, own in zip(
-                self.margins, self.pixels.shape[1:], ratio, plane.shape, strict=True
+                self.margins, self.pixels.shape[1:], ratio, samples.shape, strict=True
             )
         )
-        visible = torch.nn.functional.pad(doubt.abs() < 1e-3, (left, right, top, bottom))
-        return extend_edges(plane.round(), top=top, bottom=bottom, left=left, right=right), visible
+
+
+def _same_indices(some: Sequence[Cells], others: Sequence[Cells]) -> bool:
+    return all(torch.equal(a.indices, b.indices) for a, b in zip(some, others, strict=True))
 
 
 def channels_first(picture: ArrayLike, jpeg: JPEGInfo) -> torch.Tensor:
