@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,8 @@ _INNER_MARGIN = 0.1
 _MOST_ALTERNATIONS, _STAGNATION = 5, 0.7
 _TOLERANCE = 1e-3
 _FEWEST_KNOWN = 0.5
+_PART = 1024
+"""Pixels a side: what is made of as many on the way is memory that can be used again."""
 
 
 @dataclass(frozen=True)
@@ -125,21 +128,57 @@ def project(
     """
     if not 0 <= margin <= 0.5:
         raise ValueError(f"margin is {margin}; expected a number of quantization steps from 0 to 0.5")
-    pixels = channels_first(restored, jpeg)
-    picture = CodedPicture.of(channels_first(decoded, jpeg), jpeg)
-    _warn_of_another_picture(picture)
-    answer = (in_whole_levels if whole else _in_cells)(picture, pixels, iterations, margin)
+    pixels, levels = channels_first(restored, jpeg), channels_first(decoded, jpeg)
+    if whole and jpeg.indices is not None:
+        answer = _in_parts(pixels, levels, jpeg, iterations, margin)
+    else:
+        picture = CodedPicture.of(levels, jpeg)
+        _warn_of_another_picture(*_blocks_shown_and_known(picture))
+        answer = (in_whole_levels if whole else _in_cells)(picture, pixels, iterations, margin)
     channels_last = answer.movedim(0, -1)
     return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy()
 
 
-def _warn_of_another_picture(picture: CodedPicture) -> None:
-    shown, known = (
-        sum(int(mask.sum()) for mask in masks)
-        for masks in zip(
-            *((part.inside, part.known & part.inside) for part in picture.components), strict=True
-        )
-    )
+def _in_parts(
+    pixels: torch.Tensor, levels: torch.Tensor, jpeg: JPEGInfo, iterations: int, margin: float
+) -> torch.Tensor:
+    """Round a picture part by part: coded units do not depend on each other, and memory stays small."""
+    answer = torch.empty_like(pixels)
+    shown = known = 0
+    for rows, columns in product(*map(_parts, jpeg.offset, jpeg.shape, jpeg.mcu)):
+        (seen_rows, inner_rows), (seen_columns, inner_columns) = rows, columns
+        picture = CodedPicture.of(levels[:, seen_rows, seen_columns], jpeg.crop(seen_rows, seen_columns))
+        counts = _blocks_shown_and_known(picture)
+        shown, known = shown + counts[0], known + counts[1]
+        part = in_whole_levels(picture, pixels[:, seen_rows, seen_columns], iterations, margin)
+        inside = part[:, inner_rows, inner_columns]
+        top, left = seen_rows.start + inner_rows.start, seen_columns.start + inner_columns.start
+        answer[:, top : top + inside.shape[1], left : left + inside.shape[2]] = inside
+    _warn_of_another_picture(shown, known)
+    return answer
+
+
+def _parts(offset: int, length: int, unit: int) -> list[tuple[slice, slice]]:
+    """Cut an axis between coded units: what each part looks at, and which of that it answers for.
+
+    Two units beyond it tell what interpolated chroma was.
+    """
+    step = max(_PART // unit, 1) * unit
+    starts = [0, *range(step - offset % unit, length, step)]
+    answer = []
+    for start, stop in pairwise([*starts, length]):
+        seen = slice(max(start - 2 * unit, 0), min(stop + 2 * unit, length))
+        answer.append((seen, slice(start - seen.start, stop - seen.start)))
+    return answer
+
+
+def _blocks_shown_and_known(picture: CodedPicture) -> tuple[int, int]:
+    masks = [(part.inside, part.known & part.inside) for part in picture.components]
+    shown, known = (sum(int(mask.sum()) for mask in pair) for pair in zip(*masks, strict=True))
+    return shown, known
+
+
+def _warn_of_another_picture(shown: int, known: int) -> None:
     if known < _FEWEST_KNOWN * shown:
         warnings.warn(
             f"only {100 * known / shown:.0f} % of the blocks decode to these pixels, and the others are not "

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.data import astronaut, camera, coffee
 
-from napari_deartifact.jpeg import rounding, strips
+from napari_deartifact.jpeg import consistency, rounding, strips
 from napari_deartifact.jpeg.coded import CodedPicture
 from napari_deartifact.jpeg.consistency import project
 from napari_deartifact.jpeg.info import JPEGInfo
@@ -27,12 +27,12 @@ CASES = {
 }
 
 
-def compressed(case):
+def compressed(case, *, coefficients=False):
     image, options, corner = CASES[case]
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "JPEG", **options)
     rows, columns = (slice(start, None) for start in corner)
-    info = JPEGInfo.from_bytes(stream.getvalue()).crop(rows, columns)
+    info = JPEGInfo.from_bytes(stream.getvalue(), coefficients=coefficients).crop(rows, columns)
     return np.asarray(Image.open(stream))[rows, columns], info
 
 
@@ -74,3 +74,24 @@ def test_some_of_the_units_of_a_strip(downwards):
     assert strip.shape == ((6, 2) if downwards else (2, 6))
     some, within = places.those(torch.tensor([True, False, True]))
     assert torch.equal(some.taken(values), within.taken(strip))
+
+
+@pytest.mark.parametrize("part", [24, 64])
+@pytest.mark.parametrize("case", CASES)
+def test_parts_change_nothing(case, part, monkeypatch):
+    decoded, info = compressed(case, coefficients=True)
+    smoothed = gaussian_filter(decoded.astype(float), (0.8, 0.8, 0)[: decoded.ndim])
+    whole = project(smoothed, decoded, info, whole=True)
+    monkeypatch.setattr(consistency, "_PART", part)
+    assert np.array_equal(project(smoothed, decoded, info, whole=True), whole)
+
+
+def test_the_jpeg_of_another_picture_is_told_once_for_all_parts(monkeypatch):
+    decoded, info = compressed("4:2:0", coefficients=True)
+    monkeypatch.setattr(consistency, "_PART", 32)
+    with pytest.warns(UserWarning, match="of the blocks decode to these pixels") as told:
+        project(decoded[::-1], decoded[::-1], info, whole=True)
+    assert len(told) == 1
+    changed = decoded.copy()
+    changed[:48, :48] = 255 - changed[:48, :48]
+    project(changed, changed, info, whole=True)
