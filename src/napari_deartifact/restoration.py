@@ -83,8 +83,8 @@ def deartifact(
         Restore also what shows no JPEG history, or was restored before.  By default such an image is
         returned as it is, since there is nothing to gain and detail to lose; what was more likely
         compressed than not is restored.  A series of pictures is judged as one, by up to five of them.
-        Lazy arrays are always restored, and without `jpeg` no cells are known for them, because to look
-        at them is to compute them.
+        Lazy arrays are always restored, and without `jpeg` no cells are known for them and they are taken
+        to begin on the block grid, because to look at them is to compute them.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
     tile_size : int, optional
