@@ -1,6 +1,6 @@
-"""The numbers of docs/scaling.md: ``python benchmarks/scaling.py [tiles] [halos] [graph] [workers]``.
+"""The numbers of docs/scaling.md: ``python benchmarks/scaling.py``, or some of them by their names.
 
-``workers`` compares two worker processes with one, and says something only where two cores are idle.
+``tiles``, ``halos``, ``floats``, ``graph`` and ``workers``; ``workers`` compares two worker processes with one, and says something only where two cores are idle.
 """
 
 from __future__ import annotations
@@ -111,6 +111,25 @@ def halos() -> None:
         print(f"  {name:12} {'; '.join(line)}")
 
 
+def floats() -> None:
+    """Compare chunks with the whole where they may differ: floats that obey a known JPEG."""
+    print(
+        "float32 with a known JPEG, chunks against the whole: pixels that differ by 0.001 levels, most levels"
+    )
+    clean = astronaut()[20:340, 100:436]
+    for subsampling in ("4:4:4", "4:2:0"):
+        for quality in (10, 50, 90):
+            stream = io.BytesIO()
+            Image.fromarray(clean).save(stream, "JPEG", quality=quality, subsampling=subsampling)
+            picture = np.asarray(Image.open(stream)).astype(np.float32)
+            options = {"channel_axis": -1, "jpeg": JPEGInfo.from_bytes(stream.getvalue()), "device": "cpu"}
+            whole = deartifact(picture, "compact-cnn", **options)
+            lazy = deartifact(da.from_array(picture, chunks=(160, 168, 3)), "compact-cnn", **options)
+            difference = np.abs(lazy.compute(scheduler="synchronous") - whole)
+            share, most = (difference > 1e-3).mean(), difference.max()
+            print(f"  {subsampling} quality {quality}: {share:.1e}, {most:.2f}; {lazy.npartitions} chunks")
+
+
 def graph() -> None:
     """Time everything but the work: a model that does nothing, on tiny chunks."""
     side = 512 * GRAPH_SIDE
@@ -182,6 +201,6 @@ def workers() -> None:
 
 
 if __name__ == "__main__":
-    parts = SimpleNamespace(tiles=tiles, halos=halos, graph=graph, workers=workers)
+    parts = SimpleNamespace(tiles=tiles, halos=halos, floats=floats, graph=graph, workers=workers)
     for part in sys.argv[1:] or vars(parts):
         getattr(parts, part)()
