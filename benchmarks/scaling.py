@@ -1,6 +1,7 @@
 """The numbers of docs/scaling.md: ``python benchmarks/scaling.py``, or some of them by their names.
 
-``tiles``, ``halos``, ``floats``, ``graph`` and ``workers``; ``workers`` compares two worker processes with one, and says something only where two cores are idle.
+They are ``tiles``, ``halos``, ``floats``, ``graph`` and ``workers``, which compares two worker processes with
+one, and says something only where two cores are idle.
 """
 
 from __future__ import annotations
