@@ -54,6 +54,20 @@ def test_restoring_computes_what_is_looked_at(viewer, slide):
     assert np.mean(np.abs(part.astype(int) - whole[:64, :64]) <= 1) > 0.99
 
 
+def test_the_widget_adds_a_lazy_pyramid(viewer, restore, slide, qtbot):
+    (layer,) = viewer.open(slide, plugin=PLUGIN)
+    qtbot.waitUntil(restore.run_button.isEnabled, timeout=20_000)
+    restore.run_button.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20_000)
+    restored = viewer.layers[1]
+    assert restored.multiscale
+    assert tuple(restored.scale) == tuple(layer.scale)
+    for before, after in zip(layer.data, restored.data, strict=True):
+        assert hasattr(after, "__dask_graph__")
+        assert (after.shape, after.dtype) == (before.shape, before.dtype)
+    assert not np.array_equal(np.asarray(restored.data[0]), np.asarray(layer.data[0]))
+
+
 @pytest.mark.parametrize(("channels", "rgb"), [(3, True), (2, False)])
 def test_ome_zarr(viewer, tmp_path, channels, rgb):
     layout = PyramidLayout((channels, 70, 60), np.dtype("uint8"), 32, (0.5, 0.25), rgb=rgb, name="slide")

@@ -24,7 +24,7 @@ _PREAMBLE, _SIGNATURE = 128, b"DICM"
 _JPEG2000_START = b"\xff\x4f\xff\x51"
 _RLE = "1.2.840.10008.1.2.5"
 _RLE_GAIN = 64
-_CODECS = {
+CODECS = {
     "1.2.840.10008.1.2.4.57": "jpeg_decode",  # lossless, process 14
     "1.2.840.10008.1.2.4.70": "jpeg_decode",  # lossless, process 14, first-order prediction
     "1.2.840.10008.1.2.4.80": "jpegls_decode",
@@ -35,7 +35,7 @@ _CODECS = {
     "1.2.840.10008.1.2.4.202": "jpeg2k_decode",
     "1.2.840.10008.1.2.4.203": "jpeg2k_decode",
 }
-_COLORS: dict[ColorSpace, dict[str, str]] = {
+COLORS: dict[ColorSpace, dict[str, str]] = {
     "grey": {},
     "rgb": {"colorspace": "RGB", "outcolorspace": "RGB"},
     "ycbcr": {"colorspace": "YCBCR", "outcolorspace": "RGB"},
@@ -176,14 +176,14 @@ def _read_lossy(module: PixelModule) -> tuple[NDArray[Any], JPEGInfo | None]:
         if not has_end(io.BytesIO(frame)):
             raise ValueError(f"frame {index} of {module.path} is truncated; get a complete copy of the file")
         with reported_damage(module.path):
-            decoded = imagecodecs.jpeg_decode(frame, **_COLORS[record.color_space])
+            decoded = imagecodecs.jpeg_decode(frame, **COLORS[record.color_space])
         pixels[index] = _stored(module, decoded, index)
     return pixels, records[0] if all(record == records[0] for record in records) else None
 
 
 def _read_other(module: PixelModule) -> NDArray[Any]:
-    if module.syntax in _CODECS:
-        return _decode(module, _CODECS[module.syntax])
+    if module.syntax in CODECS:
+        return _decode(module, CODECS[module.syntax])
     from pydicom.pixels.utils import pixel_array
     from pydicom.uid import UID
 

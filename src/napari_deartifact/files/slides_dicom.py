@@ -12,9 +12,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact.files.dicom import CODECS, COLORS
 from napari_deartifact.files.slides_base import Slide, check_file
 from napari_deartifact.jpeg.damage import reported_damage
-from napari_deartifact.jpeg.header import ColorSpace, UnsupportedJPEGError
+from napari_deartifact.jpeg.header import UnsupportedJPEGError
 from napari_deartifact.jpeg.in_dicom import LOSSY_JPEG
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.markers import has_end, read_header
@@ -23,22 +24,7 @@ WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 """SOP class of VL Whole Slide Microscopy Image Storage."""
 
 _EXPLICIT, _IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
-_DECODERS = {
-    **dict.fromkeys(LOSSY_JPEG, "jpeg_decode"),
-    "1.2.840.10008.1.2.4.57": "jpeg_decode",
-    "1.2.840.10008.1.2.4.70": "jpeg_decode",
-    "1.2.840.10008.1.2.4.80": "jpegls_decode",
-    "1.2.840.10008.1.2.4.81": "jpegls_decode",
-    "1.2.840.10008.1.2.4.90": "jpeg2k_decode",
-    "1.2.840.10008.1.2.4.91": "jpeg2k_decode",
-    "1.2.840.10008.1.2.4.201": "jpeg2k_decode",
-    "1.2.840.10008.1.2.4.202": "jpeg2k_decode",
-    "1.2.840.10008.1.2.4.203": "jpeg2k_decode",
-}
-_COLORS: dict[ColorSpace, dict[str, str]] = {
-    "rgb": {"colorspace": "RGB", "outcolorspace": "RGB"},
-    "ycbcr": {"colorspace": "YCBCR", "outcolorspace": "RGB"},
-}
+_DECODERS = {**dict.fromkeys(LOSSY_JPEG, "jpeg_decode"), **CODECS}
 _PROPERTIES = (
     "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions", "AcquisitionDateTime",
     "LossyImageCompression", "LossyImageCompressionMethod", "LossyImageCompressionRatio", "FocusMethod",
@@ -76,7 +62,7 @@ class DICOMTiles:
             if not has_end(io.BytesIO(data)):
                 raise ValueError("no end of image")
             record = self.record(plane, row, column)
-            options = _COLORS.get(record.color_space, {}) if record is not None else {}
+            options = COLORS.get(record.color_space, {}) if record is not None else {}
         try:
             tile = getattr(imagecodecs, _DECODERS[self.syntax])(data, **options)
         except Exception as error:

@@ -377,6 +377,18 @@ def test_folder_without_permission(tmp_path, monkeypatch):
         run(source, folder / "a.ome.zarr")
 
 
+@pytest.mark.parametrize("package", ["zarr", "imagecodecs"])
+def test_missing_extra(tmp_path, monkeypatch, package):
+    import importlib.util
+
+    source, find = write(tmp_path / "a.tif"), importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == package else find(name, *rest)
+    )
+    with pytest.raises(ModuleNotFoundError, match=rf"need {package}.*deartifact\[slides\]"):
+        run(source, tmp_path / "a.ome.zarr")
+
+
 def test_one_huge_strip_is_refused(tmp_path):
     source = tmp_path / "a.tif"
     tifffile.imwrite(source, shape=(40000, 20000), dtype=np.uint8, rowsperstrip=40000)

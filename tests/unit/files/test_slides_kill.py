@@ -28,9 +28,9 @@ def test_killed_and_resumed(tmp_path, name):
         photometric="rgb",
     )
     done = subprocess.run(  # noqa: S603
-        [sys.executable, PROGRAM, source, target, "6"], capture_output=True, text=True, timeout=300
+        [sys.executable, PROGRAM, source, target, "12"], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     operations, moments = map(int, done.stdout.split())
     assert operations > 50
-    assert moments >= 9
+    assert moments >= 14
