@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,7 +166,9 @@ def _frame_places(path: Path, dataset: Any) -> dict[tuple[int, int, int], int]:
     count = int(dataset.get("NumberOfFrames") or 1)
     frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
     if str(dataset.get("DimensionOrganizationType", "")) == "TILED_FULL" or not frames:
-        order = np.ndindex(max(count // max(rows * columns, 1), 1), rows, columns)
+        if count < rows * columns:
+            raise ValueError(f"{path} announces {rows}×{columns} tiles and holds {count} frames")
+        order = np.ndindex(count // (rows * columns), rows, columns)
         return {(int(p), int(r), int(c)): index for index, (p, r, c) in enumerate(order)}
     paths = [_optical_path(frame) for frame in frames]
     numbers = {name: number for number, name in enumerate(dict.fromkeys(paths))}
@@ -206,11 +210,9 @@ def open_dicom_slide(path: str | os.PathLike[str]) -> Slide:
         When the extra ``dicom`` is not installed.
     """
     path = check_file(path)
-    with path.open("rb") as stream:
-        dataset = _read_dataset(path, stream)
+    with _opened(path) as (dataset, stream):
         _check(path, dataset)
-        with reported_damage(path):
-            return _slide(path, dataset, DICOMTiles(path, dataset, stream))
+        return _slide(path, dataset, DICOMTiles(path, dataset, stream))
 
 
 def _slide(path: Path, dataset: Any, tiles: DICOMTiles) -> Slide:
@@ -255,16 +257,20 @@ def _check(path: Path, dataset: Any) -> None:
 
 def is_dicom_slide(path: str | os.PathLike[str]) -> bool:
     """Tell whether a DICOM file is an instance of VL Whole Slide Microscopy."""
-    with Path(path).open("rb") as stream:
-        try:
-            dataset = _read_dataset(Path(path), stream)
-        except ValueError:
-            return False
-    return bool(dataset.get("SOPClassUID") == WHOLE_SLIDE)
+    try:
+        with _opened(Path(path)) as (dataset, _):
+            return bool(dataset.get("SOPClassUID") == WHOLE_SLIDE)
+    except ValueError:
+        return False
 
 
-def _read_dataset(path: Path, stream: BinaryIO) -> Any:
-    """Read all but the pixels; the stream stands at them afterwards."""
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, BinaryIO]]:
+    """Read all of a file but its pixels, at which the stream stands then.
+
+    The file is mapped, because pydicom asks for as many bytes as an element claims: here it gets those that
+    are there.  Elements are converted when they are asked for, so that damage shows up late.
+    """
     try:
         import pydicom
     except ModuleNotFoundError as error:
@@ -273,8 +279,13 @@ def _read_dataset(path: Path, stream: BinaryIO) -> Any:
         ) from error
     from pydicom import errors
 
-    with reported_damage(path, errors.InvalidDicomError, errors.BytesLengthException):
-        return pydicom.dcmread(stream, stop_before_pixels=True)
+    with (
+        reported_damage(path, errors.InvalidDicomError, errors.BytesLengthException),
+        path.open("rb") as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        mapped = cast(BinaryIO, content)
+        yield pydicom.dcmread(mapped, stop_before_pixels=True), mapped
 
 
 def _pixel_size(dataset: Any) -> tuple[float, float] | None:

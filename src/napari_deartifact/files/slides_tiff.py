@@ -77,6 +77,11 @@ class TIFFTiles:
         return row * -(-int(self._level.keyframe.imagewidth) // self.tile_shape[1]) + column
 
     @property
+    def count(self) -> int:
+        """How many tiles every page lists, those that are left out included."""
+        return min(min(len(page.dataoffsets), len(page.databytecounts)) for page in self._pages)
+
+    @property
     def tile_shape(self) -> tuple[int, int]:
         """Rows and columns of a tile or strip."""
         rows, columns = self._level.keyframe.chunks[:2]
@@ -107,7 +112,7 @@ def open_tiff_slide(path: str | os.PathLike[str], level: int = 0) -> Slide:
     with opened_tiff(path) as file:
         levels = _slide_levels(path, file)
         page, tiles = levels[level].keyframe, TIFFTiles(path, levels[level])
-        return Slide(
+        slide = Slide(
             path=path,
             format="SVS" if file.is_svs else "NDPI" if file.is_ndpi else "TIFF",
             shape=(int(page.imagelength), int(page.imagewidth)),
@@ -125,6 +130,10 @@ def open_tiff_slide(path: str | os.PathLike[str], level: int = 0) -> Slide:
             properties=_properties(file),
             icc=page.tags[_ICC].value if _ICC in page.tags else None,
         )
+    rows, columns = slide.grid_shape
+    if tiles.count < rows * columns:
+        raise ValueError(f"{path} is damaged: it announces {rows}×{columns} tiles and lists {tiles.count}")
+    return slide
 
 
 def is_tiff_slide(path: str | os.PathLike[str]) -> bool:
