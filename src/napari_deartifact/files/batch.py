@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,38 +106,62 @@ def restore_files(
     )
 
 
+@dataclass(frozen=True)
+class BatchOptions:
+    """How files are restored, checked before any work; the attributes are those of :func:`restore_files`."""
+
+    report: FilePath | None = None
+    reference: FilePath | None = None
+    strength: float = 1.0
+    force: bool = False
+    device: str = "auto"
+    tile_size: int | None = None
+    overwrite: bool = False
+    uncertainty: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"strength is {self.strength}; expected a number from 0 to 1")
+        if self.tile_size is not None and self.tile_size < 1:
+            raise ValueError(f"tile_size is {self.tile_size}; expected a number of pixels of at least 1")
+
+    @property
+    def for_pictures(self) -> dict[str, Any]:
+        """Options of :func:`~napari_deartifact.restoration.restoration_steps`, but for the device."""
+        return {"strength": self.strength, "force": self.force, "tile_size": self.tile_size}
+
+
 def restore_jobs(
     jobs: Sequence[Job],
     model: FilePath | Restorer = DEFAULT_MODEL,
     *,
-    report: FilePath | None = None,
-    reference: FilePath | None = None,
-    strength: float = 1.0,
-    force: bool = False,
-    device: str = "auto",
-    tile_size: int | None = None,
-    overwrite: bool = False,
-    uncertainty: bool = False,
     progress: Callable[[Job, Progress], object] | None = None,
+    **options: Any,
 ) -> Iterator[FileResult]:
-    """Do what :func:`restore_files` does, with files that are planned already."""
-    if not 0 <= strength <= 1:
-        raise ValueError(f"strength is {strength}; expected a number from 0 to 1")
-    if tile_size is not None and tile_size < 1:
-        raise ValueError(f"tile_size is {tile_size}; expected a number of pixels of at least 1")
-    references = None if reference is None else References.below(reference)
-    loaded = load_model(model, device) if isinstance(model, str | os.PathLike) else model
+    """Do what :func:`restore_files` does, with files that are planned already.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    model, progress
+        As for :func:`restore_files`.
+    **options
+        The attributes of :class:`BatchOptions`.
+    """
+    wanted = BatchOptions(**options)
+    references = None if wanted.reference is None else References.below(wanted.reference)
+    loaded = load_model(model, wanted.device) if isinstance(model, str | os.PathLike) else model
     make_folders(jobs)
     stages = Stages(
         model=loaded,
-        options={"strength": strength, "force": force, "device": device, "tile_size": tile_size},
+        options={**wanted.for_pictures, "device": wanted.device},
         originals=frozenset(filter(None, (file_number(job.source) for job in jobs))),
-        error_targets=error_targets(jobs) if uncertainty else {},
-        overwrite=overwrite,
+        error_targets=error_targets(jobs) if wanted.uncertainty else {},
+        overwrite=wanted.overwrite,
         references=references,
         progress=progress,
     )
-    return run_stages(jobs, stages, None if report is None else Report.open(report))
+    return run_stages(jobs, stages, None if wanted.report is None else Report.open(wanted.report))
 
 
 def error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from napari_deartifact.files.batch import error_targets, make_folders, stop_on_a_full_disk
+from napari_deartifact.files.batch import BatchOptions, error_targets, make_folders, stop_on_a_full_disk
 from napari_deartifact.files.plan import FilePath, Job
 from napari_deartifact.files.reference import References
 from napari_deartifact.files.report import Report
@@ -38,15 +38,8 @@ def restore_jobs_on(
     jobs: Sequence[Job],
     model: FilePath = DEFAULT_MODEL,
     *,
-    report: FilePath | None = None,
-    reference: FilePath | None = None,
-    strength: float = 1.0,
-    force: bool = False,
-    device: str = "auto",
-    tile_size: int | None = None,
-    overwrite: bool = False,
-    uncertainty: bool = False,
     progress: Callable[[Job, Progress], object] | None = None,
+    **options: Any,
 ) -> Iterator[FileResult]:
     """Do what :func:`~napari_deartifact.files.batch.restore_jobs` does, on a cluster.
 
@@ -58,12 +51,11 @@ def restore_jobs_on(
         Files that the workers see under the same names as this machine.
     model : str or path
         Each worker process loads it once.
-    device : str
-        ``"auto"`` lets each worker choose.
-    report, reference, strength, force, tile_size, overwrite, uncertainty
-        As for :func:`~napari_deartifact.files.batch.restore_files`.
     progress : callable, optional
         Gets each job when it is done.
+    **options
+        The attributes of :class:`~napari_deartifact.files.batch.BatchOptions`; ``device="auto"`` lets each
+        worker choose.
 
     Returns
     -------
@@ -79,15 +71,16 @@ def restore_jobs_on(
     OSError
         When the disk has no room left.
     """
+    wanted = BatchOptions(**options)
     work = _Work(
-        ModelReference.of(model, device),
-        {"strength": strength, "force": force, "tile_size": tile_size},
-        None if reference is None else Path(reference).absolute(),
+        ModelReference.of(model, wanted.device),
+        wanted.for_pictures,
+        None if wanted.reference is None else Path(wanted.reference).absolute(),
     )
     make_folders(jobs)
-    written = None if report is None else Report.open(report)
-    errors = error_targets(jobs) if uncertainty else {}
-    return _results(_tasks(jobs, errors, overwrite=overwrite), work, scheduler, written, progress)
+    report = None if wanted.report is None else Report.open(wanted.report)
+    errors = error_targets(jobs) if wanted.uncertainty else {}
+    return _results(_tasks(jobs, errors, overwrite=wanted.overwrite), work, scheduler, report, progress)
 
 
 @dataclass(frozen=True)
