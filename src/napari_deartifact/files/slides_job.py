@@ -95,11 +95,16 @@ class SlideJob:
 def is_published(target: Path) -> bool:
     """Say whether a target is complete although its working folder is still there, and remove that."""
     folder = working_folder(target)
-    told = _read_journal(folder / _JOURNAL).get(_PUBLISHED)
-    if told is None or (folder / told["product"]).exists() or not target.exists():
+    if not target.exists() or not _is_spent(folder):
         return False
     remove_folder(folder)
     return True
+
+
+def _is_spent(folder: Path) -> bool:
+    """Say whether the product of a working folder was moved away, so that what is left is worth nothing."""
+    told = _read_journal(folder / _JOURNAL).get(_PUBLISHED)
+    return told is not None and not (folder / told["product"]).exists()
 
 
 def working_folder(target: Path) -> Path:
@@ -147,6 +152,8 @@ def _locked(path: Path) -> Iterator[None]:
 def _check_identity(folder: Path, identity: Mapping[str, Any], *, overwrite: bool) -> None:
     wanted = json.loads(json.dumps(identity))
     found = _read_identity(folder / _JOB)
+    if _is_spent(folder):
+        found = None
     if found == wanted:
         return
     if found is not None and not overwrite:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
 import warnings
 
 import numpy as np
@@ -353,6 +354,27 @@ def test_cancelled_and_other_settings(tmp_path):
     with pytest.raises(FileExistsError, match="overwrite=True"):
         run(source, target)
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
+
+
+@pytest.mark.parametrize("name", ["a.ome.zarr", "a.ome.tif"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_working_folder_that_outlived_its_work(tmp_path, monkeypatch, name, kept):
+    """As after a kill while it was being removed; what is left of it must not be taken for the work."""
+    source, target = write(tmp_path / "a.tif"), tmp_path / name
+    with monkeypatch.context() as patched:
+        patched.setattr("napari_deartifact.files.slides_job.remove_folder", lambda folder: None)
+        run(source, target)
+    expected, folder = pixels_of(target), tmp_path / f"{name}.part"
+    assert folder.is_dir()
+    if kept:
+        with pytest.raises(FileExistsError):
+            run(source, target)
+        assert not folder.exists()
+        return
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    shutil.rmtree(folder / "pyramid" / "0", ignore_errors=True)
+    run(source, target)
+    np.testing.assert_array_equal(pixels_of(target), expected)
 
 
 @pytest.mark.parametrize(
