@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import torch
 from torch import nn
 
+from napari_deartifact.devices import has_fast_bfloat16
 from napari_deartifact.generators.base import Generator
 from napari_deartifact.training.recipe import OptimizerRecipe, ScheduleRecipe
 
@@ -39,15 +39,4 @@ def memory_format(generator: Generator, device: torch.device) -> torch.memory_fo
 def use_bfloat16(precision: str, device: torch.device) -> bool:
     if precision != "auto":
         return precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return device.type == "cpu" and _processor_has_bfloat16()
-
-
-def _processor_has_bfloat16() -> bool:
-    """Whether the CPU multiplies in bfloat16; known on Linux only, elsewhere float32 is as fast."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    return has_fast_bfloat16(str(device))
