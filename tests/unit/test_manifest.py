@@ -58,5 +58,7 @@ def test_what_is_offered(manifest):
     assert [widget.display_name for widget in parts.widgets] == ["Restore", "Inspect"]
     assert [sample.key for sample in parts.sample_data] == ["camera", "cell"]
     (reader,) = parts.readers
-    assert reader.filename_patterns == ["*.jpg", "*.jpeg", "*.jpe", "*.jfif", "*.dcm"]
-    assert not reader.accepts_directories
+    pictures = ["*.jpg", "*.jpeg", "*.jpe", "*.jfif", "*.dcm"]
+    slides = ["*.svs", "*.ndpi", "*.ome.tif", "*.ome.tiff", "*.zarr"]
+    assert reader.filename_patterns == [*pictures, *slides]
+    assert reader.accepts_directories  # OME-Zarr is one
