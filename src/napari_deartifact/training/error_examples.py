@@ -52,7 +52,7 @@ class HeadRecipe:
 
     examples: int = 2000
     example_size: int = 192
-    steps: int = 8000
+    steps: int = 5000
     batch_size: int = 8
     patch_size: int = 128
     learning_rate: float = 2e-3
