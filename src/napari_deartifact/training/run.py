@@ -18,7 +18,7 @@ import torch
 from napari_deartifact.devices import resolve_device
 from napari_deartifact.generators import build
 from napari_deartifact.generators.base import Generator
-from napari_deartifact.models.model_file import SUFFIX, ModelCard, read_model, save_model
+from napari_deartifact.models.model_file import SUFFIX, ModelCard, read_card, read_model, save_model
 from napari_deartifact.training.data import Picture, Pictures, find_pictures, load_pictures
 from napari_deartifact.training.device_pairs import DevicePairSource
 from napari_deartifact.training.loop import StepRecord, Trainer, TrainingDivergedError
@@ -131,7 +131,9 @@ def train(
     place = torch.device(resolve_device(device))
     pairs = _pairs(training, recipe, generator.channels, seed, place)
     trainer = Trainer(recipe, generator, pairs, steps=steps, minutes=minutes, device=place)
-    session = _Session(trainer, output, _sources(sources, data), init)
+    # The card also tells how the weights were trained from which this run starts.
+    before = {} if init is None else {"before": read_card(init).recipe}
+    session = _Session(trainer, output, _sources(sources, data), init, before)
     if resume and session.checkpoint.is_file():
         trainer.load_checkpoint(session.checkpoint)
     crops = {
@@ -153,6 +155,7 @@ class _Session:
     output: Path
     sources: list[dict[str, str]]
     init: str | os.PathLike[str] | None
+    before: Mapping[str, Any]
 
     @property
     def checkpoint(self) -> Path:
@@ -174,7 +177,7 @@ class _Session:
             arguments=trainer.average.arguments,
             color="rgb" if trainer.average.channels == 3 else "luma",
             description=recipe.description,
-            recipe={**recipe.to_dict(), "run": self._run()},
+            recipe={**recipe.to_dict(), "run": self._run(), **self.before},
             data=self.sources,
         )
         save_model(self.output, trainer.average, card)

@@ -102,6 +102,7 @@ def test_fine_tuning_starts_from_the_given_weights(recipe, make_recipe, pictures
     for one, other in zip(read_model(first)[0].parameters(), read_model(second)[0].parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
     assert read_card(second).recipe["run"]["init"] == "first.safetensors"
+    assert read_card(second).recipe["before"] == read_card(first).recipe
 
 
 def test_fine_tuning_another_architecture_is_refused(recipe, pictures, tmp_path):
