@@ -61,7 +61,7 @@ class Request:
                 f"tile_size is {self.tile_size!r}; expected a whole number of pixels, at least 1"
             )
         jpeg = (
-            JPEGInfo.from_file(self.jpeg, coefficients=None)
+            JPEGInfo.from_file(self.jpeg)
             if isinstance(self.jpeg, str | os.PathLike)
             else self.jpeg
         )
@@ -97,7 +97,7 @@ class Request:
         if self.jpeg.shape != (height, width):
             raise ValueError(
                 f"jpeg is {self.jpeg.height}×{self.jpeg.width} pixels and image is {height}×{width}; "
-                "for a cut-out give jpeg.crop(rows, columns)"
+                "for a cut-out give JPEGInfo.from_file(path).crop(rows, columns)"
             )
         if self.consistency and len(self.jpeg.tables) != layout.colors:
             raise ValueError(

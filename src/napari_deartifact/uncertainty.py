@@ -158,7 +158,7 @@ def uncertainty_steps(
     image = np.asarray(image)
     jpeg = options.get("jpeg")
     if isinstance(jpeg, str | os.PathLike):
-        options["jpeg"] = JPEGInfo.from_file(jpeg, coefficients=None)
+        options["jpeg"] = JPEGInfo.from_file(jpeg)
     steps = restoration_steps(image, model, **options)
     step = next(steps)
     pictures = _Pictures.of(image, source, options)

@@ -82,7 +82,8 @@ def plan_jobs(
     if not sources:
         raise ValueError(
             f"no picture found in {', '.join(map(str, inputs)) or 'an empty list'}; "
-            f"expected files such as {', '.join(sorted(SUFFIXES))}"
+            f"expected files such as {', '.join(sorted(SUFFIXES))}; slides (.svs, .ndpi) go one at a time to "
+            "an .ome.zarr or .ome.tif"
         )
     targets = {source: output / _renamed(source, place, suffix) for source, place in sources.items()}
     taken = Counter(str(target).lower() for target in targets.values())

@@ -174,7 +174,7 @@ def _read_dicom(path: Path) -> ImageFile:
 
 
 def _read_jpeg(path: Path) -> ImageFile:
-    jpeg = JPEGInfo.from_file(path, coefficients=None)
+    jpeg = JPEGInfo.from_file(path)
     return _read_with_pillow(path, jpeg) if jpeg.precision == 8 else _read_deep_jpeg(path, jpeg)
 
 

@@ -101,7 +101,7 @@ class JPEGInfo:
         return f"<JPEGInfo {', '.join(facts)}>"
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str], *, coefficients: bool | None = False) -> JPEGInfo:
+    def from_file(cls, path: str | os.PathLike[str], *, coefficients: bool | None = None) -> JPEGInfo:
         """Read the header of a JPEG file.
 
         Parameters
@@ -110,7 +110,7 @@ class JPEGInfo:
             A baseline, extended or progressive JPEG of 8 or 12 bits.
         coefficients : bool or None
             Read the quantized coefficients too, into :attr:`indices`.  That needs the extra
-            ``coefficients`` and 8 bits a sample; None reads them where that is so.
+            ``coefficients`` and 8 bits a sample; None reads them where that is so, False never.
 
         Returns
         -------
@@ -136,7 +136,7 @@ class JPEGInfo:
             return read_record(stream, str(path), coefficients)
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, coefficients: bool | None = False) -> JPEGInfo:
+    def from_bytes(cls, data: bytes, *, coefficients: bool | None = None) -> JPEGInfo:
         """Read the header of a JPEG held in memory; all is as for :meth:`from_file`."""
         from napari_deartifact.jpeg.in_file import read_record
 
