@@ -263,7 +263,7 @@ def test_models_by_name_path_and_object(degraded, tmp_path):
         ({"device": "cuda:77"}, ValueError, "'cuda:77' is not on this machine"),
         ({"jpeg": "missing.jpg"}, FileNotFoundError, "no file at"),
         ({"jpeg": 7}, TypeError, "jpeg is a int"),
-        ({"jpeg": JPEGInfo.from_quality(10, height=8, width=8)}, ValueError, rr"\.crop\(rows"),
+        ({"jpeg": JPEGInfo.from_quality(10, height=8, width=8)}, ValueError, r"\.crop\(rows"),
         (
             {"jpeg": JPEGInfo.from_quality(10, height=147, width=131, subsampling="4:2:0")},
             ValueError,
