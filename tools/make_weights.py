@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 import tomllib
@@ -88,9 +89,22 @@ def publish(options: argparse.Namespace) -> None:
     results = []
     for path in options.results:
         measured = json.loads(path.read_text(encoding="utf-8"))
-        table = [{key: value for key, value in row.items() if key != "seconds"} for row in measured["mean"]]
-        results.append({"command": measured["command"], "set": path.stem, "table": table})
+        table = [
+            {key: value for key, value in row.items() if key != "seconds_per_megapixel"}
+            for row in measured["mean"]
+        ]
+        command = portable(measured["command"], card.name)
+        results.append({"command": command, "set": path.stem, "table": table})
     save_model(options.target, generator.half(), replace(card, results=results))
+
+
+def portable(command: str, model: str) -> str:
+    """Leave this machine's folders out of a command; the model will be known by its name."""
+    words = shlex.split(command)
+    if "--json" in words:
+        del words[words.index("--json") : words.index("--json") + 2]
+    words[words.index("--model") + 1] = model
+    return shlex.join(Path(word).name for word in words)
 
 
 def main() -> None:

@@ -7,16 +7,18 @@ from torch.utils.flop_counter import FlopCounterMode
 from napari_deartifact.generators import build
 from napari_deartifact.training import read_recipe
 
-GENERAL = read_recipe("general").generator
 
-
-def test_the_general_network_keeps_to_its_budget():
-    network = build(GENERAL.architecture, GENERAL.arguments)
-    assert network.parameter_count == 3_744_460
+@pytest.mark.parametrize(
+    ("name", "parameters", "most_work"), [("general", 3_744_460, 0.45e6), ("general-fast", 589_612, 0.06e6)]
+)
+def test_the_general_networks_keep_to_their_budgets(name, parameters, most_work):
+    recipe = read_recipe(name).generator
+    network = build(recipe.architecture, recipe.arguments)
+    assert network.parameter_count == parameters
     size = 64
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, 3, size, size))
-    assert counter.get_total_flops() / size**2 <= 0.45e6
+    assert counter.get_total_flops() / size**2 <= most_work
 
 
 @pytest.mark.parametrize("channels", [1, 3])
