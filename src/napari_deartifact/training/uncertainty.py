@@ -128,7 +128,7 @@ def train_head(
     head = fit_head(examples, recipe, progress=progress)
     del examples
     groups = [group for group in held_out if group]
-    judges = list(_examples(groups, recipe.held_out, restorers, recipe, ~recipe.seed, told))
+    judges = list(_examples(groups, recipe.held_out, restorers, recipe.as_used, ~recipe.seed, told))
     scale = rescale(head, judges)
     results = {"command": "napari_deartifact.training.uncertainty.train_head", "set": "held-out pictures"}
     card = ModelCard(
