@@ -25,7 +25,7 @@ def wait(condition: Callable[[], bool] = bool, seconds: float = 120) -> None:
 
 
 def main(model: str) -> None:
-    """Restore the photograph, and inspect it."""
+    """Restore the photograph, without and with its standard error, and inspect it."""
     import napari
 
     viewer = napari.Viewer(show=True)
@@ -43,8 +43,18 @@ def main(model: str) -> None:
     wait(seconds=1)
     viewer.screenshot(HERE / "restore-widget.png", canvas_only=False, flash=False)
 
-    viewer.window.remove_dock_widget(dock)
     viewer.layers.pop(1)
+    viewer.layers.selection = {viewer.layers[0]}
+    widget.uncertainty.setChecked(True)
+    widget.run_button.click()
+    wait(lambda: len(viewer.layers) == 3 and widget.run_button.isEnabled())
+    viewer.grid.shape = (1, 3)
+    wait(seconds=1)
+    viewer.screenshot(HERE / "uncertainty.png", canvas_only=False, flash=False)
+
+    viewer.window.remove_dock_widget(dock)
+    for _ in range(2):
+        viewer.layers.pop()
     viewer.grid.enabled = False
     viewer.window.add_plugin_dock_widget(PLUGIN, "Inspect")
     viewer.reset_view()
