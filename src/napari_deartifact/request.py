@@ -60,11 +60,7 @@ class Request:
             raise ValueError(
                 f"tile_size is {self.tile_size!r}; expected a whole number of pixels, at least 1"
             )
-        jpeg = (
-            JPEGInfo.from_file(self.jpeg)
-            if isinstance(self.jpeg, str | os.PathLike)
-            else self.jpeg
-        )
+        jpeg = JPEGInfo.from_file(self.jpeg) if isinstance(self.jpeg, str | os.PathLike) else self.jpeg
         if not isinstance(jpeg, JPEGInfo | None):
             raise TypeError(
                 f"jpeg is a {type(jpeg).__name__}; expected a JPEGInfo or the path of a JPEG file"
