@@ -55,7 +55,7 @@ def needs_nothing(estimates: Mapping[int, JPEGEstimate]) -> bool:
     Examples
     --------
     >>> from skimage.data import camera
-    >>> needs_nothing(estimates_of([camera()[np.newaxis]]))
+    >>> needs_nothing(estimates_of([camera()[None]]))
     True
     """
     return not any(map(_may_gain, estimates.values()))

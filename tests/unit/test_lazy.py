@@ -370,7 +370,7 @@ BAD = {
         lambda: da.from_array(CAMERA, chunks=64),
         {"jpeg": JPEGInfo.from_quality(50, height=64, width=64)},
         ValueError,
-        "jpeg.crop",
+        r"\.crop\(rows",
     ),
     "a delayed value": (lambda: dask.delayed(CAMERA), {}, TypeError, "from_delayed"),
     "a group": (lambda: zarr.open_group(zarr.storage.MemoryStore(), mode="w"), {}, TypeError, "zarr group"),

@@ -51,7 +51,8 @@ def test_every_generator_answers_the_same_in_tiles(architecture, precision, shap
     assert np.abs(whole - picture).max() > 0.01
     for tile_size in tile_sizes:
         tiled, progress = run(restore_in_tiles(picture, model, tile_size=tile_size))
-        np.testing.assert_allclose(tiled, whole, atol=2e-5)
+        # With several threads another shape may be summed in another order, and rounded otherwise.
+        np.testing.assert_allclose(tiled, whole, atol=2e-5 if precision == "float32" else 1 / 255)
         assert progress[0].done == 0
         assert progress[-1] == Progress(len(progress) - 1, len(progress) - 1)
 

