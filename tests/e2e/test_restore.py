@@ -132,6 +132,8 @@ def on_terminal(command, environment, folder):
         stdout=subprocess.PIPE,
         stderr=inner,
         text=True,
+        # Jobs in the background of a shell inherit that they ignore an interrupt.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(inner)
     return process, outer
