@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 import dask.array as da
+import distributed
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,7 +20,6 @@ from napari_deartifact.files.batch import restore_jobs
 from napari_deartifact.files.cluster import restore_jobs_on
 from napari_deartifact.files.plan import plan_jobs
 
-distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
 MODEL = "compact-cnn"

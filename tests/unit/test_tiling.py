@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from napari_deartifact.devices import has_fast_bfloat16
 from napari_deartifact.generators import ARCHITECTURES, build
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.models.model_file import ModelCard
@@ -42,8 +41,6 @@ def picture():
     [((149, 107), [40]), ((128, 128), [64]), ((7, 60), [8, 40]), ((1, 1), [8]), ((200, 3), [8, 40])],
 )
 def test_every_generator_answers_the_same_in_tiles(architecture, precision, shape, tile_sizes, picture):
-    if precision == "bfloat16" and not has_fast_bfloat16("cpu"):
-        pytest.skip("this processor has no instructions for bfloat16, and it is not used")
     model = random_network(architecture, precision)
     picture = np.resize(picture, (model.generator.channels, *shape))
     whole, _ = run(restore_in_tiles(picture, model, tile_size=4096))
