@@ -9,7 +9,8 @@ import torch  # noqa: TID253  (nothing loads this module before there is somethi
 from numpy.typing import NDArray
 
 from napari_deartifact.jpeg.chroma import undo_interpolation
-from napari_deartifact.jpeg.dct import block_dct, block_idct, downsample, extend_edges, quantize
+from napari_deartifact.jpeg.dct import block_dct, block_idct, extend_edges, quantize
+from napari_deartifact.jpeg.resampling import downsample
 
 _ROUNDS = 12
 

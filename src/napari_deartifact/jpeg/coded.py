@@ -14,15 +14,13 @@ from napari_deartifact.jpeg.cells import Cells, any_in_block, at_own_resolution,
 from napari_deartifact.jpeg.dct import (
     block_dct,
     block_idct,
-    downsample,
     extend_edges,
     rgb_to_ycbcr,
-    sampling_ratios,
-    spread,
-    upsample,
     whole_levels,
     ycbcr_to_rgb,
 )
+from napari_deartifact.jpeg.resampling import downsample, spread, upsample
+from napari_deartifact.jpeg.sampling import sampling_ratios
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo

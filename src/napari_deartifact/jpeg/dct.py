@@ -1,4 +1,4 @@
-"""JPEG's own arithmetic on tensors: the 8×8 DCT, quantization, JFIF colour, chroma subsampling.
+"""JPEG's own arithmetic on tensors: the 8×8 DCT, quantization, JFIF colour, whole levels.
 
 Samples are on the scale of the decoded picture, 0 to 255 (0 to 2^p − 1), in tensors that end in (Y, X).
 A quantization table applies directly to the coefficients of level-shifted samples.
@@ -189,104 +189,6 @@ def extend_edges(samples: Tensor, *, top: int = 0, bottom: int = 0, left: int = 
             parts = [first] * before + [samples] + [last] * after
             samples = torch.cat(parts, dim=axis)
     return samples
-
-
-def downsample(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
-    """Average boxes of samples, which is libjpeg's chroma downsampling.
-
-    Parameters
-    ----------
-    plane : Tensor, shape (..., Y, X)
-        Y and X are multiples of the factors.
-    vertical, horizontal : int
-        Factors, 1 or more.
-
-    Returns
-    -------
-    Tensor, shape (..., Y / vertical, X / horizontal)
-    """
-    if vertical == horizontal == 1:
-        return plane
-    *batch, height, width = plane.shape
-    boxes = plane.reshape(*batch, height // vertical, vertical, width // horizontal, horizontal)
-    if max(vertical, horizontal) > 2:
-        return boxes.mean(dim=(-3, -1))
-    # To the last bit the mean over axes of length 2, and many times as fast.
-    rows = boxes[..., 0] if horizontal == 1 else boxes[..., 0] + boxes[..., 1]
-    total = rows[..., 0, :] if vertical == 1 else rows[..., 0, :] + rows[..., 1, :]
-    return total / (vertical * horizontal)
-
-
-def spread(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
-    """Repeat every sample, which is what averaging boxes takes back.
-
-    Parameters
-    ----------
-    plane : Tensor, shape (..., Y, X)
-    vertical, horizontal : int
-        How many times, 1 or more.
-
-    Returns
-    -------
-    Tensor, shape (..., Y · vertical, X · horizontal)
-
-    Examples
-    --------
-    >>> spread(torch.tensor([[1, 2]]), 1, 2).tolist()
-    [[1, 1, 2, 2]]
-    """
-    if vertical == horizontal == 1:
-        return plane
-    *batch, height, width = plane.shape
-    boxes = plane[..., :, None, :, None].expand(*batch, height, vertical, width, horizontal)
-    return boxes.reshape(*batch, height * vertical, width * horizontal)
-
-
-def upsample(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
-    """Interpolate as libjpeg does: a triangle filter ("fancy upsampling") for a factor of 2, else copies.
-
-    Parameters
-    ----------
-    plane : Tensor, shape (..., Y, X)
-    vertical, horizontal : int
-        Factors, 1 or more.
-
-    Returns
-    -------
-    Tensor, shape (..., Y · vertical, X · horizontal)
-
-    Examples
-    --------
-    >>> upsample(torch.tensor([[0.0, 8.0]]), 1, 2).tolist()
-    [[0.0, 2.0, 6.0, 8.0]]
-    """
-    rows = _upsample_last_axis(plane.transpose(-2, -1), vertical).transpose(-2, -1)
-    return _upsample_last_axis(rows, horizontal)
-
-
-def _upsample_last_axis(plane: Tensor, factor: int) -> Tensor:
-    if factor != 2:
-        return plane.repeat_interleave(factor, dim=-1)
-    before = torch.cat([plane[..., :1], plane[..., :-1]], dim=-1)
-    after = torch.cat([plane[..., 1:], plane[..., -1:]], dim=-1)
-    return torch.stack([3 * plane + before, 3 * plane + after], dim=-1).flatten(-2) / 4
-
-
-def sampling_ratios(sampling: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return by how much each component is downsampled, (vertical, horizontal).
-
-    Parameters
-    ----------
-    sampling : sequence of (int, int)
-        Horizontal and vertical sampling factors, as a JPEG's header has them.
-
-    Examples
-    --------
-    >>> sampling_ratios([(2, 2), (1, 1), (1, 1)])
-    [(1, 1), (2, 2), (2, 2)]
-    """
-    most_h, most_v = (max(factor) for factor in zip(*sampling, strict=True))
-    return [(most_v // v, most_h // h) for h, v in sampling]
 
 
 def whole_levels(samples: Tensor, white: float = 255.0, *, odd_up: bool | None = None) -> Tensor:

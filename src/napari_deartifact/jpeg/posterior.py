@@ -12,7 +12,8 @@ import torch  # noqa: TID253  (nothing loads this module before there is a table
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deartifact.jpeg.coded import CodedPicture, channels_first
-from napari_deartifact.jpeg.dct import BLOCK, TO_RGB, dct_matrix, upsample
+from napari_deartifact.jpeg.dct import BLOCK, TO_RGB, dct_matrix
+from napari_deartifact.jpeg.resampling import upsample
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.cells import Cells

@@ -49,3 +49,20 @@ def subsampling_name(sampling: Sequence[tuple[int, int]]) -> str:
     vertical = math.gcd(*(factor for _, factor in sampling))
     reduced = tuple((h // horizontal, v // vertical) for h, v in sampling)
     return _NAMES.get(reduced, ",".join(f"{h}x{v}" for h, v in reduced))
+
+
+def sampling_ratios(sampling: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return by how much each component is downsampled, (vertical, horizontal).
+
+    Parameters
+    ----------
+    sampling : sequence of (int, int)
+        Horizontal and vertical sampling factors, as a JPEG's header has them.
+
+    Examples
+    --------
+    >>> sampling_ratios([(2, 2), (1, 1), (1, 1)])
+    [(1, 1), (2, 2), (2, 2)]
+    """
+    most_h, most_v = (max(factor) for factor in zip(*sampling, strict=True))
+    return [(most_v // v, most_h // h) for h, v in sampling]

@@ -12,15 +12,14 @@ from napari_deartifact.jpeg.dct import (
     block_dct,
     block_idct,
     dequantize,
-    downsample,
     pad_to_multiple,
     quantize,
     rgb_to_ycbcr,
-    sampling_ratios,
-    upsample,
     whole_levels,
     ycbcr_to_rgb,
 )
+from napari_deartifact.jpeg.resampling import downsample, upsample
+from napari_deartifact.jpeg.sampling import sampling_ratios
 
 
 def simulate_jpeg(

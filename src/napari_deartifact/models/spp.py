@@ -134,7 +134,8 @@ class SPP:
     def _restore_tile(self, tile: torch.Tensor, jpeg: JPEGInfo) -> torch.Tensor:
         import torch
 
-        from napari_deartifact.jpeg.dct import rgb_to_ycbcr, sampling_ratios, ycbcr_to_rgb
+        from napari_deartifact.jpeg.dct import rgb_to_ycbcr, ycbcr_to_rgb
+        from napari_deartifact.jpeg.sampling import sampling_ratios
 
         white = 2**jpeg.precision - 1
         levels = (tile * white).to(self.device)
@@ -170,7 +171,8 @@ def _change(
     white: int,
 ) -> torch.Tensor:
     """Return what re-compression on average changes in a component, at the resolution of the tile."""
-    from napari_deartifact.jpeg.dct import downsample, extend_edges, pad_to_multiple, upsample
+    from napari_deartifact.jpeg.dct import extend_edges, pad_to_multiple
+    from napari_deartifact.jpeg.resampling import downsample, upsample
 
     down, across = (min(factor, 2) for factor in ratio)
     top, left = offset[0] % down, offset[1] % across

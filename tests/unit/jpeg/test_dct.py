@@ -12,16 +12,15 @@ from skimage.data import astronaut, camera, moon
 from napari_deartifact.jpeg.dct import (
     block_dct,
     block_idct,
-    downsample,
     extend_edges,
     pad_to_multiple,
     quantize,
     rgb_to_ycbcr,
-    sampling_ratios,
-    upsample,
     ycbcr_to_rgb,
 )
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.jpeg.resampling import downsample, upsample
+from napari_deartifact.jpeg.sampling import sampling_ratios
 from napari_deartifact.jpeg.simulation import simulate_jpeg
 
 
