@@ -21,7 +21,7 @@ from napari_deartifact.jpeg.simulation import simulate_jpeg
 from napari_deartifact.jpeg.tables import quality_table
 from napari_deartifact.training.data import Picture
 from napari_deartifact.training.data_recipe import DataRecipe
-from napari_deartifact.training.pairs import LUMA
+from napari_deartifact.training.pairs import LUMA, checked_rank
 
 _TURNS = 8
 _ROUNDS = 2
@@ -44,11 +44,14 @@ class DevicePairSource:
         3 for RGB pairs, 1 for grey ones.
     seed : int
     device : torch.device
+    rank, world : int
+        Number of this process, from 0, and how many there are.  Each draws other pairs.
 
     Raises
     ------
     ValueError
-        When there are no pictures, or the recipe names codecs, which only run on the CPU.
+        When there are no pictures, the recipe names codecs, which only run on the CPU, or `rank` is
+        not below `world`.
     """
 
     def __init__(
@@ -58,6 +61,9 @@ class DevicePairSource:
         channels: int,
         seed: int,
         device: torch.device,
+        *,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         if not pictures:
             raise ValueError("no pictures to train on; validation took them all or there were none")
@@ -69,6 +75,8 @@ class DevicePairSource:
         self.channels = channels
         self.seed = seed
         self.device = device
+        self.rank = checked_rank(rank, world)
+        self.world = world
         self._sizes = np.array([picture.pixels.shape[:2] for picture in pictures])
         self._grey = np.array([picture.pixels.ndim == 2 for picture in pictures])
         areas = self._sizes.prod(axis=1)
@@ -98,7 +106,7 @@ class DevicePairSource:
         degraded, clean : Tensor of uint8, shape (N, C, Y, X)
             On the device.
         """
-        recipe, draw = self.recipe, np.random.default_rng([self.seed, step])
+        recipe, draw = self.recipe, np.random.default_rng([self.seed, step, self.rank])
         count = recipe.batch_size
         chosen = np.searchsorted(self._up_to, draw.random(count), side="right").clip(max=len(self._up_to) - 1)
         clean = self._cut(chosen, recipe.patch_size + _ROUNDS * MCU, draw)

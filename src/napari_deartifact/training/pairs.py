@@ -1,4 +1,4 @@
-"""Pairs cut from clean pictures and compressed on the way: a batch is a function of its number."""
+"""Pairs cut from clean pictures and compressed on the way: a pair is a function of its two numbers."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class PairSource:
     """Cuts batches of pairs from pictures; batch number `step` is the same whenever it is asked for.
 
     A picture is drawn as often as it is large, so that all pixels count alike.
+    Pair `i` of batch `step` depends on the seed and these two numbers alone.  Of several processes
+    that train together each makes its own `recipe.batch_size` pairs, and all of them together make
+    the batch that a single one would make of ``world * recipe.batch_size`` pairs.
 
     Parameters
     ----------
@@ -31,15 +34,33 @@ class PairSource:
     channels : int
         3 for RGB pairs, 1 for grey ones.
     seed : int
+    rank, world : int
+        Number of this process, from 0, and how many there are.
+
+    Raises
+    ------
+    ValueError
+        When there are no pictures, or `rank` is not below `world`.
     """
 
-    def __init__(self, pictures: Sequence[Picture], recipe: DataRecipe, channels: int, seed: int) -> None:
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        recipe: DataRecipe,
+        channels: int,
+        seed: int,
+        *,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
         if not pictures:
             raise ValueError("no pictures to train on; validation took them all or there were none")
         self.pictures = tuple(pictures)
         self.recipe = recipe
         self.channels = channels
         self.seed = seed
+        self.rank = checked_rank(rank, world)
+        self.world = world
         self.sampler: DegradationSampler = recipe.sampler
         areas = [picture.pixels.shape[0] * picture.pixels.shape[1] for picture in self.pictures]
         self._up_to = np.cumsum(areas) / sum(areas)
@@ -55,8 +76,9 @@ class PairSource:
         -------
         degraded, clean : Tensor of uint8, shape (N, C, Y, X)
         """
-        generator = np.random.default_rng([self.seed, step])
-        pairs = [self._pair(generator) for _ in range(self.recipe.batch_size)]
+        first = self.rank * self.recipe.batch_size
+        numbers = range(first, first + self.recipe.batch_size)
+        pairs = [self._pair(np.random.default_rng([self.seed, step, number])) for number in numbers]
         clean, degraded = (np.stack(side) for side in zip(*pairs, strict=True))
         return torch.from_numpy(degraded), torch.from_numpy(clean)
 
@@ -137,6 +159,13 @@ def validation_pairs(
         both = (to_channels(degraded, channels), to_channels(clean, channels))
         pairs.append((torch.from_numpy(both[0])[None], torch.from_numpy(both[1])[None]))
     return pairs
+
+
+def checked_rank(rank: int, world: int) -> int:
+    """Return the number of a process, refusing one that is not among 0 to `world` - 1."""
+    if not 0 <= rank < world:
+        raise ValueError(f"rank is {rank} of a world of {world}; expected 0 to {world - 1}")
+    return rank
 
 
 def to_grey(pixels: NDArray[np.uint8], *, studio: bool = False) -> NDArray[np.uint8]:

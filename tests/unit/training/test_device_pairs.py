@@ -19,9 +19,9 @@ CPU = torch.device("cpu")
 RECIPE = DataRecipe(patch_size=64, batch_size=32, qualities=(QualityRange(20, 20),), unaligned_fraction=0.0)
 
 
-def source(pictures, channels=3, seed=0, **changes):
+def source(pictures, channels=3, seed=0, rank=0, world=1, **changes):
     named = [Picture(str(number), pixels) for number, pixels in enumerate(pictures)]
-    return DevicePairSource(named, replace(RECIPE, **changes), channels, seed, CPU)
+    return DevicePairSource(named, replace(RECIPE, **changes), channels, seed, CPU, rank=rank, world=world)
 
 
 @pytest.mark.parametrize("double", [0.0, 1.0])
@@ -100,6 +100,12 @@ def test_a_batch_is_a_function_of_its_number_and_the_seed():
     assert not torch.equal(first.batch(5)[0], other.batch(5)[0])
 
 
+def test_processes_draw_different_pairs():
+    alone, first, second = (source([astronaut()], rank=r, world=w) for r, w in ((0, 1), (0, 2), (1, 2)))
+    assert torch.equal(alone.batch(5)[0], first.batch(5)[0])
+    assert not torch.equal(first.batch(5)[1], second.batch(5)[1])
+
+
 def test_qualities_follow_their_weights():
     ranges = (QualityRange(10, 10, 3.0), QualityRange(90, 95, 1.0))
     drawn = source([camera()], qualities=ranges, batch_size=400)._qualities(np.random.default_rng(0))
@@ -109,7 +115,11 @@ def test_qualities_follow_their_weights():
 
 @pytest.mark.parametrize(
     ("pictures", "changes", "match"),
-    [([], {}, "no pictures"), ([camera()], {"codecs": (CodecRange("webp", 20, 30),)}, "webp")],
+    [
+        ([], {}, "no pictures"),
+        ([camera()], {"codecs": (CodecRange("webp", 20, 30),)}, "webp"),
+        ([camera()], {"rank": 1, "world": 1}, "rank is 1"),
+    ],
 )
 def test_what_cannot_be_made(pictures, changes, match):
     with pytest.raises(ValueError, match=match):

@@ -35,6 +35,23 @@ def test_a_batch_depends_on_seed_and_number_alone(loaded, recipe):
     assert not torch.equal(sixth[0], again.batch(7)[0])
 
 
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_processes_share_the_batch_that_one_would_make(loaded, recipe, world):
+    mixed = replace(recipe.data, batch_size=2, double_fraction=0.5, grey_fraction=0.5, clean_fraction=0.2)
+    whole = PairSource(loaded.pictures, replace(mixed, batch_size=2 * world), 3, 7)
+    parts = [PairSource(loaded.pictures, mixed, 3, 7, rank=rank, world=world) for rank in range(world)]
+    for step in (0, 11):
+        batches = [part.batch(step) for part in parts]
+        for side, expected in zip(zip(*batches, strict=True), whole.batch(step), strict=True):
+            assert torch.equal(torch.cat(side), expected)
+
+
+@pytest.mark.parametrize(("rank", "world"), [(-1, 2), (2, 2), (0, 0)])
+def test_a_rank_outside_the_world_is_refused(loaded, recipe, rank, world):
+    with pytest.raises(ValueError, match=f"rank is {rank} of a world of {world}"):
+        PairSource(loaded.pictures, recipe.data, 3, 0, rank=rank, world=world)
+
+
 def test_an_error_in_the_thread_reaches_the_loop(recipe):
     source = PairSource([Picture("bad", np.zeros((40, 40, 2), np.uint8))], recipe.data, 3, 0)
     with pytest.raises(ValueError, match=r"matmul|shape"):
