@@ -14,7 +14,7 @@ from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.jpeg.header import ColorSpace, named_errors
 from napari_deartifact.jpeg.in_dicom import LOSSY_JPEG, PixelModule, frame_record, read_pixel_module
 from napari_deartifact.jpeg.info import JPEGInfo
-from napari_deartifact.jpeg.markers import announced_size, has_end
+from napari_deartifact.jpeg.segments import announced_size, has_end
 from napari_deartifact.warned import no_warnings
 
 SUFFIXES = frozenset({".dcm", ".dicom"})

@@ -20,7 +20,8 @@ from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.jpeg.header import UnsupportedJPEGError
 from napari_deartifact.jpeg.in_dicom import LOSSY_JPEG
 from napari_deartifact.jpeg.info import JPEGInfo
-from napari_deartifact.jpeg.markers import has_end, read_header
+from napari_deartifact.jpeg.markers import read_header
+from napari_deartifact.jpeg.segments import has_end
 
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 """SOP class of VL Whole Slide Microscopy Image Storage."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.jpeg.markers import has_end
+from napari_deartifact.jpeg.segments import has_end
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import re
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 
 from napari_deartifact.jpeg.header import Component, JPEGHeader, Table, UnsupportedJPEGError
+from napari_deartifact.jpeg.segments import EOI, SOI, SOS, next_marker, read_soi, segment_body
 
-_SOI, _EOI, _SOS, _DQT, _DNL = 0xD8, 0xD9, 0xDA, 0xDB, 0xDC
+_DQT, _DNL = 0xDB, 0xDC
 _APP0, _APP1, _APP14 = 0xE0, 0xE1, 0xEE
 _FRAMES = {0xC0: (8,), 0xC1: (8, 12), 0xC2: (8, 12)}
 _UNSUPPORTED = {
@@ -26,9 +26,6 @@ _UNSUPPORTED = {
     0xDE: "hierarchical",
     0xF7: "JPEG-LS",
 }
-# Not stuffing, fill, or one of the markers that stand alone: TEM and the restarts.
-_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
-_FIRST_CHUNK, _LAST_CHUNK = 64, 65536
 _EXIF, _ORIENTATION, _SHORT = b"Exif\0\0", 0x0112, 3
 _ZIGZAG = sorted(
     range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8)
@@ -95,28 +92,28 @@ class _Parser:
 
     def read_tables(self, stream: BinaryIO) -> None:
         """Take the quantization tables of an abbreviated stream."""
-        _read_soi(stream)
-        while (marker := _next_marker(stream)) not in (None, _EOI, _SOS):
-            body = _body(stream, marker or 0)
+        read_soi(stream)
+        while (marker := next_marker(stream)) not in (None, EOI, SOS):
+            body = segment_body(stream, marker or 0)
             if marker == _DQT:
                 self._define_tables(body)
 
     def read(self, stream: BinaryIO) -> JPEGHeader:
-        _read_soi(stream)
+        read_soi(stream)
         scanned = False
         while not (scanned and self._is_complete()):
-            marker = _next_marker(stream)
-            if marker is None or marker == _EOI:
+            marker = next_marker(stream)
+            if marker is None or marker == EOI:
                 raise ValueError(f"it ends {self._missing()}")
-            if marker == _SOI:
+            if marker == SOI:
                 raise ValueError("a second start of image within its header")
             if marker in _UNSUPPORTED:
                 raise UnsupportedJPEGError(
                     f"{_UNSUPPORTED[marker]} JPEG (marker FF{marker:02X}); expected baseline, extended or "
                     "progressive with Huffman coding"
                 )
-            self._take(marker, _body(stream, marker))
-            scanned = scanned or marker == _SOS
+            self._take(marker, segment_body(stream, marker))
+            scanned = scanned or marker == SOS
         return self._header()
 
     def _take(self, marker: int, body: bytes) -> None:
@@ -124,7 +121,7 @@ class _Parser:
             self._define_tables(body)
         elif marker in _FRAMES:
             self._begin_frame(marker, body)
-        elif marker == _SOS:
+        elif marker == SOS:
             self._begin_scan(body)
         elif marker == _DNL:
             self._define_height(body)
@@ -229,76 +226,6 @@ class _Parser:
             adobe_transform=self.adobe_transform,
             orientation=self.orientation,
         )
-
-
-def announced_size(stream: BinaryIO) -> tuple[int, int]:
-    """Read height and width from the first frame header, of whatever process.
-
-    Parameters
-    ----------
-    stream : binary file
-        At the start of a JPEG, lossless or JPEG-LS too.
-
-    Raises
-    ------
-    ValueError
-        When there is none.
-    """
-    _read_soi(stream)
-    while (marker := _next_marker(stream)) not in (None, _EOI, _SOS):
-        body = _body(stream, marker or 0)
-        if marker in _FRAMES or marker in _UNSUPPORTED:
-            return int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
-    raise ValueError("no frame header")
-
-
-def has_end(stream: BinaryIO) -> bool:
-    """Tell whether an end of image follows, however many scans come first.
-
-    Parameters
-    ----------
-    stream : binary file
-        At the start of a JPEG.
-    """
-    _read_soi(stream)
-    while (marker := _next_marker(stream)) not in (None, _EOI):
-        if marker != _SOI:
-            try:
-                _body(stream, marker or 0)
-            except ValueError:
-                return False
-    return marker == _EOI
-
-
-def _read_soi(stream: BinaryIO) -> None:
-    if stream.read(2) != bytes((0xFF, _SOI)):
-        raise ValueError("no JPEG begins like that")
-
-
-def _next_marker(stream: BinaryIO) -> int | None:
-    """Go past the next marker, whatever lies before it; None at the end of the stream."""
-    position, size = stream.tell(), 2
-    while True:
-        chunk = stream.read(size)
-        found = _MARKER.search(chunk)
-        if found:
-            stream.seek(position + found.end())
-            return found[1][0]
-        if len(chunk) < 2:
-            return None
-        position += len(chunk) - chunk.endswith(b"\xff")
-        stream.seek(position)
-        size = min(
-            max(2 * size, _FIRST_CHUNK), _LAST_CHUNK
-        )  # so that much junk, in small parts, costs little
-
-
-def _body(stream: BinaryIO, marker: int) -> bytes:
-    length = int.from_bytes(stream.read(2), "big")
-    body = stream.read(length - 2) if length >= 2 else b""
-    if length < 2 or len(body) < length - 2:
-        raise ValueError(f"segment FF{marker:02X} claims {length} bytes and has {len(body) + 2}")
-    return body
 
 
 def _exif_orientation(block: bytes) -> int:

@@ -13,7 +13,8 @@ from skimage import data
 
 from napari_deartifact.jpeg.header import UnsupportedJPEGError
 from napari_deartifact.jpeg.info import JPEGInfo
-from napari_deartifact.jpeg.markers import has_end, read_header
+from napari_deartifact.jpeg.markers import read_header
+from napari_deartifact.jpeg.segments import has_end
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 SCAN = bytes(range(1, 60)) + b"\xff\x00\xff\xd0\x55"  # with a stuffed byte and a restart
