@@ -23,7 +23,8 @@ from PIL import Image
 
 from napari_deartifact.files.read import read_image
 from napari_deartifact.jpeg import calibration
-from napari_deartifact.jpeg.estimation import JPEGEstimate, estimate_jpeg
+from napari_deartifact.jpeg.estimate import JPEGEstimate
+from napari_deartifact.jpeg.estimation import estimate_jpeg
 from napari_deartifact.jpeg.grid import find_grid
 from napari_deartifact.jpeg.levels import picture_levels
 from napari_deartifact.jpeg.traces import find_traces

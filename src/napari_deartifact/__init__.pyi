@@ -1,5 +1,6 @@
 from .jpeg.consistency import ConsistencyReport, consistency_report
-from .jpeg.estimation import JPEGEstimate, estimate_jpeg
+from .jpeg.estimate import JPEGEstimate
+from .jpeg.estimation import estimate_jpeg
 from .jpeg.info import JPEGInfo
 from .models.registry import list_models, load_model
 from .restoration import deartifact, restoration_steps

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_deartifact.axes import channels_last
 
 if TYPE_CHECKING:
-    from napari_deartifact.jpeg.estimation import JPEGEstimate
+    from napari_deartifact.jpeg.estimate import JPEGEstimate
 
 _MOST_PICTURES = 5
 _EVEN_ODDS = 0.5

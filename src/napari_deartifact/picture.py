@@ -13,7 +13,7 @@ from napari_deartifact.history import estimate_of, warn_of_no_history
 from napari_deartifact.tiling import ALL, Progress, Region, restore_in_tiles
 
 if TYPE_CHECKING:
-    from napari_deartifact.jpeg.estimation import JPEGEstimate
+    from napari_deartifact.jpeg.estimate import JPEGEstimate
     from napari_deartifact.jpeg.info import JPEGInfo
     from napari_deartifact.models.restorer import Restorer
 

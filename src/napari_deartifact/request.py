@@ -15,7 +15,7 @@ from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.models.registry import find_model, load_model
 
 if TYPE_CHECKING:
-    from napari_deartifact.jpeg.estimation import JPEGEstimate
+    from napari_deartifact.jpeg.estimate import JPEGEstimate
     from napari_deartifact.models.restorer import Restorer
 
 Consistency = Literal["auto", True, False]

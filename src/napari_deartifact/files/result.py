@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from napari_deartifact.files.read import ImageFile
 
 if TYPE_CHECKING:
-    from napari_deartifact.jpeg.estimation import JPEGEstimate
+    from napari_deartifact.jpeg.estimate import JPEGEstimate
 
 Status = Literal["restored", "unchanged", "skipped", "failed"]
 

@@ -31,7 +31,7 @@ from napari_deartifact.uncertainty import Restoration, uncertainty_steps
 from napari_deartifact.warned import kept_warnings
 
 if TYPE_CHECKING:
-    from napari_deartifact.jpeg.estimation import JPEGEstimate
+    from napari_deartifact.jpeg.estimate import JPEGEstimate
     from napari_deartifact.models.restorer import Restorer
 
 # Whatever a decoder, the network or the disk may raise on one file.

@@ -11,7 +11,7 @@ import numpy as np
 from napari_deartifact.jpeg.info import JPEGInfo
 
 if TYPE_CHECKING:
-    from napari_deartifact.jpeg.estimation import JPEGEstimate
+    from napari_deartifact.jpeg.estimate import JPEGEstimate
 
 _COMPONENTS = {
     "grey": ("Grey",),
