@@ -17,6 +17,7 @@ import torch  # noqa: TID253  (nothing loads this module before there is somethi
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deartifact.jpeg.coded import CodedPicture, channels_first
+from napari_deartifact.jpeg.finding import with_cells
 from napari_deartifact.jpeg.restored import MARGIN_STEPS
 from napari_deartifact.jpeg.rounding import OVERSHOOT, in_whole_levels, margins_of, moved_into_cells
 
@@ -132,7 +133,7 @@ def project(
     if whole and jpeg.indices is not None:
         answer = _in_parts(pixels, levels, jpeg, iterations, margin)
     else:
-        picture = CodedPicture.of(levels, jpeg)
+        picture = with_cells(levels, jpeg)
         _warn_of_another_picture(*_blocks_shown_and_known(picture))
         answer = (in_whole_levels if whole else _in_cells)(picture, pixels, iterations, margin)
     channels_last = answer.movedim(0, -1)
@@ -147,7 +148,7 @@ def _in_parts(
     shown = known = 0
     for rows, columns in product(*map(_parts, jpeg.offset, jpeg.shape, jpeg.mcu)):
         (seen_rows, inner_rows), (seen_columns, inner_columns) = rows, columns
-        picture = CodedPicture.of(levels[:, seen_rows, seen_columns], jpeg.crop(seen_rows, seen_columns))
+        picture = with_cells(levels[:, seen_rows, seen_columns], jpeg.crop(seen_rows, seen_columns))
         counts = _blocks_shown_and_known(picture)
         shown, known = shown + counts[0], known + counts[1]
         part = in_whole_levels(picture, pixels[:, seen_rows, seen_columns], iterations, margin)
@@ -233,7 +234,7 @@ def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) 
     >>> round(consistency_report(decoded + 3, info, decoded).worst_excess, 6)
     1.0
     """
-    picture = CodedPicture.of(channels_first(decoded, jpeg), jpeg)
+    picture = with_cells(channels_first(decoded, jpeg), jpeg)
     coefficients = picture.coefficients(picture.extended(channels_first(restored, jpeg)))
     excess, unknown = [], 0
     for part, found in zip(picture.components, coefficients, strict=True):

@@ -11,8 +11,9 @@ import numpy as np
 import torch  # noqa: TID253  (nothing loads this module before there is a table)
 from numpy.typing import ArrayLike, NDArray
 
-from napari_deartifact.jpeg.coded import CodedPicture, channels_first
+from napari_deartifact.jpeg.coded import channels_first
 from napari_deartifact.jpeg.dct import BLOCK, TO_RGB, dct_matrix
+from napari_deartifact.jpeg.finding import with_cells
 from napari_deartifact.jpeg.resampling import upsample
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def quantization_standard_error(decoded: ArrayLike, jpeg: JPEGInfo) -> NDArray[n
     >>> bool(3 < error[1] < 6), bool(error[0] < 0.5)
     (True, True)
     """
-    picture = CodedPicture.of(channels_first(decoded, jpeg), jpeg)
+    picture = with_cells(channels_first(decoded, jpeg), jpeg)
     planes = [
         upsample(pixel_variance(posterior_variance(cells)), *cells.ratio) for cells in picture.components
     ]

@@ -11,8 +11,8 @@ from scipy.fft import dctn
 from scipy.ndimage import gaussian_filter
 from skimage.data import astronaut, camera, coffee
 
-from napari_deartifact.jpeg.coded import CodedPicture
 from napari_deartifact.jpeg.consistency import consistency_report, project
+from napari_deartifact.jpeg.finding import with_cells
 from napari_deartifact.jpeg.info import JPEGInfo
 
 
@@ -96,7 +96,7 @@ def test_the_files_own_indices_are_what_is_found(subsampling):
     data = encoded(coffee()[:203, :299], quality=60, subsampling=subsampling)
     degraded = decoded(data)
     read, found = (
-        CodedPicture.of(torch.from_numpy(np.moveaxis(degraded.astype(float), -1, 0).copy()), info)
+        with_cells(torch.from_numpy(np.moveaxis(degraded.astype(float), -1, 0).copy()), info)
         for info in (JPEGInfo.from_bytes(data, coefficients=True), JPEGInfo.from_bytes(data))
     )
     for theirs, ours in zip(read.components, found.components, strict=True):
@@ -122,7 +122,7 @@ def test_clipped_pixels_hide_few_indices():
     data = encoded(bright[:320, :320], quality=50)
     degraded, info = decoded(data), JPEGInfo.from_bytes(data, coefficients=True)
     assert ((degraded == 0) | (degraded == 255)).mean() > 0.2
-    picture = CodedPicture.of(
+    picture = with_cells(
         torch.from_numpy(np.moveaxis(degraded.astype(float), -1, 0).copy()), JPEGInfo.from_bytes(data)
     )
     for part, truth in zip(picture.components, info.indices, strict=True):

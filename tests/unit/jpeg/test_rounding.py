@@ -10,8 +10,8 @@ from scipy.ndimage import gaussian_filter
 from skimage.data import astronaut, camera, coffee
 
 from napari_deartifact.jpeg import consistency, rounding, strips
-from napari_deartifact.jpeg.coded import CodedPicture
 from napari_deartifact.jpeg.consistency import project
+from napari_deartifact.jpeg.finding import with_cells
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.strips import Places, grid_of, strips_of
 
@@ -54,7 +54,7 @@ def test_strips_change_nothing(case, units_in_a_strip, monkeypatch):
 def test_every_unit_is_in_one_strip(case):
     decoded, info = compressed(case)
     pixels = torch.from_numpy(np.moveaxis(np.atleast_3d(decoded), -1, 0).astype(float))
-    picture = CodedPicture.of(pixels, info)
+    picture = with_cells(pixels, info)
     again = torch.full_like(picture.extended(pixels), torch.nan)
     count = 0
     for places, strip in strips_of(picture):
