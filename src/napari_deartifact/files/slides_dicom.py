@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_deartifact.files.dicom import CODECS, COLORS
 from napari_deartifact.files.slides_base import Slide, check_file
+from napari_deartifact.files.slides_dicom_frames import EXPLICIT, IMPLICIT, frame_extents, frame_places
 from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.jpeg.header import UnsupportedJPEGError
 from napari_deartifact.jpeg.in_dicom import LOSSY_JPEG
@@ -26,13 +27,11 @@ from napari_deartifact.jpeg.segments import has_end
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 """SOP class of VL Whole Slide Microscopy Image Storage."""
 
-_EXPLICIT, _IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 _DECODERS = {**dict.fromkeys(LOSSY_JPEG, "jpeg_decode"), **CODECS}
 _PROPERTIES = (
     "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions", "AcquisitionDateTime",
     "LossyImageCompression", "LossyImageCompressionMethod", "LossyImageCompressionRatio", "FocusMethod",
 )  # fmt: skip
-_ITEM = b"\xfe\xff\x00\xe0"
 _MICROMETRES, _DIGITS = 1000.0, 9
 
 
@@ -45,8 +44,8 @@ class DICOMTiles:
         self.shape = int(dataset.Rows), int(dataset.Columns), int(dataset.get("SamplesPerPixel", 1))
         self._rgb = str(dataset.PhotometricInterpretation) == "RGB"
         self.dtype = np.dtype(f"u{-(-int(dataset.BitsAllocated) // 8)}")
-        self._places = _frame_places(path, dataset)
-        self._frames = self._find_frames(dataset, stream)
+        self._places = frame_places(path, dataset)
+        self._frames = frame_extents(path, dataset, stream, self._frame_size)
         self.record = lru_cache(maxsize=4096)(self._record)
 
     def pixels(self, plane: int, row: int, column: int) -> NDArray[Any] | None:
@@ -54,7 +53,7 @@ class DICOMTiles:
         data = self._data(plane, row, column)
         if data is None:
             return None
-        if self.syntax in (_EXPLICIT, _IMPLICIT):
+        if self.syntax in (EXPLICIT, IMPLICIT):
             if len(data) < self._frame_size:
                 raise ValueError("beyond the end of the file")
             return np.frombuffer(data, self.dtype).reshape(self.shape)
@@ -113,82 +112,6 @@ class DICOMTiles:
     def _frame_size(self) -> int:
         return self._size * self.dtype.itemsize
 
-    def _find_frames(self, dataset: Any, stream: BinaryIO) -> list[list[tuple[int, int]]]:
-        """Say where in the file the parts of each frame are; the stream stands at the pixel data."""
-        count = int(dataset.get("NumberOfFrames") or 1)
-        if self.syntax in (_EXPLICIT, _IMPLICIT):
-            stream.seek(8 if self.syntax == _IMPLICIT else 12, os.SEEK_CUR)
-            start = stream.tell()
-            return [[(start + index * self._frame_size, self._frame_size)] for index in range(count)]
-        stream.seek(12, os.SEEK_CUR)
-        items = _items(stream)
-        start, length = next(items, (0, 0))
-        stream.seek(start)
-        offsets = np.frombuffer(stream.read(length), "<u4").tolist()
-        stream.seek(start + length)
-        fragments = list(items)
-        if len(fragments) == count or count == 1:
-            return [[part] for part in fragments] if count > 1 else [fragments]
-        if len(offsets) != count:
-            raise ValueError(
-                f"{self._path} announces {count} frames and holds {len(fragments)} fragments without an "
-                "offset table; get a complete copy of the file"
-            )
-        return _by_offsets(fragments, [start + length + offset for offset in offsets])
-
-
-def _items(stream: BinaryIO) -> Iterator[tuple[int, int]]:
-    """Yield start and length of the items of an encapsulated element, whose contents are not read."""
-    while True:
-        head = stream.read(8)
-        if len(head) < 8 or head[:4] != _ITEM:
-            return
-        start, length = stream.tell(), int.from_bytes(head[4:], "little")
-        yield start, length
-        stream.seek(start + length)
-
-
-def _by_offsets(fragments: list[tuple[int, int]], starts: list[int]) -> list[list[tuple[int, int]]]:
-    """Join the fragments that lie between the starts of two frames."""
-    frames: list[list[tuple[int, int]]] = [[] for _ in starts]
-    frame = -1
-    for start, length in fragments:
-        while frame + 1 < len(starts) and start - 8 >= starts[frame + 1]:
-            frame += 1
-        frames[max(frame, 0)].append((start, length))
-    return frames
-
-
-def _frame_places(path: Path, dataset: Any) -> dict[tuple[int, int, int], int]:
-    """Map (plane, row, column) of a tile to the number of its frame."""
-    height, width = int(dataset.Rows), int(dataset.Columns)
-    rows = -(-int(dataset.TotalPixelMatrixRows) // height)
-    columns = -(-int(dataset.TotalPixelMatrixColumns) // width)
-    count = int(dataset.get("NumberOfFrames") or 1)
-    frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    if str(dataset.get("DimensionOrganizationType", "")) == "TILED_FULL" or not frames:
-        if count < rows * columns:
-            raise ValueError(f"{path} announces {rows}×{columns} tiles and holds {count} frames")
-        order = np.ndindex(count // (rows * columns), rows, columns)
-        return {(int(p), int(r), int(c)): index for index, (p, r, c) in enumerate(order)}
-    paths = [_optical_path(frame) for frame in frames]
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(paths))}
-    places: dict[tuple[int, int, int], int] = {}
-    for index, (frame, name) in enumerate(zip(frames, paths, strict=True)):
-        position = frame.PlanePositionSlideSequence[0]
-        top = int(position.RowPositionInTotalImagePixelMatrix) - 1
-        left = int(position.ColumnPositionInTotalImagePixelMatrix) - 1
-        if top % height or left % width:
-            raise ValueError(f"frame {index} of {path} lies at ({top}, {left}); expected a regular grid")
-        if places.setdefault((numbers[name], top // height, left // width), index) != index:
-            raise ValueError(f"{path} has several focal planes; save one of them by itself")
-    return places
-
-
-def _optical_path(frame: Any) -> str:
-    found = frame.get("OpticalPathIdentificationSequence")
-    return str(found[0].get("OpticalPathIdentifier", "")) if found else ""
-
 
 def open_dicom_slide(path: str | os.PathLike[str]) -> Slide:
     """Open one level of a DICOM whole slide.
@@ -244,7 +167,7 @@ def _check(path: Path, dataset: Any) -> None:
     if dataset.get("SOPClassUID") != WHOLE_SLIDE or not dataset.get("TotalPixelMatrixRows"):
         raise ValueError(f"{path} is no DICOM whole slide; restore it to a .tif or .dcm file")
     syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax not in (_EXPLICIT, _IMPLICIT, *_DECODERS):
+    if syntax not in (EXPLICIT, IMPLICIT, *_DECODERS):
         raise ValueError(f"{path} is stored as {syntax.name}, which cannot be read; save it as JPEG")
     photometric = str(dataset.PhotometricInterpretation)
     bits, signed = int(dataset.BitsAllocated), bool(dataset.get("PixelRepresentation", 0))
