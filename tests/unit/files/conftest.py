@@ -1,12 +1,16 @@
-"""Pictures to put into files."""
+"""Pictures to put into files, and files to put them into."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID
 from skimage import data
 
 
@@ -31,6 +35,49 @@ def jpeg_file(tmp_path: Path, rgb: np.ndarray) -> Path:
         path, quality=30, subsampling="4:2:0", exif=exif, dpi=(150, 200), icc_profile=b"profile" * 10
     )
     return path
+
+
+@pytest.fixture
+def write_dicom() -> Callable[..., None]:
+    return _write_dicom
+
+
+def _write_dicom(
+    path: Path,
+    frames: list[bytes],
+    syntax: str,
+    *,
+    pixels: np.ndarray,
+    begun: pydicom.Dataset | None = None,
+    preamble: bool = True,
+    **tags: object,
+) -> None:
+    """Write frames, coded or not, of which `pixels` is the first before coding; `begun` has tags already."""
+    dataset = pydicom.Dataset() if begun is None else begun
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.7")
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = UID("1.2.3.4")
+    dataset.Rows, dataset.Columns = pixels.shape[:2]
+    dataset.SamplesPerPixel = 3 if pixels.ndim == 3 else 1
+    dataset.PhotometricInterpretation = "RGB" if pixels.ndim == 3 else "MONOCHROME2"
+    if pixels.ndim == 3:
+        dataset.PlanarConfiguration = 0
+    dataset.BitsAllocated = dataset.BitsStored = pixels.dtype.itemsize * 8
+    dataset.HighBit = dataset.BitsStored - 1
+    dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
+    if len(frames) > 1:
+        dataset.NumberOfFrames = len(frames)
+    for name, value in tags.items():
+        setattr(dataset, name, value)
+    encapsulated = UID(syntax).is_encapsulated
+    dataset.PixelData = encapsulate(frames) if encapsulated else b"".join(frames)
+    dataset["PixelData"].VR = "OB" if encapsulated or pixels.dtype.itemsize == 1 else "OW"
+    if preamble:
+        dataset.save_as(path, enforce_file_format=True)
+    else:
+        del dataset.file_meta
+        pydicom.dcmwrite(path, dataset, implicit_vr=True, little_endian=True)
 
 
 class Brightener:

@@ -7,10 +7,7 @@ from types import SimpleNamespace
 
 import imagecodecs
 import numpy as np
-import pydicom
 import pytest
-from pydicom.encaps import encapsulate
-from pydicom.uid import UID
 from skimage import data
 
 from napari_deartifact import deartifact
@@ -31,43 +28,14 @@ DEEP = GREY.astype(np.uint16) << 4
 COLOR = np.ascontiguousarray(data.astronaut()[:48, 100:164])
 
 
-def write(path, frames, syntax, *, pixels, preamble=True, **tags):
-    """Write frames, coded or not, of which `pixels` is the first before coding."""
-    dataset = pydicom.Dataset()
-    dataset.file_meta = pydicom.dataset.FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = UID(syntax)
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.7")
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = UID("1.2.3.4")
-    dataset.Rows, dataset.Columns = pixels.shape[:2]
-    dataset.SamplesPerPixel = 3 if pixels.ndim == 3 else 1
-    dataset.PhotometricInterpretation = "RGB" if pixels.ndim == 3 else "MONOCHROME2"
-    if pixels.ndim == 3:
-        dataset.PlanarConfiguration = 0
-    dataset.BitsAllocated = dataset.BitsStored = pixels.dtype.itemsize * 8
-    dataset.HighBit = dataset.BitsStored - 1
-    dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
-    if len(frames) > 1:
-        dataset.NumberOfFrames = len(frames)
-    for name, value in tags.items():
-        setattr(dataset, name, value)
-    encapsulated = UID(syntax).is_encapsulated
-    dataset.PixelData = encapsulate(frames) if encapsulated else b"".join(frames)
-    dataset["PixelData"].VR = "OB" if encapsulated or pixels.dtype.itemsize == 1 else "OW"
-    if preamble:
-        dataset.save_as(path, enforce_file_format=True)
-    else:
-        del dataset.file_meta
-        pydicom.dcmwrite(path, dataset, implicit_vr=True, little_endian=True)
-
-
 def deep_jpeg(pixels, level=50):
     return imagecodecs.jpeg_encode(pixels, level=level, bitspersample=12)
 
 
 @pytest.mark.parametrize("frames", [1, 3])
-def test_12_bit_jpeg(tmp_path, frames):
+def test_12_bit_jpeg(tmp_path, frames, write_dicom):
     coded = [deep_jpeg(DEEP + 40 * index) for index in range(frames)]
-    write(tmp_path / "a.dcm", coded, EXTENDED, pixels=DEEP, BitsStored=12, HighBit=11, RescaleSlope=3)
+    write_dicom(tmp_path / "a.dcm", coded, EXTENDED, pixels=DEEP, BitsStored=12, HighBit=11, RescaleSlope=3)
     image = read_image(tmp_path / "a.dcm")
     expected = np.stack([imagecodecs.jpeg_decode(part) for part in coded])
     assert image.pixels.dtype == np.uint16
@@ -82,27 +50,27 @@ def test_12_bit_jpeg(tmp_path, frames):
 @pytest.mark.parametrize(
     ("photometric", "options"), [("YBR_FULL_422", {"subsampling": "422"}), ("YBR_FULL", {})]
 )
-def test_color_jpeg(tmp_path, photometric, options):
+def test_color_jpeg(tmp_path, photometric, options, write_dicom):
     coded = imagecodecs.jpeg_encode(COLOR, level=70, **options)
-    write(tmp_path / "a.dcm", [coded], BASELINE, pixels=COLOR, PhotometricInterpretation=photometric)
+    write_dicom(tmp_path / "a.dcm", [coded], BASELINE, pixels=COLOR, PhotometricInterpretation=photometric)
     image = read_image(tmp_path / "a.dcm")
     assert (image.channel_axis, image.rgb, image.jpeg.color_space) == (-1, True, "ycbcr")
     assert np.abs(image.pixels - COLOR.astype(int)).mean() < 8
     assert consistency_report(image.pixels, image.jpeg, image.pixels).inside > 0.99
 
 
-def test_rgb_is_rgb_unless_a_marker_says_otherwise(tmp_path):
+def test_rgb_is_rgb_unless_a_marker_says_otherwise(tmp_path, write_dicom):
     coded = imagecodecs.jpeg_encode(COLOR, level=80, colorspace="RGB", outcolorspace="RGB")
     place = coded.index(b"\xff\xee") if b"\xff\xee" in coded else None
     if place:
         coded = coded[:place] + coded[place + 2 + int.from_bytes(coded[place + 2 : place + 4], "big") :]
     assert JPEGInfo.from_bytes(coded).color_space in ("rgb", "ycbcr")
-    write(tmp_path / "a.dcm", [coded], BASELINE, pixels=COLOR)
+    write_dicom(tmp_path / "a.dcm", [coded], BASELINE, pixels=COLOR)
     image = read_image(tmp_path / "a.dcm")
     assert image.jpeg.color_space == "rgb"
     assert np.abs(image.pixels - COLOR.astype(int)).mean() < 5
     marked = imagecodecs.jpeg_encode(COLOR, level=80)  # YCbCr with a JFIF marker, and a careless data set
-    write(tmp_path / "b.dcm", [marked], BASELINE, pixels=COLOR)
+    write_dicom(tmp_path / "b.dcm", [marked], BASELINE, pixels=COLOR)
     assert read_image(tmp_path / "b.dcm").jpeg.color_space == "ycbcr"
     assert np.abs(read_image(tmp_path / "b.dcm").pixels - COLOR.astype(int)).mean() < 5
 
@@ -146,9 +114,9 @@ def run_lengths(pixels):
 
 @pytest.mark.parametrize("case", OTHERS)
 @pytest.mark.parametrize("count", [1, 2])
-def test_other_codecs(tmp_path, case, count):
+def test_other_codecs(tmp_path, case, count, write_dicom):
     pixels, syntax, encode, tags = OTHERS[case]
-    write(
+    write_dicom(
         tmp_path / "a.dcm",
         [encode(pixels), encode(pixels[::-1].copy())][:count],
         syntax,
@@ -163,21 +131,21 @@ def test_other_codecs(tmp_path, case, count):
         JPEGInfo.from_dicom(tmp_path / "a.dcm")
 
 
-def test_without_a_preamble(tmp_path):
-    write(tmp_path / "a.dcm", [DEEP.tobytes()], PLAIN, pixels=DEEP, preamble=False)
+def test_without_a_preamble(tmp_path, write_dicom):
+    write_dicom(tmp_path / "a.dcm", [DEEP.tobytes()], PLAIN, pixels=DEEP, preamble=False)
     assert (tmp_path / "a.dcm").read_bytes()[128:132] != b"DICM"
     assert (read_image(tmp_path / "a.dcm").pixels == DEEP).all()
 
 
-def test_a_name_does_not_matter_with_a_preamble(tmp_path):
-    write(tmp_path / "IM-0001", [GREY.tobytes()], PLAIN, pixels=GREY)
+def test_a_name_does_not_matter_with_a_preamble(tmp_path, write_dicom):
+    write_dicom(tmp_path / "IM-0001", [GREY.tobytes()], PLAIN, pixels=GREY)
     assert read_image(tmp_path / "IM-0001").format == "DICOM"
 
 
-def test_signed_samples_have_a_record_while_none_is_negative(tmp_path):
+def test_signed_samples_have_a_record_while_none_is_negative(tmp_path, write_dicom):
     options = {"pixels": SIGNED, "BitsStored": 12, "HighBit": 11}
-    write(tmp_path / "a.dcm", [deep_jpeg(DEEP >> 1)], EXTENDED, **options)
-    write(tmp_path / "b.dcm", [deep_jpeg(DEEP)], EXTENDED, **options)
+    write_dicom(tmp_path / "a.dcm", [deep_jpeg(DEEP >> 1)], EXTENDED, **options)
+    write_dicom(tmp_path / "b.dcm", [deep_jpeg(DEEP)], EXTENDED, **options)
     positive, negative = read_image(tmp_path / "a.dcm"), read_image(tmp_path / "b.dcm")
     assert positive.pixels.dtype == negative.pixels.dtype == np.int16
     assert positive.jpeg is not None
@@ -186,8 +154,8 @@ def test_signed_samples_have_a_record_while_none_is_negative(tmp_path):
     assert JPEGInfo.from_dicom(tmp_path / "b.dcm").precision == 12
 
 
-def test_frames_with_tables_of_their_own(tmp_path):
-    write(tmp_path / "a.dcm", [deep_jpeg(DEEP, 50), deep_jpeg(DEEP, 60)], EXTENDED, pixels=DEEP)
+def test_frames_with_tables_of_their_own(tmp_path, write_dicom):
+    write_dicom(tmp_path / "a.dcm", [deep_jpeg(DEEP, 50), deep_jpeg(DEEP, 60)], EXTENDED, pixels=DEEP)
     assert read_image(tmp_path / "a.dcm").jpeg is None
     assert [JPEGInfo.from_dicom(tmp_path / "a.dcm", frame).quality for frame in (0, 1)] == [50, 60]
     with pytest.raises(ValueError, match=r"frame 2 of .*expected 0 to 1"):
@@ -211,8 +179,8 @@ def test_frames_with_tables_of_their_own(tmp_path):
         ([DEEP.tobytes()], MPEG, {}, "MPEG2 .* cannot be read"),
     ],
 )
-def test_what_cannot_be_read(tmp_path, frames, syntax, tags, message):
-    write(tmp_path / "a.dcm", frames, syntax, pixels=DEEP, **tags)
+def test_what_cannot_be_read(tmp_path, frames, syntax, tags, message, write_dicom):
+    write_dicom(tmp_path / "a.dcm", frames, syntax, pixels=DEEP, **tags)
     with pytest.raises(ValueError, match=message) as caught:
         read_image(tmp_path / "a.dcm")
     assert "a.dcm" in str(caught.value)
@@ -229,15 +197,15 @@ def test_what_is_no_dicom(tmp_path, content):
 
 
 @pytest.mark.parametrize("missing", ["pydicom", "imagecodecs"])
-def test_without_the_extra(tmp_path, monkeypatch, missing):
-    write(tmp_path / "a.dcm", [deep_jpeg(DEEP)], EXTENDED, pixels=DEEP)
+def test_without_the_extra(tmp_path, monkeypatch, missing, write_dicom):
+    write_dicom(tmp_path / "a.dcm", [deep_jpeg(DEEP)], EXTENDED, pixels=DEEP)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ModuleNotFoundError, match=r"a\.dcm .*pip install 'napari-deartifact\[dicom\]'"):
         read_image(tmp_path / "a.dcm")
 
 
-def test_one_file_less_in_a_batch_without_the_extra(tmp_path, monkeypatch):
-    write(tmp_path / "a.dcm", [deep_jpeg(DEEP)], EXTENDED, pixels=DEEP)
+def test_one_file_less_in_a_batch_without_the_extra(tmp_path, monkeypatch, write_dicom):
+    write_dicom(tmp_path / "a.dcm", [deep_jpeg(DEEP)], EXTENDED, pixels=DEEP)
     monkeypatch.setitem(sys.modules, "pydicom", None)
     (result,) = restore_files(tmp_path / "a.dcm", tmp_path / "out", "spp", device="cpu")
     assert result.status == "failed"
@@ -245,9 +213,9 @@ def test_one_file_less_in_a_batch_without_the_extra(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["a.dcm", "IM-0001"])
-def test_reader_of_napari(tmp_path, name):
+def test_reader_of_napari(tmp_path, name, write_dicom):
     path = str(tmp_path / name)
-    write(path, [deep_jpeg(DEEP)] * 2, EXTENDED, pixels=DEEP)
+    write_dicom(path, [deep_jpeg(DEEP)] * 2, EXTENDED, pixels=DEEP)
     ((pixels, attributes, kind),) = get_reader(path)(path)
     assert kind == "image"
     assert not attributes["rgb"]
@@ -258,10 +226,10 @@ def test_reader_of_napari(tmp_path, name):
     assert known_jpeg(layer) is None
 
 
-def test_restored_in_stored_units(tmp_path):
+def test_restored_in_stored_units(tmp_path, write_dicom):
     """12 bits go through `deartifact` and into DICOM, nearer to the original and on the same scale."""
     clean = (data.camera()[:128, :128].astype(np.uint16) << 3) + 100
-    write(tmp_path / "a.dcm", [deep_jpeg(clean, 10)], EXTENDED, pixels=clean, BitsStored=12, HighBit=11)
+    write_dicom(tmp_path / "a.dcm", [deep_jpeg(clean, 10)], EXTENDED, pixels=clean, BitsStored=12, HighBit=11)
     (result,) = restore_files(tmp_path / "a.dcm", tmp_path / "out", "spp", device="cpu")
     assert (result.status, result.target.name, result.warnings) == ("restored", "a.dcm", ())
     lossy, restored = read_image(tmp_path / "a.dcm"), read_image(result.target).pixels

@@ -8,7 +8,6 @@ import imagecodecs
 import numpy as np
 import pydicom
 import pytest
-from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 from skimage import data
 
@@ -29,32 +28,22 @@ def deep_jpeg(pixels):
     return imagecodecs.jpeg_encode(pixels, level=50, bitspersample=12)
 
 
-def made(path, frames, syntax, pixels, **tags):
-    """Write a data set of one patient; `pixels` is the first frame before coding."""
-    dataset = pydicom.Dataset()
-    dataset.file_meta = pydicom.dataset.FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = UID(syntax)
-    dataset.SOPClassUID, dataset.SOPInstanceUID = UID("1.2.840.10008.5.1.4.1.1.7"), UID("1.2.3.4")
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = UID("1.2.3"), UID("1.2.3.5")
-    dataset.SpecificCharacterSet, dataset.PatientName = "ISO_IR 192", "Müller^Änne"
-    dataset.PixelSpacing, dataset.WindowCenter, dataset.RescaleSlope = [0.5, 0.25], 40, 2
-    dataset.private_block(0x0009, "ACME", create=True).add_new(1, "LO", "private")
-    dataset.Rows, dataset.Columns = pixels.shape[:2]
-    dataset.SamplesPerPixel = 3 if pixels.ndim == 3 else 1
-    dataset.PhotometricInterpretation = "YBR_FULL_422" if pixels.ndim == 3 else "MONOCHROME1"
-    if pixels.ndim == 3:
-        dataset.PlanarConfiguration = 0
-    dataset.BitsAllocated = dataset.BitsStored = pixels.dtype.itemsize * 8
-    dataset.HighBit, dataset.PixelRepresentation = dataset.BitsStored - 1, int(pixels.dtype.kind == "i")
-    if len(frames) > 1:
-        dataset.NumberOfFrames = len(frames)
-    for name, value in tags.items():
-        setattr(dataset, name, value)
-    encapsulated = UID(syntax).is_encapsulated
-    dataset.PixelData = encapsulate(frames) if encapsulated else b"".join(frames)
-    dataset["PixelData"].VR = "OB" if encapsulated or pixels.dtype.itemsize == 1 else "OW"
-    dataset.save_as(path, enforce_file_format=True)
-    return pydicom.dcmread(path)
+@pytest.fixture
+def made(write_dicom):
+    """Write the data set of one patient; `pixels` is the first frame before coding."""
+
+    def write(path, frames, syntax, pixels, **tags):
+        dataset = pydicom.Dataset()
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = UID("1.2.3"), UID("1.2.3.5")
+        dataset.SpecificCharacterSet, dataset.PatientName = "ISO_IR 192", "Müller^Änne"
+        dataset.PixelSpacing, dataset.WindowCenter, dataset.RescaleSlope = [0.5, 0.25], 40, 2
+        dataset.private_block(0x0009, "ACME", create=True).add_new(1, "LO", "private")
+        photometric = "YBR_FULL_422" if pixels.ndim == 3 else "MONOCHROME1"
+        tags = {"PhotometricInterpretation": photometric} | tags
+        write_dicom(path, frames, syntax, pixels=pixels, begun=dataset, **tags)
+        return pydicom.dcmread(path)
+
+    return write
 
 
 CASES = {
@@ -67,7 +56,7 @@ CASES = {
 
 
 @pytest.fixture(params=CASES)
-def original(request, tmp_path):
+def original(request, tmp_path, made):
     frames, syntax, pixels, tags = CASES[request.param]
     return made(tmp_path / "a.dcm", frames, syntax, pixels, **tags)
 
@@ -129,7 +118,7 @@ def test_every_answer_is_an_instance_of_its_own_in_one_series(tmp_path, original
         assert UID(answer.SeriesInstanceUID).is_valid
 
 
-def test_history_is_added_to(tmp_path, model):
+def test_history_is_added_to(tmp_path, model, made):
     earlier = pydicom.Dataset()
     earlier.ReferencedSOPClassUID, earlier.ReferencedSOPInstanceUID = (
         UID("1.2.840.10008.5.1.4.1.1.2"),
@@ -155,7 +144,7 @@ def test_history_is_added_to(tmp_path, model):
     assert (answer.SmallestImagePixelValue, answer.LargestImagePixelValue) == (pixels.min(), pixels.max())
 
 
-def test_frames_of_enhanced_images_are_derived_too(tmp_path, model):
+def test_frames_of_enhanced_images_are_derived_too(tmp_path, model, made):
     group, kind = pydicom.Dataset(), pydicom.Dataset()
     kind.FrameType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
     group.CTImageFrameTypeSequence = [kind]
@@ -169,14 +158,14 @@ def test_frames_of_enhanced_images_are_derived_too(tmp_path, model):
     assert answer.ContentQualification == "RESEARCH"
 
 
-def test_unchanged_pixels_are_not_called_restored(tmp_path, model):
+def test_unchanged_pixels_are_not_called_restored(tmp_path, model, made):
     made(tmp_path / "a.dcm", [GREY.tobytes()], PLAIN, GREY)
     (result,) = restore_files(tmp_path / "a.dcm", tmp_path / "b.dcm", model)
     assert result.status == "unchanged"
     assert "Left as it was" in pydicom.dcmread(tmp_path / "b.dcm").DerivationDescription
 
 
-def test_it_is_read_and_restored_again(tmp_path, model):
+def test_it_is_read_and_restored_again(tmp_path, model, made):
     made(tmp_path / "a.dcm", [deep_jpeg(DEEP)], EXTENDED, DEEP, BitsStored=12)
     restored(tmp_path, model)
     (tmp_path / "a.dcm").unlink()
@@ -186,7 +175,7 @@ def test_it_is_read_and_restored_again(tmp_path, model):
     assert again.DerivationDescription.count("JPEG artifacts reduced") == 2
 
 
-def test_tiff_instead_keeps_the_scale(tmp_path, model):
+def test_tiff_instead_keeps_the_scale(tmp_path, model, made):
     made(tmp_path / "a.dcm", [deep_jpeg(DEEP)], EXTENDED, DEEP)
     (result,) = restore_files(tmp_path / "a.dcm", tmp_path / "out", model, suffix=".tif")
     assert result.target.name == "a.tif"
@@ -194,7 +183,7 @@ def test_tiff_instead_keeps_the_scale(tmp_path, model):
     assert tags.resolution == pytest.approx((25.4 / 0.25, 25.4 / 0.5))
 
 
-def test_names_of_dicom_files(tmp_path):
+def test_names_of_dicom_files(tmp_path, made):
     for name in ("IM-0001", "1.2.840.7", "b.dcm", "DICOMDIR"):
         made(tmp_path / name, [GREY.tobytes()], PLAIN, GREY)
     (tmp_path / "notes").write_text("no picture")
@@ -210,7 +199,7 @@ def test_names_of_dicom_files(tmp_path):
         (GREY.astype(np.float32), "float32 pixels"),
     ],
 )
-def test_other_pixels_are_refused(tmp_path, pixels, message):
+def test_other_pixels_are_refused(tmp_path, pixels, message, made):
     made(tmp_path / "a.dcm", [GREY.tobytes()], PLAIN, GREY)
     with pytest.raises(ValueError, match=rf"b\.dcm cannot hold .*{message}.*b\.tif"):
         write_image(tmp_path / "b.dcm", pixels, read_image(tmp_path / "a.dcm"))
@@ -225,7 +214,7 @@ def test_other_files_do_not_become_dicom(tmp_path, jpeg_file, model):
         write_image(tmp_path / "a.dcm", GREY)
 
 
-def test_without_the_extra(tmp_path, monkeypatch, model):
+def test_without_the_extra(tmp_path, monkeypatch, model, made):
     made(tmp_path / "a.dcm", [GREY.tobytes()], PLAIN, GREY)
     monkeypatch.setitem(sys.modules, "pydicom", None)
     (result,) = restore_files(tmp_path / "a.dcm", tmp_path / "out", model)
