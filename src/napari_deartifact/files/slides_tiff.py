@@ -139,7 +139,7 @@ def open_tiff_slide(path: str | os.PathLike[str], level: int = 0) -> Slide:
 
 def is_tiff_slide(path: str | os.PathLike[str]) -> bool:
     """Tell whether a TIFF is to be taken as a slide: a scanner's, a pyramid, tiled, or very large."""
-    with opened_tiff(path) as file:
+    with opened_tiff(path, quiet=True) as file:
         if not file.series:
             return False
         page = file.series[0].keyframe
