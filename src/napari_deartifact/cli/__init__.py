@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from napari_deartifact._version import __version__
-from napari_deartifact.cli import evaluate, inspect, lists, restore, train
+from napari_deartifact.cli import evaluate, export, inspect, lists, restore, train
 from napari_deartifact.cli.console import (
     FAILED,
     INTERRUPTED,
@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     command("models", lists.run_models, "List the models that ship.")
     train.add_arguments(command("train", train.run, "Train a model on clean pictures."))
     command("recipes", lists.run_recipes, "List the recipes for training.")
+    export.add_arguments(command("export", export.run, "Write a model for other programs."))
     evaluate.add_arguments(
         command("evaluate", evaluate.run, "Measure a model on originals that are compressed first.")
     )

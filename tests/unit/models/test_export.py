@@ -1,0 +1,174 @@
+"""What other programs get is the network, with all that they must know to use it."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+import zipfile
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from bioimageio.spec import ModelDescr, load_description
+
+from napari_deartifact.cli import main
+from napari_deartifact.generators import ARCHITECTURES, build
+from napari_deartifact.models.bioimageio_text import citations
+from napari_deartifact.models.export import export_model
+from napari_deartifact.models.model_file import ModelCard, read_card, read_model, save_model
+from napari_deartifact.models.onnx_file import write_onnx
+from napari_deartifact.models.registry import find_model
+
+TINY = {"widths": [4], "dilations": [1, 1]}
+SMALLER = {
+    "residual": {"blocks": 2},
+    "residual-unet": {"widths": [8, 8], "blocks": [1, 1]},
+    "unet": {"widths": [8, 8, 8, 8]},
+}
+
+
+def network(architecture, arguments):
+    """Build a network that changes a picture, in every layer that a step of training would move."""
+    generator = build(architecture, arguments).eval().requires_grad_(False)
+    rng = torch.Generator().manual_seed(0)
+    for parameter in generator.parameters():
+        parameter += 0.05 * torch.randn(parameter.shape, generator=rng)
+    return generator
+
+
+def model_file(folder, arguments=TINY, **card):
+    generator = network("compact-cnn", arguments)
+    path = folder / "mine.safetensors"
+    color = "rgb" if generator.channels == 3 else "luma"
+    save_model(path, generator, ModelCard("mine", "compact-cnn", generator.arguments, color, **card))
+    return path
+
+
+def checked(folder):
+    """Let bioimageio.spec read a package, with its pictures; it leaves the closing of files to Python."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        described = load_description(folder)
+        (given,), (expected,) = described.get_input_test_arrays(), described.get_output_test_arrays()
+        gc.collect()
+    return described, given, expected
+
+
+def answer(file, image):
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    (restored,) = session.run(None, {"image": image})
+    return restored
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_onnx_answers_as_torch_does(architecture, tmp_path):
+    generator = network(architecture, SMALLER.get(architecture))
+    path = tmp_path / "network.onnx"
+    write_onnx(generator, ModelCard("mine", architecture), path)
+    unit = generator.fixed_tile or generator.size_multiple
+    shapes = [(1, 1), (3, 1)] if generator.fixed_tile else [(1, 8), (3, 5), (2, 7)]
+    for batch, units in shapes:
+        image = torch.rand(batch, generator.channels, units * unit, (1 if units == 1 else units + 3) * unit)
+        expected = generator(image).numpy()
+        assert np.abs(expected - image.numpy()).max() > 0.01
+        np.testing.assert_allclose(answer(path, image.numpy()), expected, atol=1e-4)
+
+
+def test_onnx_says_what_the_model_file_says(tmp_path):
+    path = tmp_path / "small.onnx"
+    assert export_model("general-fast", path) == path
+    network = onnx.load(path)
+    facts = {entry.key: entry.value for entry in network.metadata_props}
+    assert ModelCard.from_json(facts.pop("napari_deartifact")) == read_card(find_model("general-fast"))
+    assert facts == {"size_multiple": "8", "receptive_radius": "67", "color": "rgb", "value_range": "0 1"}
+    (image,) = network.graph.input
+    sizes = [size.dim_param or size.dim_value for size in image.type.tensor_type.shape.dim]
+    assert sizes == ["batch", 3, "8*y", "8*x"]
+    assert b"site-packages" not in path.read_bytes()  # nothing of this machine
+
+
+@pytest.mark.parametrize(
+    ("arguments", "channels"),
+    [(TINY, ["red", "green", "blue"]), ({**TINY, "channels": 1}, ["luma"])],
+)
+def test_a_package_passes_its_checker(tmp_path, arguments, channels):
+    source = model_file(tmp_path, arguments, licence="CC0-1.0", data=[{"name": "cells", "licence": "CC0"}])
+    path = tmp_path / "mine.zip"
+    export_model(source, path, authors=["Jane Doe", "A/B"])
+    with zipfile.ZipFile(path) as package:
+        assert "- cells (CC0)" in package.read("README.md").decode()
+        package.extractall(tmp_path / "unpacked")
+    described, given, expected = checked(tmp_path / "unpacked")
+    assert isinstance(described, ModelDescr)
+    assert described.validation_summary.errors == []
+    assert [author.name for author in described.authors] == ["Jane Doe", "A B"]
+    assert str(described.license) == "CC0-1.0"
+    assert [entry.doi for entry in described.cite] == [entry["doi"] for entry in citations("compact-cnn")]
+    assert described.inputs[0].axes[1].channel_names == channels
+    weights = tmp_path / "unpacked" / "weights.onnx"
+    assert read_model(tmp_path / "unpacked" / "mine.safetensors")[1] == read_card(source)
+    restored = answer(weights, given.astype(np.float32) / 255) * 255
+    np.testing.assert_allclose(np.clip(restored, 0, 255), expected, atol=1e-3)
+    assert np.abs(expected - given).max() > 1
+
+
+def test_what_the_checker_recommends_is_told(tmp_path):
+    source = model_file(tmp_path, licence="ours alone")
+    with pytest.warns(UserWarning, match="the package's license"):
+        export_model(source, tmp_path / "mine.zip")
+
+
+def test_what_the_checker_refuses_is_told(tmp_path, monkeypatch):
+    module = "napari_deartifact.models.bioimageio_package"
+    monkeypatch.setattr(f"{module}.citations", lambda _: [{"text": "a paper", "doi": "unknown"}])
+    with pytest.raises(ValueError, match=r"refuses the package: cite\.0\.doi"):
+        export_model(model_file(tmp_path), tmp_path / "mine.zip")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("model", "output", "options", "error", "message"),
+    [
+        ("compact-cnn", "model.pt", {}, ValueError, "ends in .onnx"),
+        ("compact-cnn", "model", {}, ValueError, "in .zip for"),
+        ("compact-cnn", "model.onnx", {"format": "tflite"}, ValueError, "expected one of onnx, bioimageio"),
+        ("compact-cn", "model.onnx", {}, ValueError, "did you mean 'compact-cnn'"),
+        ("missing.safetensors", "model.onnx", {}, FileNotFoundError, "no model file"),
+        ("spp", "model.onnx", {}, ValueError, "no network to export.*compact-cnn"),
+        ("compact-cnn", "none/model.onnx", {}, FileNotFoundError, "create it first"),
+        ("compact-cnn", "there.onnx", {}, FileExistsError, "overwrite=True"),
+    ],
+)
+def test_bad_input_is_refused(tmp_path, model, output, options, error, message):
+    (tmp_path / "there.onnx").write_text("mine")
+    with pytest.raises(error, match=message):
+        export_model(model, tmp_path / output, **options)
+    assert (tmp_path / "there.onnx").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("package", "output", "extra"),
+    [("onnxscript", "m.onnx", "onnx"), ("onnx", "m.zip", "onnx"), ("bioimageio.spec", "m.zip", "bioimageio")],
+)
+def test_a_missing_package_is_named(tmp_path, monkeypatch, package, output, extra):
+    monkeypatch.setitem(__import__("sys").modules, package, None)
+    with pytest.raises(ImportError, match=rf"needs {package}.*napari-deartifact\[{extra}\]"):
+        export_model(model_file(tmp_path), tmp_path / output)
+    assert not (tmp_path / output).exists()
+
+
+def test_the_command(tmp_path, capsys):
+    source, output = model_file(tmp_path), tmp_path / "mine.onnx"
+    words = ["export", str(source), "-o", str(output)]
+    assert main(words) == 0
+    assert capsys.readouterr() == (f"{source} → {output}\n", "")
+    first = output.read_bytes()
+    output.write_text("old")
+    assert main(words) == 0
+    assert "exists, skipped; --overwrite exports it again" in capsys.readouterr().out
+    assert output.read_text() == "old"
+    assert main([*words, "--overwrite"]) == 0
+    assert output.read_bytes() == first
