@@ -1,123 +1,101 @@
-"""Image files become clean pictures in memory, each read once, parted by file."""
+"""Files, arrays and layers become clean pictures in memory, each read once."""
 
 from __future__ import annotations
 
 import glob
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-SUFFIXES = frozenset({".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"})
-WINDOW = (0.1, 99.9)
-"""Percentiles of a picture of more than eight bits that become 0 and 255."""
+from napari_deartifact.files.dicom import starts_as_dicom
+from napari_deartifact.files.read import SUFFIXES
+from napari_deartifact.training.data_history import PoisonedDataError
+from napari_deartifact.training.data_loading import READ_WHOLE, Found, Loading, Poisoned, read_ahead
+from napari_deartifact.training.data_pictures import Picture, PictureSet
+from napari_deartifact.training.data_planes import Planes, opened_planes, planes_of_array
+from napari_deartifact.training.data_window import Windows, is_blank
+from napari_deartifact.warned import sorted_warnings
 
-Pictures = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+__all__ = [
+    "POISONED",
+    "Picture",
+    "PictureSet",
+    "Pictures",
+    "Planes",
+    "PoisonedDataError",
+    "find_pictures",
+    "load_pictures",
+    "name_sources",
+    "planes_of_array",
+    "read_picture",
+    "read_pictures",
+]
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A clean picture.
-
-    Attributes
-    ----------
-    name : str
-        The file's name.
-    pixels : ndarray of uint8, shape (Y, X) or (Y, X, 3)
-    """
-
-    name: str
-    pixels: NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class PictureSet:
-    """The pictures that fitted, and what became of the rest.
-
-    Attributes
-    ----------
-    pictures : tuple of Picture
-    skipped : dict of str to str
-        Why each path that could not be used was left out.
-    left_out : int
-        Readable files that did not fit in the memory budget.
-    """
-
-    pictures: tuple[Picture, ...]
-    skipped: dict[str, str] = field(default_factory=dict)
-    left_out: int = 0
-
-    def split(self, fraction: float, seed: int) -> tuple[tuple[Picture, ...], tuple[Picture, ...]]:
-        """Part the pictures, by file, into those for training and those for validation.
-
-        Which file goes where depends on the seed and on the files' names, not on their order.
-
-        Parameters
-        ----------
-        fraction : float
-            Share of the files for validation; at least one file when it is above 0 and there
-            are two or more.
-        seed : int
-
-        Returns
-        -------
-        training, validation : tuple of Picture
-        """
-        ordered = sorted(self.pictures, key=lambda picture: picture.name)
-        count = round(fraction * len(ordered))
-        if fraction > 0 and len(ordered) > 1:
-            count = max(count, 1)
-        chosen = set(np.random.default_rng(seed).permutation(len(ordered))[:count].tolist())
-        training = tuple(picture for index, picture in enumerate(ordered) if index not in chosen)
-        validation = tuple(picture for index, picture in enumerate(ordered) if index in chosen)
-        return training, validation
+Source = str | os.PathLike[str] | Picture | Planes | NDArray[Any]
+Pictures = Source | Iterable[Source]
+POISONED: tuple[Poisoned, ...] = ("skip", "refuse", "keep")
 
 
-def find_pictures(source: Pictures) -> list[Path]:
+def find_pictures(source: Pictures) -> list[Found]:
     """List image files.
 
     Parameters
     ----------
-    source : path, glob pattern, or iterable of these
-        A folder is searched with all its subfolders for the suffixes in `SUFFIXES`.
+    source : path, glob pattern, array, Picture, Planes, or iterable of these
+        A folder is searched with all its subfolders, hidden ones aside, for the suffixes that
+        :func:`~napari_deartifact.files.read.read_image` knows, and for DICOM files without a suffix.
+        Of an array the last two axes are Y and X, or, if the last one is 3 or 4 long, Y, X and colours;
+        :func:`~napari_deartifact.training.data_planes.planes_of_array` lets you say so.
 
     Returns
     -------
-    list of Path
-        Sorted, each once.
+    list of Path, Picture or Planes
+        The paths, sorted, each once; then the others as they come.
 
     Raises
     ------
     FileNotFoundError
         When a path does not exist or a pattern or folder gives no image file.
+    TypeError, ValueError
+        For an array that is no picture.
     """
-    entries = [source] if isinstance(source, (str, os.PathLike)) else list(source)
-    found: set[Path] = set()
-    for entry in entries:
-        path = Path(entry)
-        if path.is_dir():
-            matches = [item for item in path.rglob("*") if item.suffix.lower() in SUFFIXES and item.is_file()]
-        elif path.is_file():
-            matches = [path]
+    paths: set[Path] = set()
+    others: list[Found] = []
+    for entry in _entries(source):
+        if isinstance(entry, str | os.PathLike):
+            paths.update(_matches(entry))
+        elif isinstance(entry, Picture | Planes):
+            others.append(entry)
         else:
-            matches = [Path(item) for item in glob.glob(str(entry), recursive=True) if Path(item).is_file()]
-        if not matches:
-            raise FileNotFoundError(
-                f"no image files at {str(entry)!r}; expected a file, a glob pattern or a folder with "
-                f"any of {', '.join(sorted(SUFFIXES))}"
-            )
-        found.update(matches)
-    return sorted(found)
+            others.append(planes_of_array(entry, f"array {len(others)}"))
+    if not paths and not others:
+        raise FileNotFoundError("no pictures are given; expected files, glob patterns, folders or arrays")
+    return [*sorted(paths), *others]
 
 
-def read_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    """Read an image file as 8-bit pixels.
+def name_sources(source: Pictures) -> list[str]:
+    """Name what was given to :func:`find_pictures`, for a model's card.
 
-    Eight-bit files come as they are, alpha left out.  Others are mapped so that the percentiles
-    `WINDOW` of the whole picture become 0 and 255.
+    Examples
+    --------
+    >>> name_sources(["images/cells", np.zeros((8, 8), np.uint8)])
+    ['cells', 'array']
+    """
+    names = []
+    for entry in _entries(source):
+        if isinstance(entry, str | os.PathLike):
+            names.append(Path(entry).name)
+        else:
+            names.append(entry.name if isinstance(entry, Picture | Planes) else "array")
+    return names
+
+
+def read_pictures(path: str | os.PathLike[str]) -> list[Picture]:
+    """Read the planes of an image file as pictures of eight bits.
 
     Parameters
     ----------
@@ -125,37 +103,78 @@ def read_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 
     Returns
     -------
+    list of Picture
+        Each slice, time, channel or frame is one; RGB stays RGB, and alpha is left out.  Planes that
+        show nothing are missing.
+
+    Raises
+    ------
+    FileNotFoundError, ModuleNotFoundError, ValueError
+        As :func:`~napari_deartifact.files.read.read_image`.
+
+    Notes
+    -----
+    Unsigned values of eight bits stay as they are.  Others are mapped by a window: its percentiles
+    0.1 and 99.9 of a channel, over all planes of the file together, become 0 and 255.  So a dim
+    slice stays dim beside a bright one, while the channels, which are as bright as their dyes and
+    exposures, do not darken each other.  Signed values, as of CT, need nothing more.  Padding that a
+    DICOM file declares is left out of the percentiles, its rescaling does not matter to them, and
+    MONOCHROME1 is turned to black zero, as is WhiteIsZero in TIFF.  NaN becomes black.
+    """
+    with opened_planes(path, READ_WHOLE) as planes:
+        windows = Windows.of(planes)
+        stored = ((number, planes.read(number)) for number in range(len(planes)))
+        return [
+            windows.picture(number, plane)
+            for number, plane in stored
+            if len(planes) == 1 or not is_blank(plane)
+        ]
+
+
+def read_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+    """Read an image file of a single plane; see :func:`read_pictures`.
+
+    Returns
+    -------
     ndarray of uint8, shape (Y, X) or (Y, X, 3)
 
     Raises
     ------
-    OSError, ValueError
-        When the file cannot be read or is no single grey or RGB picture.
+    FileNotFoundError, ModuleNotFoundError, ValueError
+        As :func:`read_pictures`, and ValueError when there are several planes.
     """
-    path = Path(path)
-    if path.suffix.lower() in {".tif", ".tiff"}:
-        from tifffile import imread
-
-        return _to_uint8(np.asarray(imread(path)))
-    from PIL import Image
-
-    with Image.open(path) as image:
-        if image.mode.startswith("I") or image.mode == "F":
-            return _to_uint8(np.array(image))
-        grey = image.mode in {"1", "L", "LA"}
-        return np.array(image.convert("L" if grey else "RGB"))
+    pictures = read_pictures(path)
+    if len(pictures) != 1:
+        raise ValueError(f"{path} has {len(pictures)} planes; expected one, or use read_pictures")
+    return pictures[0].pixels
 
 
-def load_pictures(paths: Sequence[Path], memory: int = 4 * 2**30, seed: int = 0) -> PictureSet:
-    """Decode image files into memory.
+def load_pictures(
+    found: Sequence[Found],
+    memory: int = 4 * 2**30,
+    seed: int = 0,
+    *,
+    poisoned: Poisoned = "skip",
+    patch_size: int = 0,
+) -> PictureSet:
+    """Decode pictures into memory.
 
     Parameters
     ----------
-    paths : sequence of Path
+    found : sequence of Path, Picture or Planes
+        As :func:`find_pictures` lists them.
     memory : int
-        Budget in bytes.  When the pictures need more, those that fit are chosen at random.
+        Budget in bytes, for eight bits a sample.  When the pictures need more, those that fit are
+        chosen at random, and no file gives more than a fourth of it, or its equal share when there are
+        fewer than four.  Files that are being read come on top.
     seed : int
         Of that choice.
+    poisoned : {"skip", "refuse", "keep"}
+        What to do with pictures that were compressed with loss before, and are no ground truth: leave
+        them out, raise, or not even look.  How they are told is said at
+        :func:`~napari_deartifact.training.data_history.compressed_before`.
+    patch_size : int
+        Of the training.  Smaller pictures are counted.
 
     Returns
     -------
@@ -164,42 +183,45 @@ def load_pictures(paths: Sequence[Path], memory: int = 4 * 2**30, seed: int = 0)
     Raises
     ------
     ValueError
-        When no file can be read.
+        When nothing can be used, or all pictures are smaller than half a patch.
+    PoisonedDataError
+        When all pictures were compressed before, or with ``poisoned="refuse"`` any.
     """
-    pictures: list[Picture] = []
-    skipped: dict[str, str] = {}
-    left_out = used = 0
-    for index in np.random.default_rng(seed).permutation(len(paths)):
-        path = paths[index]
-        if used >= memory:
-            left_out += 1
-            continue
-        try:
-            pixels = read_picture(path)
-        except Exception as error:  # noqa: BLE001 (codecs raise anything; the file is reported and counted)
-            skipped[str(path)] = f"{type(error).__name__}: {error}"
-            continue
-        if used + pixels.nbytes > memory and pictures:
-            left_out += 1
-            continue
-        used += pixels.nbytes
-        pictures.append(Picture(path.name, pixels))
-    if not pictures:
-        reason = "; {}: {}".format(*next(iter(skipped.items()))) if skipped else ""
-        raise ValueError(f"none of {len(paths)} files could be read{reason}")
-    return PictureSet(tuple(pictures), skipped, left_out)
+    if poisoned not in POISONED:
+        raise ValueError(f"poisoned is {poisoned!r}; expected one of {', '.join(POISONED)}")
+    loading = Loading(memory, len(found))
+    order = np.random.default_rng(seed).permutation(len(found)).tolist()
+    with sorted_warnings():
+        entries = [found[index] for index in order]
+        for entry, reading in read_ahead(entries, loading, seed, look=poisoned != "keep"):
+            loading.add(entry, reading)
+            if poisoned == "refuse" and loading.poisoned:
+                break
+    return loading.result(refuse=poisoned == "refuse", patch_size=patch_size)
 
 
-def _to_uint8(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    pixels = np.squeeze(pixels)
-    if pixels.ndim == 3 and pixels.shape[2] == 4:
-        pixels = pixels[..., :3]
-    if pixels.size == 0 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
-        raise ValueError(f"shape {pixels.shape}; expected one picture of (Y, X), (Y, X, 3) or (Y, X, 4)")
-    if pixels.dtype == np.uint8:
-        return np.ascontiguousarray(pixels).view(np.uint8)
-    values = pixels.astype(np.float64)
-    low, high = np.nanpercentile(values, WINDOW)
-    scaled = (values - low) * (255 / (high - low if high > low else 1))
-    mapped: NDArray[np.uint8] = np.rint(np.clip(np.nan_to_num(scaled), 0, 255)).astype(np.uint8)
-    return mapped
+def _entries(source: Pictures) -> list[Source]:
+    single = isinstance(source, str | os.PathLike | Picture | Planes) or hasattr(source, "dtype")
+    return [source] if single else list(source)  # type: ignore[arg-type, list-item]
+
+
+def _matches(entry: str | os.PathLike[str]) -> list[Path]:
+    path = Path(entry)
+    if path.is_dir():
+        matches = [item for item in path.rglob("*") if _may_be_picture(item.relative_to(path), item)]
+    elif path.is_file():
+        matches = [path]
+    else:
+        matches = [Path(item) for item in glob.glob(str(entry), recursive=True) if Path(item).is_file()]
+    if not matches:
+        raise FileNotFoundError(
+            f"no image files at {str(entry)!r}; expected a file, a glob pattern or a folder with "
+            f"any of {', '.join(sorted(SUFFIXES))}"
+        )
+    return matches
+
+
+def _may_be_picture(shown: Path, path: Path) -> bool:
+    if any(part.startswith(".") for part in shown.parts) or not path.is_file():
+        return False
+    return path.suffix.lower() in SUFFIXES or (not path.suffix and starts_as_dicom(path))

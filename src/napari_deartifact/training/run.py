@@ -19,7 +19,7 @@ from napari_deartifact.devices import resolve_device
 from napari_deartifact.generators import build
 from napari_deartifact.generators.base import Generator
 from napari_deartifact.models.model_file import SUFFIX, ModelCard, read_card, read_model, save_model
-from napari_deartifact.training.data import Picture, Pictures, find_pictures, load_pictures
+from napari_deartifact.training.data import Picture, Pictures, find_pictures, load_pictures, name_sources
 from napari_deartifact.training.device_pairs import DevicePairSource
 from napari_deartifact.training.loop import StepRecord, Trainer, TrainingDivergedError
 from napari_deartifact.training.pairs import PairSource, validation_pairs
@@ -264,8 +264,7 @@ def _checked_output(output: str | os.PathLike[str]) -> Path:
 def _sources(sources: Sequence[Mapping[str, str]] | None, data: Pictures) -> list[dict[str, str]]:
     if sources is not None:
         return [dict(source) for source in sources]
-    entries = [data] if isinstance(data, (str, os.PathLike)) else list(data)
-    return [{"name": Path(entry).name, "licence": "not stated"} for entry in entries[:20]]
+    return [{"name": name, "licence": "not stated"} for name in name_sources(data)[:20]]
 
 
 @contextmanager
