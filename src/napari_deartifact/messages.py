@@ -1,7 +1,8 @@
-"""Wording shared by messages: the nearest known name for a misspelt one, and one line that can be printed."""
+"""Wording shared by messages: the nearest known name, the extra to install, one printable line."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -18,6 +19,17 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
     """
     matches = get_close_matches(name, list(known), n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""
+
+
+def needs_extra(path: str | os.PathLike[str], extra: str) -> str:
+    """Say what to install so that a file can be read.
+
+    Examples
+    --------
+    >>> needs_extra("scan.dcm", "dicom")
+    "scan.dcm needs another package to be read: pip install 'napari-deartifact[dicom]'"
+    """
+    return f"{os.fspath(path)} needs another package to be read: pip install 'napari-deartifact[{extra}]'"
 
 
 def printable(text: str, longest: int | None = None) -> str:

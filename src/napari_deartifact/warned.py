@@ -1,4 +1,4 @@
-"""Warnings of work in several threads, each kept with the work that gave it.
+"""Warnings of work in several threads, and what libraries log, each kept with the work that gave it.
 
 The filters and the hook of the module `warnings` belong to the whole process: `catch_warnings` in two threads
 at once mixes them up and may leave them changed for good.  Here one thread changes them once, while it waits
@@ -7,6 +7,7 @@ for the others, and the hook sorts by context.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from functools import partial
 from typing import Any
 
 _kept: ContextVar[list[str] | None] = ContextVar("kept", default=None)
+_logged: ContextVar[list[str] | None] = ContextVar("logged", default=None)
 
 
 @contextmanager
@@ -62,6 +64,41 @@ def no_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextmanager
+def kept_log(name: str) -> Iterator[list[str]]:
+    """Give a list to which a logger adds what it has to say in this thread, each once, and shows nothing.
+
+    Parameters
+    ----------
+    name : str
+        Of the logger of a library.
+
+    Examples
+    --------
+    >>> with kept_log("tifffile") as told:
+    ...     logging.getLogger("tifffile").warning("no pages")
+    >>> told
+    ['no pages']
+    """
+    logging.getLogger(name).addFilter(_divert)  # which a second time changes nothing
+    told: list[str] = []
+    token = _logged.set(told)
+    try:
+        yield told
+    finally:
+        _logged.reset(token)
+
+
+def _divert(record: logging.LogRecord) -> bool:
+    told = _logged.get()
+    if told is None:
+        return True
+    message = record.getMessage()
+    if record.levelno >= logging.WARNING and message not in told:
+        told.append(message)
+    return False
 
 
 def _keep(

@@ -78,6 +78,8 @@ TRAIN = ["train", "compact-cnn", "missing", "-o", "m.safetensors"]
         ([*EVALUATE, "--shift", "3,16"], 2, "shift is (3, 16)"),
         ([*EVALUATE, "--passes", "0"], 2, "passes is 0"),
         ([*EVALUATE, "--model", "sppp"], 2, "did you mean 'spp'?"),
+        ([*EVALUATE, "--features", "missing.npz"], 2, "no file of weights at missing.npz"),
+        ([*EVALUATE, "--features", "file"], 2, "file holds no weights that can be read"),
         ([*EVALUATE, "--luma", "video"], 2, "invalid choice: 'video'"),
         (["train", "no-such-recipe", "originals", "-o", "m.safetensors"], 2, "no-such-recipe"),
         (TRAIN, 2, "missing"),
@@ -185,6 +187,19 @@ def test_evaluation_options_reach_the_evaluation(folder, capsys):
     assert " 10:30 " in told
     assert main([*EVALUATE, "--qualities", "20", "--codec", "jpeg2000"]) == 0
     assert "JPEG 2000 at the bitrate of JPEG" in capsys.readouterr().out
+
+
+def test_features_measure_a_perceptual_distance(folder, capsys):
+    import torch
+
+    from napari_deartifact.training.feature_weights import SQUEEZENET_CAFFE
+
+    layers = torch.nn.Sequential(*(module for _, module in SQUEEZENET_CAFFE.build()))
+    torch.save({f"features.{key}": value for key, value in layers.state_dict().items()}, "squeezenet.pth")
+    assert main([*EVALUATE, "--qualities", "20", "--features", "squeezenet.pth"]) == 0
+    told = capsys.readouterr().out
+    assert "perceptual distance by squeezenet1_1-caffe relu1 fire3" in told
+    assert "perceptual in → out" in told
 
 
 def test_the_codecs_offered_are_those_that_there_are():

@@ -10,7 +10,7 @@ from napari_deartifact.cli.console import FAILED, OK, bar, complain, one_line
 from napari_deartifact.cli.options import add_model_options, chosen_model
 
 if TYPE_CHECKING:
-    from napari_deartifact.evaluation import Quality
+    from napari_deartifact.evaluation import PictureDistance, Quality
 
 _CODECS = ("jpeg", "webp", "jpeg2000", "avif", "jpegxl")
 
@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="do as 'restore' does: leave alone what shows no JPEG history, obey tables found beyond doubt",
     )
+    parser.add_argument(
+        "--features", metavar="FILE",
+        help="measure a perceptual distance too, by a feature network: a file of weights (SqueezeNet, VGG), "
+        "or vgg19, vgg16 or squeezenet1_1 of torchvision; it is not LPIPS",
+    )  # fmt: skip
     parser.add_argument("--json", metavar="OUT", help="write all measurements to this file")
 
 
@@ -70,12 +75,20 @@ def _shift(text: str) -> tuple[int, int]:
     return y, x
 
 
+def _distance(features: str, device: str) -> PictureDistance:
+    from napari_deartifact.devices import resolve_device
+    from napari_deartifact.training.features import FeatureDistance, load_features
+
+    return FeatureDistance(load_features(features), resolve_device(device))
+
+
 def run(options: argparse.Namespace) -> int:
     from napari_deartifact.atomic import check_target, replacing
     from napari_deartifact.evaluation import evaluate, format_table, to_json
 
     if options.json is not None:
         check_target(options.json)
+    distance = None if options.features is None else _distance(options.features, options.device)
     with bar(None, "picture") as pictures:
 
         def show(done: int, total: int) -> None:
@@ -94,6 +107,7 @@ def run(options: argparse.Namespace) -> int:
             jpeg_info=options.jpeg_info,
             consistency=options.consistency,
             defaults=options.defaults,
+            distance=distance,
             device=options.device,
             tile_size=options.tile_size,
             progress=show,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_deartifact.evaluation.condition import Condition, Quality, Sample
 from napari_deartifact.evaluation.originals import LUMAS, Luma, find_images, read_original
 from napari_deartifact.evaluation.records import Evaluation, Record
-from napari_deartifact.evaluation.scores import Scores
+from napari_deartifact.evaluation.scores import PictureDistance, Scores
 from napari_deartifact.models.registry import DEFAULT_MODEL, load_model
 from napari_deartifact.restoration import deartifact
 
@@ -38,6 +38,7 @@ def evaluate(
     jpeg_info: bool = False,
     consistency: bool = False,
     defaults: bool = False,
+    distance: PictureDistance | None = None,
     device: str = "auto",
     tile_size: int | None = None,
     progress: Callable[[int, int], object] | None = None,
@@ -80,6 +81,9 @@ def evaluate(
         Do as :func:`~napari_deartifact.deartifact` does unless it is told otherwise: leave pictures
         alone that show no JPEG history, and obey the tables that the pixels tell beyond doubt.
         Off by default, so that the network is judged bare.
+    distance : PictureDistance, optional
+        Measures what the other scores do not, such as
+        :class:`~napari_deartifact.training.features.FeatureDistance`.
     device, tile_size
         As for :func:`~napari_deartifact.deartifact`.
     progress : callable, optional
@@ -127,7 +131,7 @@ def evaluate(
             continue
         for step, quality in enumerate(qualities, 1):
             sample = condition.apply(original, quality)
-            records.append(_measure(path.name, original, quality, sample, restoration))
+            records.append(_measure(path.name, original, quality, sample, restoration, distance))
             if progress is not None:
                 progress(index * len(qualities) + step, len(paths) * len(qualities))
     if not records:
@@ -147,6 +151,7 @@ def evaluate(
         shift=shift,
         passes=passes,
         defaults=defaults,
+        features=None if distance is None else distance.name,
     )
 
 
@@ -207,7 +212,12 @@ class _Restoration:
 
 
 def _measure(
-    name: str, original: NDArray[np.uint8], quality: Quality, sample: Sample, restoration: _Restoration
+    name: str,
+    original: NDArray[np.uint8],
+    quality: Quality,
+    sample: Sample,
+    restoration: _Restoration,
+    distance: PictureDistance | None,
 ) -> Record:
     aligned = None
     with warnings.catch_warnings():
@@ -221,7 +231,7 @@ def _measure(
     y, x = sample.cut
 
     def scores(picture: NDArray[np.uint8]) -> Scores:
-        return Scores.of(sample.original, picture, cut=sample.cut)
+        return Scores.of(sample.original, picture, cut=sample.cut, distance=distance)
 
     return Record(
         image=name,

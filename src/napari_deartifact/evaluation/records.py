@@ -80,6 +80,8 @@ class Evaluation:
         How often each picture was restored, one answer being the next one's input.
     defaults : bool
         Whether `deartifact` looked at the history of the pictures.
+    features : str, optional
+        What measured the perceptual distance, if anything did.
     """
 
     model: str
@@ -95,6 +97,7 @@ class Evaluation:
     shift: tuple[int, int] | None = None
     passes: int = 1
     defaults: bool = False
+    features: str | None = None
 
     def at(self, quality: Quality) -> tuple[Record, ...]:
         """Return the records of one quality."""

@@ -13,7 +13,7 @@ from napari_deartifact.evaluation.condition import Quality, quality_label
 from napari_deartifact.evaluation.records import Evaluation, Record
 from napari_deartifact.evaluation.scores import Scores, gain
 
-_DIGITS = {"psnr": 3, "psnr_b": 3, "ssim": 4}
+_DIGITS = {"psnr": 3, "psnr_b": 3, "ssim": 4, "perceptual": 5}
 
 
 def format_table(evaluation: Evaluation) -> str:
@@ -27,12 +27,13 @@ def format_table(evaluation: Evaluation) -> str:
     -------
     str
         PSNR and PSNR-B in dB, each for the compressed and for the restored picture, the gain in
-        PSNR on the picture that gained least, and its name.  Further tables follow where an
-        answer was compared with another one, or a codec had to meet a bitrate.
+        PSNR on the picture that gained least, and its name; the perceptual distance where it was
+        measured.  Further tables follow where an answer was compared with another one, or a codec
+        had to meet a bitrate.
     """
     header = (
-        "quality     PSNR in → out  gain   worst     PSNR-B in → out   gain    SSIM in → out     s/MP"
-        "  worst image"
+        "quality     PSNR in → out  gain   worst     PSNR-B in → out   gain    SSIM in → out  "
+        f"{'  perceptual in → out' if evaluation.features else ''}   s/MP  worst image"
     )
     lines = [_title(evaluation), header]
     lines += [_line(evaluation, quality) for quality in evaluation.qualities]
@@ -85,6 +86,8 @@ def _title(evaluation: Evaluation) -> str:
         parts.append(f"{evaluation.passes} passes")
     if evaluation.defaults:
         parts.append("as used by default")
+    if evaluation.features is not None:
+        parts.append(f"perceptual distance by {evaluation.features}")
     return ", ".join(parts)
 
 
@@ -92,12 +95,15 @@ def _line(evaluation: Evaluation, quality: Quality) -> str:
     before, after, seconds = evaluation.mean(quality)
     worst = evaluation.worst(quality)
     gain_b = gain(before.psnr_b, after.psnr_b)
+    perceptual = ""
+    if before.perceptual is not None and after.perceptual is not None:
+        perceptual = f"     {before.perceptual:6.4f} → {after.perceptual:6.4f}"
     harm = f" at {worst.restored.psnr:.2f} dB" if math.isinf(worst.degraded.psnr) else ""
     return (
         f"{quality_label(quality):>7}  {before.psnr:6.2f} → {after.psnr:6.2f}"
         f"  {gain(before.psnr, after.psnr):+5.2f}   {worst.gain:+5.2f}"
         f"    {before.psnr_b:6.2f} → {after.psnr_b:6.2f}  {gain_b:+5.2f}"
-        f"   {before.ssim:6.4f} → {after.ssim:6.4f}  {seconds:7.2f}  {worst.image}{harm}"
+        f"   {before.ssim:6.4f} → {after.ssim:6.4f}{perceptual}  {seconds:7.2f}  {worst.image}{harm}"
     )
 
 
@@ -189,6 +195,7 @@ def _rounded(scores: Scores) -> dict[str, float | None]:
     return {
         name: round(value, _DIGITS[name]) if math.isfinite(value) else None
         for name, value in asdict(scores).items()
+        if value is not None
     }
 
 

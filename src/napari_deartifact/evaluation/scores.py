@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +16,39 @@ _SSIM_WINDOW = 11
 _BLOCK = 8
 
 
+class PictureDistance(Protocol):
+    """How far two pictures are apart to a viewer, by whatever measure."""
+
+    @property
+    def name(self) -> str:
+        """What measures; it is told beside the figures."""
+        ...
+
+    def __call__(self, original: NDArray[np.uint8], picture: NDArray[np.uint8], /) -> float:
+        """Compare pictures of shape (Y, X) or (Y, X, 3): 0 for equal ones, NaN where it cannot tell."""
+        ...
+
+
 @dataclass(frozen=True)
 class Scores:
-    """How near a picture is to its original: `psnr` and `psnr_b` in dB, `ssim` up to 1."""
+    """How near a picture is to its original: `psnr` and `psnr_b` in dB, `ssim` up to 1.
+
+    And `perceptual`, from 0 for equal pictures, where a :class:`PictureDistance` was given.
+    """
 
     psnr: float
     psnr_b: float
     ssim: float
+    perceptual: float | None = None
 
     @classmethod
     def of(
-        cls, original: NDArray[np.uint8], picture: NDArray[np.uint8], *, cut: tuple[int, int] = (0, 0)
+        cls,
+        original: NDArray[np.uint8],
+        picture: NDArray[np.uint8],
+        *,
+        cut: tuple[int, int] = (0, 0),
+        distance: PictureDistance | None = None,
     ) -> Scores:
         """Compare two 8-bit pictures; SSIM is NaN where its window does not fit in.
 
@@ -34,14 +57,23 @@ class Scores:
         """
         y, x = (-lost % _BLOCK for lost in cut)
         similarity = ssim(original, picture) if min(original.shape[:2]) >= _SSIM_WINDOW else math.nan
-        return cls(psnr(original, picture), psnr_b(original[y:, x:], picture[y:, x:]), similarity)
+        return cls(
+            psnr(original, picture),
+            psnr_b(original[y:, x:], picture[y:, x:]),
+            similarity,
+            None if distance is None else distance(original, picture),
+        )
 
     @classmethod
     def mean(cls, scores: Sequence[Scores]) -> Scores:
         """Average over pictures, as published tables do; NaN is left out."""
-        columns = [[getattr(score, name) for score in scores] for name in ("psnr", "psnr_b", "ssim")]
-        kept = [[value for value in column if not math.isnan(value)] for column in columns]
-        return cls(*(math.fsum(column) / len(column) if column else math.nan for column in kept))
+        distances = [score.perceptual for score in scores if score.perceptual is not None]
+        return cls(
+            _mean([score.psnr for score in scores]),
+            _mean([score.psnr_b for score in scores]),
+            _mean([score.ssim for score in scores]),
+            _mean(distances) if distances else None,
+        )
 
 
 def gain(before: float, after: float) -> float:
@@ -53,3 +85,8 @@ def gain(before: float, after: float) -> float:
     (1.5, 0.0, -inf)
     """
     return 0.0 if before == after else after - before
+
+
+def _mean(values: Sequence[float]) -> float:
+    kept = [value for value in values if not math.isnan(value)]
+    return math.fsum(kept) / len(kept) if kept else math.nan

@@ -15,6 +15,7 @@ from napari_deartifact.jpeg.header import ColorSpace, named_errors
 from napari_deartifact.jpeg.in_dicom import LOSSY_JPEG, PixelModule, frame_record, read_pixel_module
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.segments import announced_size, has_end
+from napari_deartifact.messages import needs_extra
 from napari_deartifact.warned import no_warnings
 
 SUFFIXES = frozenset({".dcm", ".dicom"})
@@ -262,7 +263,5 @@ def _imagecodecs(module: PixelModule) -> Any:
     try:
         import imagecodecs
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{module.path} needs another package to be read: pip install 'napari-deartifact[dicom]'"
-        ) from error
+        raise ModuleNotFoundError(needs_extra(module.path, "dicom")) from error
     return imagecodecs

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact.messages import needs_extra
+
 VERSION = "0.5"
 PROVENANCE_KEY = "napari-deartifact"
 """Of the group's attributes: what was restored, and how."""
@@ -240,9 +242,7 @@ def read_ome_zarr(path: str | os.PathLike[str]) -> ImageOnDisk:
     try:
         import zarr
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{path} needs another package to be read: pip install 'napari-deartifact[slides]'"
-        ) from error
+        raise ModuleNotFoundError(needs_extra(path, "slides")) from error
     import dask.array as da
 
     path = Path(path)

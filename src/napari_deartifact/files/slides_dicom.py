@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import io
-import mmap
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +14,7 @@ from numpy.typing import NDArray
 from napari_deartifact.files.dicom import CODECS, COLORS
 from napari_deartifact.files.slides_base import Slide, check_file
 from napari_deartifact.files.slides_dicom_frames import EXPLICIT, IMPLICIT, frame_extents, frame_places
-from napari_deartifact.jpeg.damage import reported_damage
+from napari_deartifact.jpeg.dicom_file import opened_dicom
 from napari_deartifact.jpeg.header import UnsupportedJPEGError
 from napari_deartifact.jpeg.in_dicom import LOSSY_JPEG
 from napari_deartifact.jpeg.info import JPEGInfo
@@ -134,7 +131,7 @@ def open_dicom_slide(path: str | os.PathLike[str]) -> Slide:
         When the extra ``dicom`` is not installed.
     """
     path = check_file(path)
-    with _opened(path) as (dataset, stream):
+    with opened_dicom(path, stop_before_pixels=True) as (dataset, stream):
         _check(path, dataset)
         return _slide(path, dataset, DICOMTiles(path, dataset, stream))
 
@@ -182,34 +179,10 @@ def _check(path: Path, dataset: Any) -> None:
 def is_dicom_slide(path: str | os.PathLike[str]) -> bool:
     """Tell whether a DICOM file is an instance of VL Whole Slide Microscopy."""
     try:
-        with _opened(Path(path)) as (dataset, _):
+        with opened_dicom(Path(path), stop_before_pixels=True) as (dataset, _):
             return bool(dataset.get("SOPClassUID") == WHOLE_SLIDE)
     except ValueError:
         return False
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, BinaryIO]]:
-    """Read all of a file but its pixels, at which the stream stands then.
-
-    The file is mapped, because pydicom asks for as many bytes as an element claims: here it gets those that
-    are there.  Elements are converted when they are asked for, so that damage shows up late.
-    """
-    try:
-        import pydicom
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{path} needs another package to be read: pip install 'napari-deartifact[dicom]'"
-        ) from error
-    from pydicom import errors
-
-    with (
-        reported_damage(path, errors.InvalidDicomError, errors.BytesLengthException),
-        path.open("rb") as stream,
-        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
-    ):
-        mapped = cast(BinaryIO, content)
-        yield pydicom.dcmread(mapped, stop_before_pixels=True), mapped
 
 
 def _pixel_size(dataset: Any) -> tuple[float, float] | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.files.slides_base import Slide, check_file
+from napari_deartifact.files.tiff import only_series
 from napari_deartifact.jpeg.header import UnsupportedJPEGError
 from napari_deartifact.jpeg.in_tiff import is_jpeg, tile_record
 from napari_deartifact.jpeg.info import JPEGInfo
@@ -138,7 +139,7 @@ def open_tiff_slide(path: str | os.PathLike[str], level: int = 0) -> Slide:
 
 def is_tiff_slide(path: str | os.PathLike[str]) -> bool:
     """Tell whether a TIFF is to be taken as a slide: a scanner's, a pyramid, tiled, or very large."""
-    with opened_tiff(path) as file:
+    with opened_tiff(path, quiet=True) as file:
         if not file.series:
             return False
         page = file.series[0].keyframe
@@ -149,17 +150,8 @@ def is_tiff_slide(path: str | os.PathLike[str]) -> bool:
 
 def _slide_levels(path: Path, file: Any) -> Any:
     """Return the levels of the only picture, once it is one that can be restored in parts."""
-    full = [series for series in file.series if not series.keyframe.is_reduced]
-    if file.is_svs or file.is_ndpi:
-        full = full[:1]
-    if not full or full[0].size == 0:
-        raise ValueError(f"{path} holds no pixels; get a complete copy of the file")
-    if len(full) > 1:
-        shapes = ", ".join("×".join(map(str, series.shape)) for series in full[:4])
-        raise ValueError(
-            f"{path} holds {len(full)} pictures of different shape ({shapes}); save them as single files"
-        )
-    level, page = full[0].levels[0], full[0].levels[0].keyframe
+    series = only_series(path, file)
+    level, page = series.levels[0], series.levels[0].keyframe
     planes = {axis: size for axis, size in zip(level.axes, level.shape, strict=True) if axis not in "YXS"}
     if any(size > 1 and axis != "C" for axis, size in planes.items()) or int(page.imagedepth) > 1:
         raise ValueError(
@@ -177,7 +169,7 @@ def _slide_levels(path: Path, file: Any) -> Any:
         )
     if level.dtype.kind not in "uif" or int(page.bitspersample) < 8:
         raise ValueError(f"{path} has {page.bitspersample}-bit {level.dtype} pixels; expected 8 bits or more")
-    return full[0].levels
+    return series.levels
 
 
 def _properties(file: Any) -> dict[str, Any]:

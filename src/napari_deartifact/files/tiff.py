@@ -120,7 +120,7 @@ def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[Any], TIFFTags, JPE
 
 
 def _read(path: Path, file: Any) -> tuple[NDArray[Any], TIFFTags, JPEGInfo | None]:
-    series = _only_series(path, file)
+    series = only_series(path, file)
     page = series.keyframe
     if page.photometric not in (*_GREY, _PALETTE, _RGB, _YCBCR):
         name = getattr(page.photometric, "name", page.photometric)
@@ -205,10 +205,17 @@ def _jpeg_record(path: Path, series: Any) -> JPEGInfo | None:
     return found
 
 
-def _only_series(path: Path, file: Any) -> Any:
+def only_series(path: Path, file: Any) -> Any:
+    """Return the one picture of a TIFF file, without thumbnail, label and macro.
+
+    Raises
+    ------
+    ValueError
+        When there is none, or more than one.
+    """
     full = [series for series in file.series if not series.keyframe.is_reduced]
     if file.is_svs or file.is_ndpi:
-        full = full[:1]  # without thumbnail, label and macro
+        full = full[:1]
     if not full or full[0].size == 0:
         raise ValueError(f"{path} holds no pixels; get a complete copy of the file")
     if len(full) > 1:

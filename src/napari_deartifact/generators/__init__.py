@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from napari_deartifact.messages import nearest_name
+from napari_deartifact.generators.registry import construct
 
 if TYPE_CHECKING:
     from napari_deartifact.generators.base import Generator
@@ -43,15 +42,5 @@ def build(architecture: str, arguments: Mapping[str, Any] | None = None) -> Gene
     >>> build("compact-cnn").receptive_radius
     9
     """
-    if architecture not in ARCHITECTURES:
-        raise ValueError(
-            f"unknown architecture {architecture!r}{nearest_name(architecture, ARCHITECTURES)}; "
-            f"known: {', '.join(ARCHITECTURES)}"
-        )
-    module, name = ARCHITECTURES[architecture].split(":")
-    generator_class = getattr(import_module(f"{__name__}.{module}"), name)
-    try:
-        generator: Generator = generator_class(**(arguments or {}))
-    except TypeError as error:
-        raise ValueError(f"architecture {architecture!r} cannot be built: {error}") from error
+    generator: Generator = construct("architecture", architecture, ARCHITECTURES, __name__, arguments)
     return generator

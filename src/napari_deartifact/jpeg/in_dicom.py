@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from napari_deartifact.jpeg.damage import reported_damage
+from napari_deartifact.jpeg.dicom_file import opened_dicom
 from napari_deartifact.jpeg.header import ColorSpace, JPEGHeader, named_errors
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.markers import read_header
@@ -130,24 +130,12 @@ def read_pixel_module(path: str | os.PathLike[str]) -> PixelModule:
     FileNotFoundError, ModuleNotFoundError, ValueError
         As :meth:`JPEGInfo.from_dicom`.
     """
-    try:
-        import pydicom
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{path} needs another package to be read: pip install 'napari-deartifact[dicom]'"
-        ) from error
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file at {path}")
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty; get a complete copy of the file")
-    with reported_damage(path, *_pydicom_errors()), no_warnings():  # of values that break the standard
-        # pydicom asks for as many bytes as an element claims; a mapped file only gives those that are there.
-        with (
-            path.open("rb") as stream,
-            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
-        ):
-            dataset = pydicom.dcmread(cast(Any, content), force=True)
+    with no_warnings(), opened_dicom(path, force=True) as (dataset, _):  # of values that break the standard
         if not dataset.get("PixelData"):
             raise ValueError(f"{path} is no DICOM image: it has no pixels of whole numbers")
         module = _pixel_module(path, dataset)
@@ -155,12 +143,6 @@ def read_pixel_module(path: str | os.PathLike[str]) -> PixelModule:
         shape = f"{module.rows}×{module.columns} pixels of {module.samples} samples, {module.frames} frames"
         raise ValueError(f"{path} claims {shape}; expected some pixels, grey or of three colours")
     return module
-
-
-def _pydicom_errors() -> list[type[Exception]]:
-    from pydicom import errors
-
-    return [errors.InvalidDicomError, errors.BytesLengthException]
 
 
 def _pixel_module(path: Path, dataset: Any) -> PixelModule:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from napari_deartifact.jpeg.coefficients import can_read_coefficients, read_coefficients
+from napari_deartifact.jpeg.complaints import caught_complaints
 from napari_deartifact.jpeg.header import guess_color_space, named_errors
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.markers import read_header
@@ -42,11 +44,20 @@ def read_record(stream: BinaryIO, name: str, coefficients: bool | None) -> JPEGI
         return info
     stream.seek(0)
     try:
-        return replace(info, indices=read_coefficients(stream.read(), info))
+        with caught_complaints() as complaints:
+            indices = read_coefficients(stream.read(), info)
     except ValueError as error:
         if coefficients is None:
             return info
         raise ValueError(f"the coefficients of {name} cannot be read: {error}") from error
+    if complaints:
+        warnings.warn(
+            f"{name} is damaged ({'; '.join(complaints)}), and parts of its picture are not what was stored; "
+            "get a complete copy of the file",
+            UserWarning,
+            stacklevel=3,
+        )
+    return replace(info, indices=indices)
 
 
 def pillow_record(image: JpegImageFile) -> JPEGInfo:

@@ -126,6 +126,12 @@ class JPEGInfo:
             When the file is not a JPEG or its header is damaged.
         ModuleNotFoundError
             When the extra is not installed.
+
+        Warns
+        -----
+        UserWarning
+            Of damage behind the header that libjpeg notices and passes over; it is only looked for where
+            the coefficients are read.
         """
         from napari_deartifact.jpeg.in_file import read_record
 

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Literal
 
 from napari_deartifact.jpeg.damage import reported_damage
+from napari_deartifact.warned import kept_log
 
 _BIG = 43
+_SPEAKER = re.compile(r"<[^>]*>\s*")
+_TOLD = 3
 
 
 @contextmanager
-def opened_tiff(path: str | os.PathLike[str]) -> Iterator[Any]:
+def opened_tiff(path: str | os.PathLike[str], *, quiet: bool = False) -> Iterator[Any]:
     """Open a file with tifffile, and name it in whatever error follows.
 
     Parameters
     ----------
     path : path
         Of any TIFF.
+    quiet : bool
+        Do not warn.
 
     Yields
     ------
@@ -30,17 +37,29 @@ def opened_tiff(path: str | os.PathLike[str]) -> Iterator[Any]:
     ValueError
         When the file is damaged.
 
+    Warns
+    -----
+    UserWarning
+        When the block ends, of oddities that tifffile has passed over.
+
     Notes
     -----
     tifffile follows a chain of directories that bites its own tail for ever, if it iterates over them.
     """
     import tifffile
 
-    with reported_damage(path, tifffile.TiffFileError):
+    with kept_log("tifffile") as told, reported_damage(path, tifffile.TiffFileError):
         with open(path, "rb") as stream:
             check_directories(stream)
         with tifffile.TiffFile(path) as file:
             yield file
+    if told and not quiet:
+        oddities = "; ".join(_SPEAKER.sub("", message) for message in told[:_TOLD])
+        warnings.warn(
+            f"{path} is no sound TIFF ({oddities}); check that the picture is whole",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def check_directories(stream: BinaryIO) -> None:

@@ -26,7 +26,7 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
         :func:`read_jpeg`, :func:`~napari_deartifact.widgets.slide_reader.read_slide`, or None to leave the
         file to other readers.
     """
-    paths = _as_list(path)
+    paths = as_list(path)
     if all(_is_slide(entry) for entry in paths):
         from napari_deartifact.widgets.slide_reader import read_slide
 
@@ -56,7 +56,7 @@ def read_jpeg(path: str | list[str]) -> list[LayerData]:
     ModuleNotFoundError
         For DICOM when the extra ``dicom`` is not installed.
     """
-    return [_layer(entry) for entry in _as_list(path)]
+    return [_layer(entry) for entry in as_list(path)]
 
 
 def _layer(path: str) -> LayerData:
@@ -71,13 +71,19 @@ def _layer(path: str) -> LayerData:
     return image.pixels, attributes, "image"
 
 
-def _as_list(path: str | list[str]) -> list[str]:
+def as_list(path: str | list[str]) -> list[str]:
+    """Return the paths that napari hands to a reader."""
     return [path] if isinstance(path, str) else list(path)
+
+
+def is_zarr(path: str) -> bool:
+    """Tell whether a path is a folder that may be OME-Zarr 0.5."""
+    return (Path(path) / "zarr.json").is_file()
 
 
 def _is_slide(path: str) -> bool:
     if Path(path).is_dir():
-        return (Path(path) / "zarr.json").is_file()
+        return is_zarr(path)
     if Path(path).suffix.lower() in _JPEG_SUFFIXES:
         return False
     from napari_deartifact.files.slides_open import is_slide

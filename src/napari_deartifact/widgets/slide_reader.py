@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_deartifact.widgets.layers import JPEG_KEY, PROVENANCE_KEY
+from napari_deartifact.widgets.reader import LayerData, as_list, is_zarr
 
 if TYPE_CHECKING:
     from napari_deartifact.files.ome_zarr import ImageOnDisk
-
-LayerData = tuple[Any, dict[str, Any], str]
 
 _UNIT = "µm"
 
@@ -35,13 +33,8 @@ def read_slide(path: str | list[str]) -> list[LayerData]:
     ModuleNotFoundError
         When the extra ``slides`` or ``dicom`` is needed and not installed.
     """
-    paths = [path] if isinstance(path, str) else path
+    paths = as_list(path)
     return [layer for one in paths for layer in (_zarr_layers(one) if is_zarr(one) else _slide_layers(one))]
-
-
-def is_zarr(path: str) -> bool:
-    """Tell whether a path is a folder that may be OME-Zarr 0.5."""
-    return (Path(path) / "zarr.json").is_file()
 
 
 def _slide_layers(path: str) -> list[LayerData]:

@@ -352,3 +352,37 @@ def test_table_has_a_line_a_quality(folder, model):
     assert [line.split()[0] for line in lines[2:]] == ["10", "clean"]
     assert "+0.00" in lines[2]
     assert "nan" not in lines[3]
+
+
+class Brightness:
+    """A distance that can be worked out by hand; it does not know small pictures."""
+
+    name = "brightness"
+
+    def __call__(self, original, picture):
+        return math.nan if original.shape[0] < 55 else abs(float(original.mean()) - float(picture.mean()))
+
+
+def test_a_perceptual_distance_is_one_more_column(folder, grey):
+    evaluation = evaluate(Darkener(), folder, [10], distance=Brightness())
+    color, found = evaluation.records
+    degraded = jpeg_round_trip(grey, 10)
+    assert found.degraded.perceptual == pytest.approx(abs(grey.mean() - degraded.mean()))
+    assert found.restored.perceptual > found.degraded.perceptual
+    assert math.isnan(color.degraded.perceptual)
+    before, after, _ = evaluation.mean(10)
+    assert (before.perceptual, after.perceptual) == (found.degraded.perceptual, found.restored.perceptual)
+    title, header, line = format_table(evaluation).splitlines()
+    assert title.endswith("perceptual distance by brightness")
+    assert "perceptual in → out" in header
+    assert f"{before.perceptual:6.4f} → {after.perceptual:6.4f}" in line
+    written = json.loads(to_json(evaluation, version="0", command=""))
+    assert written["features"] == "brightness"
+    assert written["mean"][0]["restored"]["perceptual"] == round(after.perceptual, 5)
+    assert written["images"][0]["measures"][0]["jpeg"]["perceptual"] is None
+
+
+def test_without_a_distance_there_is_no_such_column(folder, model):
+    evaluation = evaluate(model, folder, [10])
+    assert "perceptual" not in format_table(evaluation)
+    assert "perceptual" not in to_json(evaluation, version="0", command="")

@@ -236,3 +236,17 @@ def test_truncated(tmp_path, compression, kept):
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(ValueError, match=r"a\.tif"):
         read_image(path)
+
+
+def test_what_tifffile_logs_is_one_warning_that_names_the_file(tmp_path, grey, capfd):
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, np.stack([grey, grey]))
+    path.write_bytes(path.read_bytes().replace(b'SizeZ="1"', b'SizeZ="9"'))
+    with pytest.warns(UserWarning, match=r"a\.ome\.tif is no sound TIFF \(OME series is missing") as told:
+        read_image(path)
+    assert len(told) == 1
+    assert capfd.readouterr().err == ""
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ValueError, match=r"a\.ome\.tif is truncated"):
+        read_image(path)
+    assert capfd.readouterr().err == ""

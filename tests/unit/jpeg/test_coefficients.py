@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 import imagecodecs
@@ -12,7 +13,9 @@ import torch
 from PIL import Image
 from skimage import data
 
+from napari_deartifact.files.read import read_image
 from napari_deartifact.jpeg.coefficients import block_counts
+from napari_deartifact.jpeg.complaints import caught_complaints
 from napari_deartifact.jpeg.dct import block_dct, block_idct
 from napari_deartifact.jpeg.info import JPEGInfo
 
@@ -88,6 +91,35 @@ def test_they_do_not_count_in_comparisons_and_stay_in_a_crop():
 def test_what_has_no_coefficients(content, message):
     with pytest.raises(ValueError, match=message):
         JPEGInfo.from_bytes(content, coefficients=True)
+
+
+def harmed(content, *, cut):
+    """Harm a JPEG behind its header, so that decoders still make a picture of it."""
+    scan = content.index(b"\xff\xda") + 20
+    if cut:
+        return content[: scan + (len(content) - scan) // 2] + b"\xff\xd9"
+    return content[: scan + 300] + bytes(range(1, 41)) + content[scan + 340 :]
+
+
+@pytest.mark.parametrize(
+    ("cut", "options"), [(True, {}), (True, {"progressive": True}), (False, {"progressive": True})]
+)
+def test_damage_behind_the_header_is_a_warning_and_nothing_else(tmp_path, capfd, cut, options):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(harmed(encode(data.camera()[:128, :128], **options), cut=cut))
+    for read in (JPEGInfo.from_file, read_image):
+        with pytest.warns(UserWarning, match=r"a\.jpg is damaged \(.*complete copy") as told:
+            read(path)
+        assert len(told) == 1
+    assert capfd.readouterr().err == ""
+    assert JPEGInfo.from_file(path, coefficients=False).indices is None  # it was not looked at
+
+
+def test_what_others_say_meanwhile_is_let_through(capfd):
+    with caught_complaints() as complaints:
+        os.write(2, b"Corrupt JPEG data: bad Huffman code\nhello\n" * 2)
+    assert complaints == ["Corrupt JPEG data: bad Huffman code"]
+    assert capfd.readouterr().err == "hello\n" * 2
 
 
 def test_without_the_extra(monkeypatch):
