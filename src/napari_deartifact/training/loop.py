@@ -94,6 +94,8 @@ class Trainer:
         self.seconds = 0.0
         self._cut = 0.0
         self._stopping = False
+        self._best: dict[str, Any] | None = None
+        self._players: dict[str, Player] = {}
         self._enter_phase(0)
 
     @property
@@ -290,7 +292,7 @@ class Trainer:
         self.phase_index = index
         self.phase_start = self.step
         self.phase = phase = self.recipe.phases[index]
-        self._best: dict[str, Any] | None = None
+        self._best = None
         self._worse = 0
         self._players = {"generator": Player(self.generator, phase, self.ranks, self.device, phase.freeze)}
         if phase.needs_discriminator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from napari_deartifact.training.losses import LOSSES, NEEDS_DISCRIMINATOR
 from napari_deartifact.training.schema import RecipeError, check_choice, check_range
@@ -178,7 +179,7 @@ class PhaseRecipe:
         """Whether a discriminator learns or judges here."""
         return self.turns.discriminator > 0 or any(name in NEEDS_DISCRIMINATOR for name in self.losses)
 
-    def player(self, step: int) -> str:
-        """Whose turn it is at a step of the phase: ``"generator"`` or ``"discriminator"``."""
+    def player(self, step: int) -> Literal["generator", "discriminator"]:
+        """Whose turn it is at a step of the phase."""
         place = step % (self.turns.discriminator + self.turns.generator)
         return "discriminator" if place < self.turns.discriminator else "generator"

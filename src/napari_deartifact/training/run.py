@@ -21,7 +21,8 @@ from napari_deartifact.devices import resolve_device
 from napari_deartifact.models.model_file import SUFFIX, ModelCard, save_model
 from napari_deartifact.models.registry import model_card
 from napari_deartifact.training.curves import draw_curves
-from napari_deartifact.training.data import Pictures, Poisoned, find_pictures, load_pictures
+from napari_deartifact.training.data import Pictures, find_pictures, load_pictures, name_sources
+from napari_deartifact.training.data_loading import Poisoned
 from napari_deartifact.training.loop import Trainer
 from napari_deartifact.training.pairs import validation_pairs
 from napari_deartifact.training.phase_recipe import MEASURED_QUALITIES
@@ -126,7 +127,8 @@ validate_every, features, poisoned
         device_used = torch.device(resolve_device(device))
         network = make_features(recipe, features)
         generator, discriminator = make_networks(recipe, init, encoder, seed)
-        self.found = load_pictures(find_pictures(data), memory, seed, poisoned=poisoned)
+        patch = recipe.data.patch_size
+        self.found = load_pictures(find_pictures(data), memory, seed, poisoned=poisoned, patch_size=patch)
         training, held_out = self.found.split(recipe.data.validation_fraction, seed)
         self._sources = _sources(sources, data)
         self.trainer = Trainer(
@@ -375,8 +377,7 @@ def _checked_output(output: str | os.PathLike[str]) -> Path:
 def _sources(sources: Sequence[Mapping[str, str]] | None, data: Pictures) -> list[dict[str, str]]:
     if sources is not None:
         return [dict(source) for source in sources]
-    entries = [data] if isinstance(data, (str, os.PathLike)) else list(data)
-    return [{"name": Path(entry).name, "licence": "not stated"} for entry in entries[:20]]
+    return [{"name": name, "licence": "not stated"} for name in name_sources(data)[:20]]
 
 
 @contextmanager

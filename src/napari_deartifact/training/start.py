@@ -55,9 +55,10 @@ def make_networks(
         torch.manual_seed(seed)
         generator = build(recipe.generator.architecture, recipe.generator.arguments)
         judge = recipe.discriminator
-        discriminator = judge and build_discriminator(
-            judge.architecture, {**judge.arguments, "channels": generator.channels}
-        )
+        discriminator = None
+        if judge is not None:
+            arguments = {**judge.arguments, "channels": generator.channels}
+            discriminator = build_discriminator(judge.architecture, arguments)
     if init is not None:
         _load(generator, recipe, init)
     if encoder is not None:
@@ -65,7 +66,7 @@ def make_networks(
             raise ValueError(
                 f"encoder is {os.fspath(encoder)!r}, but a {recipe.generator.architecture!r} starts from none"
             )
-        generator.load_encoder(encoder)
+        generator.load_encoder(encoder)  # type: ignore[operator]
     return generator, discriminator
 
 
@@ -78,7 +79,7 @@ def make_features(recipe: Recipe, features: str | os.PathLike[str] | None) -> Fe
         When the recipe compares features and names none, and none were given.
     """
     if features is not None:
-        return load_features(features)
+        return load_features(os.fspath(features))
     if not recipe.needs_features:
         return None
     if recipe.features is None:

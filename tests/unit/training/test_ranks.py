@@ -21,7 +21,8 @@ SCRIPT = """
 import json, sys
 from napari_deartifact.training import parse_recipe, train
 recipe, data, output, steps = sys.argv[1:]
-train(parse_recipe(json.loads(recipe)), data, output, steps=int(steps), progress=lambda r: print(r.step, flush=True))
+report = lambda record: print(record.step, flush=True)
+train(parse_recipe(json.loads(recipe)), data, output, steps=int(steps), progress=report)
 """
 
 

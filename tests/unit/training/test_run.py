@@ -113,7 +113,9 @@ def test_fine_tuning_starts_from_the_given_weights(recipe, make_recipe, pictures
 def test_fine_tuning_starts_from_a_model_that_ships(make_recipe, pictures, tmp_path):
     entries = {**make_recipe(learning_rate=1e-12).to_dict(), "generator": {"architecture": "compact-cnn"}}
     entries["generator"]["arguments"] = {"dilations": [1, 1, 1, 1, 1]}
-    model = train(parse_recipe(entries), pictures, tmp_path / "m.safetensors", init="compact-cnn", steps=1).model
+    model = train(
+        parse_recipe(entries), pictures, tmp_path / "m.safetensors", init="compact-cnn", steps=1
+    ).model
     shipped, card = read_model(find_model("compact-cnn"))
     for one, other in zip(read_model(model)[0].parameters(), shipped.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
