@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from napari_deartifact.training.loop import StepRecord, Trainer, TrainingDivergedError
+from napari_deartifact.training.loop import Trainer
 from napari_deartifact.training.recipe import Recipe, list_recipes, parse_recipe, read_recipe
-from napari_deartifact.training.run import TrainingResult, train
+from napari_deartifact.training.run import TrainingResult, TrainingRun, train
 from napari_deartifact.training.schema import RecipeError
+from napari_deartifact.training.step_record import StepRecord, TrainingDivergedError
 
 __all__ = [
     "Recipe",
@@ -14,6 +15,7 @@ __all__ = [
     "Trainer",
     "TrainingDivergedError",
     "TrainingResult",
+    "TrainingRun",
     "list_recipes",
     "parse_recipe",
     "read_recipe",

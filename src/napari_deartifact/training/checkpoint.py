@@ -10,7 +10,7 @@ import torch
 
 from napari_deartifact.atomic import replacing
 
-CHECKPOINT_FORMAT = 1
+CHECKPOINT_FORMAT = 2
 
 
 def write_checkpoint(

@@ -1,4 +1,4 @@
-"""The loop is a generator of step records; it knows phases, losses and schedules, and no model by name."""
+"""The loop is a generator of step records; it knows phases, turns and losses, and no model by name."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import copy
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,42 +15,17 @@ from torch import Tensor
 from napari_deartifact.generators.base import Generator
 from napari_deartifact.training.checkpoint import read_checkpoint, write_checkpoint
 from napari_deartifact.training.device_pairs import DevicePairSource
-from napari_deartifact.training.losses import weighted_sum
-from napari_deartifact.training.optimization import build_optimizer, memory_format, schedule, use_bfloat16
+from napari_deartifact.training.discriminators.base import Discriminator
+from napari_deartifact.training.features import FeatureNetwork
+from napari_deartifact.training.losses import discrimination
+from napari_deartifact.training.objective import Objective
+from napari_deartifact.training.optimization import memory_format, use_bfloat16
 from napari_deartifact.training.pairs import PairSource
-from napari_deartifact.training.recipe import PhaseRecipe, Recipe
-
-
-class TrainingDivergedError(ArithmeticError):
-    """A loss or a gradient stopped being a number; the averaged weights before it are kept."""
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """What one optimiser step did.
-
-    Attributes
-    ----------
-    step : int
-        Steps done, this one included.
-    phase : int
-        Index of the phase.
-    fraction : float
-        How much of the run is done, 0 to 1.
-    loss, learning_rate : float
-    seconds : float
-        Spent on this run so far, also before it was resumed.
-    validation : dict of str to float
-        Empty, or what :meth:`Trainer.validate` measured after this step.
-    """
-
-    step: int
-    phase: int
-    fraction: float
-    loss: float
-    learning_rate: float
-    seconds: float
-    validation: dict[str, float] = field(default_factory=dict)
+from napari_deartifact.training.player import Player
+from napari_deartifact.training.ranks import Ranks
+from napari_deartifact.training.recipe import Recipe
+from napari_deartifact.training.step_record import StepRecord, TrainingDivergedError
+from napari_deartifact.training.validation import Crops, validate
 
 
 class Trainer:
@@ -66,11 +41,17 @@ class Trainer:
     generator : Generator
         Trained in place.
     pairs : PairSource or DevicePairSource
+    discriminator : Discriminator, optional
+        Trained in place; needed by recipes with a ``[discriminator]``.
+    features : FeatureNetwork, optional
+        Needed by losses that compare features.
     steps : int, optional
         Length of the run; the recipe's own when neither this nor `minutes` is given.
     minutes : float, optional
         Length of the run in wall time.
     device : torch.device
+    ranks : Ranks
+        The processes that train together.
 
     Attributes
     ----------
@@ -88,9 +69,12 @@ class Trainer:
         generator: Generator,
         pairs: PairSource | DevicePairSource,
         *,
+        discriminator: Discriminator | None = None,
+        features: FeatureNetwork | None = None,
         steps: int | None = None,
         minutes: float | None = None,
         device: torch.device | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         for name, value in (("steps", steps), ("minutes", minutes)):
             if value is not None and value <= 0:
@@ -100,11 +84,18 @@ class Trainer:
         self.total_steps = recipe.steps if steps is None and minutes is None else steps
         self.total_seconds = None if minutes is None else 60 * minutes
         self.device = device or torch.device("cpu")
+        self.ranks = ranks or Ranks()
         self.memory_format = memory_format(generator, self.device)
         self.generator = generator.to(self.device, memory_format=self.memory_format)  # type: ignore[call-overload]
         self.average = copy.deepcopy(generator).eval().requires_grad_(False)
+        self.discriminator = None if discriminator is None else discriminator.to(self.device)
+        self.features = None if features is None else features.to(self.device)
         self.step = 0
         self.seconds = 0.0
+        self._cut = 0.0
+        self._stopping = False
+        self._best: dict[str, Any] | None = None
+        self._players: dict[str, Player] = {}
         self._enter_phase(0)
 
     @property
@@ -112,7 +103,7 @@ class Trainer:
         """How much of the run is done, 0 to 1."""
         by_steps = self.step / self.total_steps if self.total_steps else 0.0
         by_time = self.seconds / self.total_seconds if self.total_seconds else 0.0
-        return min(max(by_steps, by_time), 1.0)
+        return min(max(by_steps, by_time) + self._cut, 1.0)
 
     def steps(self) -> Iterator[StepRecord]:
         """Train until the run is done; to stop earlier, stop iterating.
@@ -130,49 +121,68 @@ class Trainer:
         batches = self.pairs.batches(self.step)
         try:
             before = time.monotonic()
-            while self.fraction < 1:
+            while (fraction := self._agreed_fraction()) < 1 and not self._stopping:
                 degraded, clean = next(batches)
-                index, local = self._locate(self.fraction)
+                index, local = self._locate(fraction)
                 if index != self.phase_index:
+                    self._leave_phase()
                     self._enter_phase(index)
-                learning_rate = self._set_learning_rate(local)
-                loss = self.descend(degraded, clean)
+                player = self._whose_turn()
+                rate = self._players[player].set_rate(local, self.step - self.phase_start)
+                loss, parts = self.descend(degraded, clean)
                 self.step += 1
                 # What the caller did since the last step, such as measuring, is part of the time.
                 now = time.monotonic()
                 self.seconds += now - before
                 before = now
-                yield StepRecord(self.step, index, self.fraction, loss, learning_rate, self.seconds)
+                yield StepRecord(self.step, index, self.fraction, loss, rate, self.seconds, player, parts)
         finally:
             batches.close()  # type: ignore[attr-defined]
-        self._update_average()
+        if fraction >= 1:
+            self._update_average()
+            self._leave_phase()
 
-    def validate(self, pairs: Mapping[int | None, Sequence[tuple[Tensor, Tensor]]]) -> dict[str, float]:
-        """Measure the averaged weights.
+    def stop(self) -> None:
+        """End :meth:`steps` before its next step, in all processes that train together."""
+        self._stopping = True
+
+    def validate(self, crops: Crops) -> dict[str, float]:
+        """Measure the averaged weights: see `napari_deartifact.training.validation.validate`."""
+        return validate(self.restore, crops, self.features)
+
+    def judge(self, validation: dict[str, float]) -> None:
+        """Remember the weights if a measurement of them is the phase's best, and end a phase that got worse.
 
         Parameters
         ----------
-        pairs : mapping of quality to list of (degraded, clean)
-            As `napari_deartifact.training.data.validation_pairs` makes them; None for clean input.
+        validation : dict of str to float
+            What :meth:`validate` returned for the weights as they are.
 
-        Returns
-        -------
-        dict of str to float
-            Mean gain in PSNR over each JPEG as ``gain_q10`` …, in dB, after rounding to 8 bits,
-            and ``clean_psnr``, the PSNR of restored clean pictures to themselves.
+        Raises
+        ------
+        ValueError
+            When it lacks the measure that the phase goes by.
         """
-        measured = {}
-        for quality, group in pairs.items():
-            if not group:
-                continue
-            values = []
-            for degraded, clean in group:
-                restored = self._restore(degraded)
-                before = math.inf if quality is None else _psnr(degraded, clean)
-                after = _psnr(restored, clean)
-                values.append(after if quality is None else after - before)
-            measured["clean_psnr" if quality is None else f"gain_q{quality}"] = sum(values) / len(values)
-        return measured
+        measure = self.phase.keep_best
+        if not measure:
+            return
+        if measure not in validation:
+            raise ValueError(
+                f"phases.keep_best is {measure!r}, but measured were {', '.join(validation) or 'no pictures'}; "
+                "keep files for validation, and give features for perceptual measures"
+            )
+        if self._best is None or validation[measure] > self._best["value"]:
+            self._best = {
+                "value": validation[measure],
+                "generator": copy.deepcopy(self.generator.state_dict()),
+                "average": copy.deepcopy(self.average.state_dict()),
+            }
+            self._worse = 0
+            return
+        self._worse += 1
+        if self.phase.patience and self._worse >= self.phase.patience:
+            ends = sum(phase.steps for phase in self.recipe.phases[: self.phase_index + 1])
+            self._cut += max(ends / self.recipe.steps - self.fraction, 0.0)
 
     def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Write everything that the run needs to go on exactly as if it had not stopped."""
@@ -181,9 +191,11 @@ class Trainer:
             "seconds": self.seconds,
             "phase": self.phase_index,
             "phase_start": self.phase_start,
-            "generator": self.generator.state_dict(),
+            "cut": self._cut,
+            "best": self._best,
+            "worse": self._worse,
+            "players": {name: player.state_dict() for name, player in self._players.items()},
             "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
         }
         write_checkpoint(path, state, self.recipe.to_dict(), self.pairs.seed)
@@ -199,54 +211,107 @@ class Trainer:
         state = read_checkpoint(path, self.recipe.to_dict(), self.pairs.seed, self.device)
         self._enter_phase(state["phase"])
         self.step, self.seconds, self.phase_start = state["step"], state["seconds"], state["phase_start"]
-        self.generator.load_state_dict(state["generator"])
+        self._cut, self._best, self._worse = state["cut"], state["best"], state["worse"]
+        for name, player in self._players.items():
+            player.load_state_dict(state["players"][name])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"].cpu())
+
+    def descend(self, degraded: Tensor, clean: Tensor) -> tuple[float, dict[str, float]]:
+        """Take one optimiser step, of the network whose turn it is.
+
+        Parameters
+        ----------
+        degraded, clean : Tensor of uint8, shape (N, C, Y, X)
+
+        Returns
+        -------
+        loss : float
+        parts : dict of str to float
+        """
+        name = self._whose_turn()
+        player = self._players[name]
+        for other, its in self._players.items():
+            its.learn(other == name)
+            its.train()
+        source, target = self._to_float(degraded), self._to_float(clean)
+        step = self._generator_loss if name == "generator" else self._discriminator_loss
+        loss, parts = step(source, target)
+        norm = player.gradient_norm(loss)
+        value = float(loss.detach())
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            raise TrainingDivergedError(
+                f"the loss of the {name} is {value} and the gradient's norm {norm} at step {self.step + 1}; "
+                "the weights from before are kept; lower phases.learning_rate or set phases.gradient_clip"
+            )
+        if name == "generator":
+            # These weights have just given a finite loss; those after the step have proved nothing yet.
+            self._update_average()
+        player.optimizer.step()
+        return value, parts
+
+    @torch.no_grad()
+    def restore(self, degraded: Tensor) -> Tensor:
+        """Restore a batch of uint8, shape (N, C, Y, X), by the averaged weights."""
+        with self._autocast():
+            restored: Tensor = self.average(self._to_float(degraded))
+        return (restored.float() * 255).round().clamp(0, 255).to("cpu", torch.uint8)
+
+    def _generator_loss(self, source: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
+        with self._autocast():
+            restored = self._players["generator"].forward(source).float()
+            return self.objective(restored, target, source)
+
+    def _discriminator_loss(self, source: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
+        assert self.recipe.discriminator is not None
+        judge = self._players["discriminator"].forward
+        with self._autocast():
+            with torch.no_grad():
+                restored = self.generator(source).float()
+            original, fake = judge(target, source), judge(restored, source)
+            loss = discrimination(original, fake, self.recipe.discriminator.label)
+        told = {"original": float(original.detach().float().sigmoid().mean())}
+        return loss, {**told, "restored": float(fake.detach().float().sigmoid().mean())}
+
+    def _agreed_fraction(self) -> float:
+        fraction, stopping = self.ranks.largest(self.fraction, float(self._stopping))
+        self._stopping = bool(stopping)
+        return fraction
 
     def _locate(self, fraction: float) -> tuple[int, float]:
         """Return the phase at a fraction of the run, and the fraction of that phase."""
         done = fraction * self.recipe.steps
         for index, phase in enumerate(self.recipe.phases):
-            if done < phase.steps or index == len(self.recipe.phases) - 1:
+            # A phase that was cut short ends within rounding.
+            if done < phase.steps * (1 - 1e-9) or index == len(self.recipe.phases) - 1:
                 return index, min(done / phase.steps, 1.0)
-            done -= phase.steps
+            done = max(done - phase.steps, 0.0)
         raise AssertionError("a recipe has at least one phase")
 
     def _enter_phase(self, index: int) -> None:
         self.phase_index = index
         self.phase_start = self.step
-        self.phase: PhaseRecipe = self.recipe.phases[index]
-        self.optimizer = build_optimizer(self.phase.optimizer, self.generator)
-        self.bfloat16 = use_bfloat16(self.phase.precision, self.device)
+        self.phase = phase = self.recipe.phases[index]
+        self._best = None
+        self._worse = 0
+        self._players = {"generator": Player(self.generator, phase, self.ranks, self.device, phase.freeze)}
+        if phase.needs_discriminator:
+            assert self.discriminator is not None, "Recipe asks for one"
+            self._players["discriminator"] = Player(self.discriminator, phase.critic, self.ranks, self.device)
+        self.objective = Objective(phase.losses, self.features, self.discriminator, self.device)
+        self.bfloat16 = use_bfloat16(phase.precision, self.device)
 
-    def _set_learning_rate(self, local: float) -> float:
-        rate = self.phase.learning_rate * schedule(self.phase.schedule, local, self.step - self.phase_start)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        return rate
+    def _leave_phase(self) -> None:
+        if self._best is not None:
+            self.generator.load_state_dict(self._best["generator"])
+            self.average.load_state_dict(self._best["average"])
+            self._best = None
 
-    def descend(self, degraded: Tensor, clean: Tensor) -> float:
-        """Take one optimiser step on a batch of uint8, shape (N, C, Y, X), and return the loss."""
-        self.generator.train()
-        source, target = self._to_float(degraded), self._to_float(clean)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            restored = self.generator(source)
-        loss = weighted_sum(restored.float(), target, self.phase.losses)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        limit = self.phase.gradient_clip or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), limit)
-        value = float(loss.detach())
-        if not (math.isfinite(value) and math.isfinite(float(norm))):
-            raise TrainingDivergedError(
-                f"the loss is {value} and the gradient's norm {float(norm)} at step {self.step + 1}; the "
-                "weights from before are kept; lower phases.learning_rate or set phases.gradient_clip"
-            )
-        # These weights have just given a finite loss; those after the step have proved nothing yet.
-        self._update_average()
-        self.optimizer.step()
-        return value
+    def _whose_turn(self) -> Literal["generator", "discriminator"]:
+        return self.phase.player(self.step - self.phase_start)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -256,18 +321,6 @@ class Trainer:
         for copied, buffer in zip(self.average.buffers(), self.generator.buffers(), strict=True):
             copied.copy_(buffer)
 
-    @torch.no_grad()
-    def _restore(self, degraded: Tensor) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            restored: Tensor = self.average(self._to_float(degraded))
-        return (restored.float() * 255).round().clamp(0, 255).to("cpu", torch.uint8)
-
     def _to_float(self, pixels: Tensor) -> Tensor:
         moved = pixels.to(self.device, memory_format=self.memory_format, non_blocking=True)
         return moved.float() / 255
-
-
-def _psnr(first: Tensor, second: Tensor) -> float:
-    error = float((first.double() - second.double()).square().mean())
-    # A perfect answer counts as 100 dB, so that a mean over pictures exists.
-    return min(10 * math.log10(255**2 / error), 100.0) if error else 100.0

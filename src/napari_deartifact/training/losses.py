@@ -74,7 +74,7 @@ def dct(restored: Tensor, clean: Tensor) -> Tensor:
     return block_dct(restored - clean).abs().mean()
 
 
-LOSSES: Mapping[str, Loss] = {
+PIXEL_LOSSES: Mapping[str, Loss] = {
     "l1": l1,
     "l2": l2,
     "charbonnier": charbonnier,
@@ -82,30 +82,40 @@ LOSSES: Mapping[str, Loss] = {
     "ssim": ssim,
     "dct": dct,
 }
+NEEDS_FEATURES = ("feature",)
+NEEDS_DISCRIMINATOR = ("adversarial",)
+LOSSES = (*PIXEL_LOSSES, *NEEDS_FEATURES, "lpips", *NEEDS_DISCRIMINATOR)
+"""What a phase of a recipe may weigh."""
 
 
-def weighted_sum(restored: Tensor, clean: Tensor, weights: Mapping[str, float]) -> Tensor:
-    """Add up losses.
+def doubt(logits: Tensor) -> Tensor:
+    """How far a discriminator is from taking restored pictures for originals: binary cross-entropy to 1."""
+    return functional.binary_cross_entropy_with_logits(logits.float(), torch.ones_like(logits.float()))
+
+
+def discrimination(original: Tensor, restored: Tensor, label: float) -> Tensor:
+    """How badly a discriminator tells originals from restored pictures.
 
     Parameters
     ----------
-    restored, clean : Tensor, shape (N, C, Y, X)
-        0 is black, 1 is white.
-    weights : mapping of str to float
-        Weight of each loss, by the names of `LOSSES`.
+    original, restored : Tensor
+        Its logits for either.
+    label : float
+        What it is to say of originals.  Below 1, the one-sided label smoothing of [1]_, it does not
+        grow so sure that it has nothing left to teach; of restored pictures it is to say 0.
 
-    Returns
-    -------
-    Tensor
-        A scalar.
+    References
+    ----------
+    .. [1] T. Salimans et al., "Improved techniques for training GANs", NeurIPS 2016, :arxiv:`1606.03498`.
 
     Examples
     --------
-    >>> black, white = torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)
-    >>> float(weighted_sum(white, black, {"l1": 0.5, "l2": 2.0}))
-    2.5
+    >>> unsure = torch.zeros(4, 1)
+    >>> round(float(discrimination(unsure, unsure, 0.9)), 4)
+    0.6931
     """
-    total = restored.new_zeros(())
-    for name, weight in weights.items():
-        total = total + weight * LOSSES[name](restored, clean)
-    return total
+    original, restored = original.float(), restored.float()
+    entropy = functional.binary_cross_entropy_with_logits
+    missed = entropy(original, torch.full_like(original, label))
+    fooled = entropy(restored, torch.zeros_like(restored))
+    return (missed + fooled) / 2

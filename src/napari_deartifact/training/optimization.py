@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import nn
 
 from napari_deartifact.devices import has_fast_bfloat16
-from napari_deartifact.generators.base import Generator
-from napari_deartifact.training.recipe import OptimizerRecipe, ScheduleRecipe
+from napari_deartifact.training.phase_recipe import OptimizerRecipe, ScheduleRecipe
+
+ONE_CYCLE_RISE = 0.3
+ONE_CYCLE_START = 1 / 25
 
 
-def build_optimizer(recipe: OptimizerRecipe, generator: Generator) -> torch.optim.Optimizer:
+def build_optimizer(recipe: OptimizerRecipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     kind = torch.optim.AdamW if recipe.name == "adamw" else torch.optim.Adam
     betas = (recipe.betas[0], recipe.betas[1])
-    return kind(generator.parameters(), betas=betas, weight_decay=recipe.weight_decay)
+    return kind(parameters, betas=betas, weight_decay=recipe.weight_decay)
 
 
 def schedule(recipe: ScheduleRecipe, local: float, steps: int) -> float:
@@ -23,16 +26,25 @@ def schedule(recipe: ScheduleRecipe, local: float, steps: int) -> float:
     rise = min((steps + 1) / recipe.warmup, 1.0) if recipe.warmup else 1.0
     if recipe.name == "constant":
         return rise
-    return rise * (recipe.floor + (1 - recipe.floor) * (1 + math.cos(math.pi * local)) / 2)
+    if recipe.name == "one-cycle":
+        if local < ONE_CYCLE_RISE:
+            return rise * (ONE_CYCLE_START + (1 - ONE_CYCLE_START) * (1 - _fall(local / ONE_CYCLE_RISE)))
+        local = (local - ONE_CYCLE_RISE) / (1 - ONE_CYCLE_RISE)
+    return rise * (recipe.floor + (1 - recipe.floor) * _fall(local))
 
 
-def memory_format(generator: Generator, device: torch.device) -> torch.memory_format:
+def _fall(share: float) -> float:
+    """From 1 to 0 along half a cosine."""
+    return (1 + math.cos(math.pi * share)) / 2
+
+
+def memory_format(network: nn.Module, device: torch.device) -> torch.memory_format:
     """Channels last is faster, but for one case in which oneDNN computes it wrongly.
 
     The bfloat16 gradient of a dilated convolution's weights comes out up to 30 % wrong, and now
     and then not finite, with channels last on the CPU (seen with torch 2.13).
     """
-    dilated = any(max(layer.dilation) > 1 for layer in generator.modules() if isinstance(layer, nn.Conv2d))
+    dilated = any(max(layer.dilation) > 1 for layer in network.modules() if isinstance(layer, nn.Conv2d))
     return torch.contiguous_format if dilated and device.type == "cpu" else torch.channels_last
 
 

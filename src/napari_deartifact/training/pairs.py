@@ -130,7 +130,7 @@ class PairSource:
 
 
 def validation_pairs(
-    pictures: Sequence[Picture], quality: int | None, channels: int, size: int = 256
+    pictures: Sequence[Picture], quality: int | None, channels: int, size: int = 256, multiple: int = 16
 ) -> list[tuple[Tensor, Tensor]]:
     """Cut the middle of each picture, every other one in grey.
 
@@ -142,6 +142,8 @@ def validation_pairs(
     channels : int
     size : int
         Largest height and width in pixels.
+    multiple : int
+        Height and width are multiples of this where the picture is as large.
 
     Returns
     -------
@@ -150,7 +152,7 @@ def validation_pairs(
     pairs = []
     for index, picture in enumerate(pictures):
         pixels = picture.pixels
-        height, width = (min(size, length // 16 * 16) or length for length in pixels.shape[:2])
+        height, width = (min(size, length // multiple * multiple) or length for length in pixels.shape[:2])
         top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
         clean = pixels[top : top + height, left : left + width]
         if channels == 1 or index % 2 or clean.ndim == 2:

@@ -12,13 +12,12 @@ from typing import Any
 from napari_deartifact.generators import ARCHITECTURES
 from napari_deartifact.messages import nearest_name
 from napari_deartifact.training.data_recipe import DataRecipe
-from napari_deartifact.training.losses import LOSSES
+from napari_deartifact.training.discriminators import DISCRIMINATORS
+from napari_deartifact.training.losses import NEEDS_FEATURES
+from napari_deartifact.training.phase_recipe import PhaseRecipe
 from napari_deartifact.training.schema import RecipeError, check_choice, check_range, convert
 
 RECIPES = Path(__file__).parent / "recipes"
-OPTIMIZERS = ("adam", "adamw")
-SCHEDULES = ("constant", "cosine")
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -41,94 +40,42 @@ class GeneratorRecipe:
 
 
 @dataclass(frozen=True)
-class OptimizerRecipe:
-    """The optimiser.
+class DiscriminatorRecipe:
+    """The network that judges the generator's pictures.
 
     Attributes
     ----------
-    name : {"adam", "adamw"}
-    betas : tuple of (float, float)
-    weight_decay : float
+    architecture : str
+        A key of `napari_deartifact.training.discriminators.DISCRIMINATORS`.
+    arguments : mapping
+        Keyword arguments of its class, but for `channels`, which are the generator's.
+    label : float
+        What it is to say of originals; below 1 is one-sided label smoothing.
     """
 
-    name: str = "adamw"
-    betas: tuple[float, ...] = (0.9, 0.999)
-    weight_decay: float = 0.0
+    architecture: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    label: float = 1.0
 
     def __post_init__(self) -> None:
-        check_choice("phases.optimizer.name", self.name, OPTIMIZERS)
-        if len(self.betas) != 2:
-            raise RecipeError(f"phases.optimizer.betas is {list(self.betas)}; expected two numbers")
-        for beta in self.betas:
-            check_range("phases.optimizer.betas", beta, 0, 1)
-        check_range("phases.optimizer.weight_decay", self.weight_decay, 0)
+        check_choice("discriminator.architecture", self.architecture, DISCRIMINATORS)
+        check_range("discriminator.label", self.label, 0.5, 1)
 
 
 @dataclass(frozen=True)
-class ScheduleRecipe:
-    """The learning rate over a phase.
+class FeaturesRecipe:
+    """The network whose features are compared when the run names no other.
 
     Attributes
     ----------
-    name : {"constant", "cosine"}
-        Cosine falls to `floor` at the phase's end.
-    warmup : int
-        Steps over which the rate rises from zero.
-    floor : float
-        Final learning rate as a share of the full one.
+    network : str
+        As `napari_deartifact.training.features.load_features` takes it.
+    layers : tuple of str
+        Empty for the network's own.
     """
 
-    name: str = "cosine"
-    warmup: int = 0
-    floor: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_choice("phases.schedule.name", self.name, SCHEDULES)
-        check_range("phases.schedule.warmup", self.warmup, 0)
-        check_range("phases.schedule.floor", self.floor, 0, 1)
-
-
-@dataclass(frozen=True)
-class PhaseRecipe:
-    """A stretch of the training with one set of losses and one optimiser.
-
-    Attributes
-    ----------
-    steps : int
-        Optimiser steps; when a run is given another total, phases keep their shares of it.
-    losses : mapping of str to float
-        Weight of each loss.
-    learning_rate : float
-    optimizer : OptimizerRecipe
-    schedule : ScheduleRecipe
-    ema_decay : float
-        Of the running mean of the weights that is saved as the model; 0 saves the weights.
-    gradient_clip : float
-        Largest norm of the gradient; 0 does not clip.
-    precision : {"auto", "float32", "bfloat16"}
-        Auto takes bfloat16 where the processor computes in it.
-    """
-
-    steps: int
-    losses: Mapping[str, float]
-    learning_rate: float = 1e-3
-    optimizer: OptimizerRecipe = field(default_factory=OptimizerRecipe)
-    schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
-    ema_decay: float = 0.999
-    gradient_clip: float = 0.0
-    precision: str = "auto"
-
-    def __post_init__(self) -> None:
-        check_range("phases.steps", self.steps, 0, open_low=True)
-        if not self.losses:
-            raise RecipeError(f"phases.losses is empty; expected weights for any of {', '.join(LOSSES)}")
-        for name, weight in self.losses.items():
-            check_choice("phases.losses", name, LOSSES)
-            check_range(f"phases.losses.{name}", weight, 0, open_low=True)
-        check_range("phases.learning_rate", self.learning_rate, 0, open_low=True)
-        check_range("phases.ema_decay", self.ema_decay, 0, 1)
-        check_range("phases.gradient_clip", self.gradient_clip, 0)
-        check_choice("phases.precision", self.precision, PRECISIONS)
+    network: str
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +89,8 @@ class Recipe:
     data : DataRecipe
     phases : tuple of PhaseRecipe
         In their order.
+    discriminator : DiscriminatorRecipe, optional
+    features : FeaturesRecipe, optional
 
     Examples
     --------
@@ -154,10 +103,22 @@ class Recipe:
     phases: tuple[PhaseRecipe, ...]
     data: DataRecipe = field(default_factory=DataRecipe)
     description: str = ""
+    discriminator: DiscriminatorRecipe | None = None
+    features: FeaturesRecipe | None = None
 
     def __post_init__(self) -> None:
         if not self.phases:
             raise RecipeError("phases is empty; a recipe needs at least one [[phases]]")
+        if self.discriminator is None and any(phase.needs_discriminator for phase in self.phases):
+            raise RecipeError(
+                "discriminator is missing; phases with turns of a discriminator or an adversarial loss "
+                f"need a [discriminator] with an architecture: {', '.join(DISCRIMINATORS)}"
+            )
+
+    @property
+    def needs_features(self) -> bool:
+        """Whether any phase compares features."""
+        return any(name in NEEDS_FEATURES for phase in self.phases for name in phase.losses)
 
     @property
     def steps(self) -> int:

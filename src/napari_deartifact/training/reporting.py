@@ -10,22 +10,39 @@ from pathlib import Path
 
 from napari_deartifact.atomic import replacing
 from napari_deartifact.training.data import PictureSet
-from napari_deartifact.training.loop import StepRecord
+from napari_deartifact.training.phase_recipe import MEASURED_QUALITIES, MEASURES
+from napari_deartifact.training.step_record import StepRecord
 
-VALIDATION_QUALITIES = (10, 20, 40, 75, 90)
-COLUMNS = (
-    "step", "phase", "loss", "learning_rate", "seconds",
-    *(f"gain_q{quality}" for quality in VALIDATION_QUALITIES), "clean_psnr",
-)  # fmt: skip
+MEASURED = (
+    *(f"{measure}_q{quality}" for measure in MEASURES for quality in MEASURED_QUALITIES),
+    "clean_psnr",
+)
+COLUMNS = ("step", "phase", "player", "loss", "parts", "learning_rate", "seconds", *MEASURED)
+LINE_SECONDS = 60.0
+"""Where there is no terminal, at least so long between two lines that tell no measurement."""
 
 
 @contextmanager
-def open_table(path: Path, step: int) -> Iterator[Callable[[StepRecord], None]]:
-    """Append to the CSV; lines later than the step that is resumed from are dropped."""
-    rows: list[dict[str, str]] = []
-    if step and path.is_file():
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = [row for row in csv.DictReader(stream) if int(row["step"] or 0) <= step]
+def open_table(path: Path, step: int, *, wanted: bool = True) -> Iterator[Callable[[StepRecord], None]]:
+    """Append to the CSV; lines later than the step that is resumed from are dropped.
+
+    Parameters
+    ----------
+    path : Path
+    step : int
+        Steps done.
+    wanted : bool
+        False writes nothing.
+
+    Yields
+    ------
+    callable
+        Writes a record.
+    """
+    if not wanted:
+        yield lambda record: None
+        return
+    rows = [row for row in read_table(path) if int(row["step"] or 0) <= step] if step else []
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
         writer.writeheader()
@@ -34,37 +51,60 @@ def open_table(path: Path, step: int) -> Iterator[Callable[[StepRecord], None]]:
         writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
 
         def write(record: StepRecord) -> None:
-            values = {"step": record.step, "phase": record.phase, "loss": f"{record.loss:.6g}"}
-            values |= {"learning_rate": f"{record.learning_rate:.4g}", "seconds": f"{record.seconds:.2f}"}
+            parts = " ".join(f"{name}={value:.5g}" for name, value in record.losses.items())
+            values = {"step": record.step, "phase": record.phase, "player": record.player, "parts": parts}
+            values |= {"loss": f"{record.loss:.6g}", "learning_rate": f"{record.learning_rate:.4g}"}
+            values |= {"seconds": f"{record.seconds:.2f}"}
             writer.writerow(values | {key: f"{value:.4f}" for key, value in record.validation.items()})
 
         yield write
 
 
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a run's CSV; none when there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
 def reporter(
     progress: bool | Callable[[StepRecord], None] | None, found: PictureSet
 ) -> Callable[[StepRecord], None]:
+    """Return what is told of each step: `progress` itself, a line, or nothing."""
     if callable(progress):
         return progress
     if not progress:
         return lambda record: None
-    for path, reason in found.skipped.items():
+    for path, reason in {**found.skipped, **found.poisoned}.items():
         print(f"skipped {path}: {reason}", file=sys.stderr)
-    summary = (
-        f"{len(found.pictures)} pictures, {len(found.skipped)} unreadable, {found.left_out} beyond memory"
-    )
-    print(summary, file=sys.stderr)
-    return print_record
+    counts = [
+        f"{len(found.pictures)} pictures",
+        f"{len(found.skipped)} unreadable",
+        f"{len(found.poisoned)} that were JPEGs",
+        f"{found.left_out} beyond memory",
+    ]
+    print(", ".join(counts), file=sys.stderr)
+    told = [0.0]
+
+    def report(record: StepRecord) -> None:
+        due = record.seconds - told[0] >= LINE_SECONDS
+        if sys.stderr.isatty() or record.validation or due:
+            told[0] = record.seconds
+            print_record(record)
+
+    return report
 
 
 def print_record(record: StepRecord) -> None:
-    """Write a record on the standard error: a live line on a terminal, the measured steps elsewhere."""
-    terminal = sys.stderr.isatty()
-    if not (terminal or record.validation):
-        return
-    measured = "  ".join(f"{key} {value:+.2f}" for key, value in record.validation.items())
-    line = (
-        f"{record.fraction:6.1%}  step {record.step}  loss {record.loss:.5f}  rate {record.learning_rate:.2e}"
+    """Write a record on the standard error: a live line on a terminal, lines of their own elsewhere."""
+    parts = "  ".join(f"{name} {value:.4g}" for name, value in record.losses.items())
+    measured = "  ".join(f"{name} {value:+.2f}" for name, value in record.validation.items())
+    line = f"{record.fraction:6.1%}  step {record.step}  {record.player} {record.loss:.5f} ({parts})"
+    end = "\n" if measured or not sys.stderr.isatty() else "\r"
+    print(
+        f"{line}  rate {record.learning_rate:.2e}  {record.seconds:.0f} s  {measured}",
+        file=sys.stderr,
+        end=end,
+        flush=True,
     )
-    end = "\n" if measured or not terminal else "\r"
-    print(f"{line}  {record.seconds:.0f} s  {measured}", file=sys.stderr, end=end, flush=True)

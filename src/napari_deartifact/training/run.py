@@ -13,20 +13,29 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from napari_deartifact.devices import resolve_device
-from napari_deartifact.generators import build
-from napari_deartifact.generators.base import Generator
-from napari_deartifact.models.model_file import SUFFIX, ModelCard, read_card, read_model, save_model
-from napari_deartifact.training.data import Picture, Pictures, find_pictures, load_pictures, name_sources
-from napari_deartifact.training.device_pairs import DevicePairSource
-from napari_deartifact.training.loop import StepRecord, Trainer, TrainingDivergedError
-from napari_deartifact.training.pairs import PairSource, validation_pairs
+from napari_deartifact.models.model_file import SUFFIX, ModelCard, save_model
+from napari_deartifact.models.registry import model_card
+from napari_deartifact.training.curves import draw_curves
+from napari_deartifact.training.data import Pictures, find_pictures, load_pictures, name_sources
+from napari_deartifact.training.data_loading import Poisoned
+from napari_deartifact.training.loop import Trainer
+from napari_deartifact.training.pairs import validation_pairs
+from napari_deartifact.training.phase_recipe import MEASURED_QUALITIES
+from napari_deartifact.training.ranks import Ranks, asked_device, joined
 from napari_deartifact.training.recipe import Recipe, read_recipe
-from napari_deartifact.training.reporting import VALIDATION_QUALITIES, open_table, reporter
+from napari_deartifact.training.reporting import open_table, reporter
+from napari_deartifact.training.start import make_features, make_networks, make_pairs
+from napari_deartifact.training.step_record import StepRecord, TrainingDivergedError
+from napari_deartifact.training.validation import preview
 
 VALIDATION_PICTURES = 16
+PREVIEW_PICTURES = 4
+PREVIEW_QUALITY = 20
 CHECKPOINT_SECONDS = 60.0
 
 
@@ -36,14 +45,15 @@ class TrainingResult:
 
     Attributes
     ----------
-    model, checkpoint, table : Path
-        The model file, what resuming needs, and a CSV with a line for each step.
+    model, checkpoint, table, curves : Path
+        The model file, what resuming needs, a CSV with a line for each step, and a PNG of the losses,
+        the gains and a few restored crops.
     steps : int
         Optimiser steps in all.
     seconds : float
         Wall time in all.
     validation : dict of str to float
-        Last measurement: mean gain over the JPEG in dB as ``gain_q10`` …, and ``clean_psnr``.
+        Last measurement, as `napari_deartifact.training.validation.validate` gives it.
     skipped : dict of str to str
         Files that could not be read, and why.
     """
@@ -51,10 +61,191 @@ class TrainingResult:
     model: Path
     checkpoint: Path
     table: Path
+    curves: Path
     steps: int
     seconds: float
     validation: dict[str, float] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+
+
+class TrainingRun:
+    """A run that is stepped through: what :func:`train` and the widget iterate.
+
+    Beside `output`, say ``model.safetensors``, lie ``model.checkpoint``, from which the same run goes
+    on, ``model.csv`` and ``model.png``.
+
+    Parameters
+    ----------
+    recipe, data, output, init, encoder, minutes, steps, device, resume, seed, sources, memory, \
+validate_every, features, poisoned
+        As :func:`train` takes them.
+    ranks : Ranks
+        The processes that train together.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    found : PictureSet
+        The pictures, and which files were left out and why.
+    output, checkpoint, table, curves : Path
+    trainer : Trainer
+        With `step`, `seconds` and `fraction`.
+    validation : dict of str to float
+        The last measurement.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe | str | os.PathLike[str],
+        data: Pictures,
+        output: str | os.PathLike[str],
+        *,
+        init: str | os.PathLike[str] | None = None,
+        encoder: str | os.PathLike[str] | None = None,
+        minutes: float | None = None,
+        steps: int | None = None,
+        device: str = "auto",
+        resume: bool = True,
+        seed: int = 0,
+        sources: Sequence[Mapping[str, str]] | None = None,
+        memory: int = 4 * 2**30,
+        validate_every: int = 500,
+        features: str | os.PathLike[str] | None = None,
+        poisoned: Poisoned = "skip",
+        ranks: Ranks | None = None,
+    ) -> None:
+        self.recipe = recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+        self.output = _checked_output(output)
+        self.checkpoint = self.output.with_suffix(".checkpoint")
+        self.table = self.output.with_suffix(".csv")
+        self.curves = self.output.with_suffix(".png")
+        self.validation: dict[str, float] = {}
+        self._validate_every = validate_every
+        self._init = init
+        self._start = None if init is None else model_card(init)
+        self._ranks = ranks or Ranks()
+        device_used = torch.device(resolve_device(device))
+        network = make_features(recipe, features)
+        generator, discriminator = make_networks(recipe, init, encoder, seed)
+        patch = recipe.data.patch_size
+        self.found = load_pictures(find_pictures(data), memory, seed, poisoned=poisoned, patch_size=patch)
+        training, held_out = self.found.split(recipe.data.validation_fraction, seed)
+        self._sources = _sources(sources, data)
+        self.trainer = Trainer(
+            recipe,
+            generator,
+            make_pairs(training, recipe, generator.channels, seed, device_used, self._ranks),
+            discriminator=discriminator,
+            features=network,
+            steps=steps,
+            minutes=minutes,
+            device=device_used,
+            ranks=self._ranks,
+        )
+        if resume and self.checkpoint.is_file():
+            self.trainer.load_checkpoint(self.checkpoint)
+        multiple = np.lcm(16, generator.size_multiple)
+        self._crops = {
+            quality: validation_pairs(
+                held_out[:VALIDATION_PICTURES], quality, generator.channels, multiple=int(multiple)
+            )
+            for quality in (*MEASURED_QUALITIES, None)
+        }
+
+    def steps(self) -> Iterator[StepRecord]:
+        """Train, measure and write until the run is done; to stop earlier, stop iterating.
+
+        The files are written once a minute and when the iteration ends, for whatever reason.
+
+        Yields
+        ------
+        StepRecord
+
+        Raises
+        ------
+        TrainingDivergedError
+            When the loss stopped being a number; the model file holds the weights from before.
+        """
+        saved = time.monotonic()
+        with open_table(self.table, self.trainer.step, wanted=self._ranks.is_first) as write:
+            try:
+                for step in self.trainer.steps():
+                    record = self._measured(step)
+                    write(record)
+                    if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                        self.save()
+                        saved = time.monotonic()
+                    yield record
+            except TrainingDivergedError:
+                self._save_model()
+                raise
+            except BaseException:
+                self.save()
+                raise
+        if any(phase.keep_best for phase in self.recipe.phases) and self.trainer.fraction >= 1:
+            self.validation = self._measure()
+        self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint, the model and the curves."""
+        if self._ranks.is_first:
+            self.trainer.save_checkpoint(self.checkpoint)
+            self._save_model()
+            draw_curves(self.curves, self.table, self.preview())
+
+    def preview(self) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]]:
+        """Restore fixed crops of held-out pictures, compressed at quality 20.
+
+        Returns
+        -------
+        list of (degraded, restored, clean) : ndarray of uint8, shape (Y, X, 3)
+        """
+        return preview(self.trainer.restore, self._crops[PREVIEW_QUALITY][:PREVIEW_PICTURES])
+
+    def _measured(self, record: StepRecord) -> StepRecord:
+        every = self.trainer.phase.measure_every or self._validate_every
+        if record.step % every and record.fraction < 1:
+            return record
+        self.validation = self._measure()
+        self.trainer.judge(self.validation)
+        return replace(record, validation=self.validation)
+
+    def _measure(self) -> dict[str, float]:
+        # All processes need the verdict when it may end a phase, and hold the same weights.
+        if self._ranks.is_first or self.trainer.phase.keep_best:
+            return self.trainer.validate(self._crops)
+        return {}
+
+    def _save_model(self) -> None:
+        if not self._ranks.is_first:
+            return
+        trainer, recipe = self.trainer, self.recipe
+        # The card also tells how the weights were trained from which this run started.
+        before = {} if self._start is None else {"before": self._start.recipe}
+        card = ModelCard(
+            name=recipe.name,
+            architecture=recipe.generator.architecture,
+            arguments=trainer.average.arguments,
+            color="rgb" if trainer.average.channels == 3 else "luma",
+            description=recipe.description,
+            recipe={**recipe.to_dict(), "run": self._told(), **before},
+            data=self._sources,
+        )
+        save_model(self.output, trainer.average, card)
+
+    def _told(self) -> dict[str, Any]:
+        trainer = self.trainer
+        return {
+            "steps": trainer.step,
+            "seconds": round(trainer.seconds),
+            "fraction": round(trainer.fraction, 4),
+            "seed": trainer.pairs.seed,
+            "pictures": len(trainer.pairs.pictures),
+            "device": str(trainer.device),
+            "processes": self._ranks.world,
+            "init": Path(self._init).name if self._init else None,
+            "features": None if trainer.features is None else trainer.features.name,
+        }
 
 
 def train(
@@ -63,6 +254,7 @@ def train(
     output: str | os.PathLike[str],
     *,
     init: str | os.PathLike[str] | None = None,
+    encoder: str | os.PathLike[str] | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     device: str = "auto",
@@ -72,12 +264,15 @@ def train(
     sources: Sequence[Mapping[str, str]] | None = None,
     memory: int = 4 * 2**30,
     validate_every: int = 500,
+    features: str | os.PathLike[str] | None = None,
+    poisoned: Poisoned = "skip",
 ) -> TrainingResult:
     """Train a model and write its file.
 
     Beside `output`, say ``model.safetensors``, lie ``model.checkpoint``, from which the same call
-    goes on, and ``model.csv``.  An interrupt (Ctrl-C, SIGTERM) ends the run after the step it is
-    in, with all three files written.
+    goes on, ``model.csv`` and ``model.png``.  An interrupt (Ctrl-C, SIGTERM) ends the run after the
+    step it is in, with all files written.  Under torchrun all processes train one model: each makes
+    batches of the recipe's size, and the first measures and writes.
 
     Parameters
     ----------
@@ -87,8 +282,10 @@ def train(
         Clean pictures; folders are searched with their subfolders.
     output : path
         The model file, ``*.safetensors``.
-    init : path, optional
-        A model file of the same architecture to start from.
+    init : str or path, optional
+        A model that ships, or a model file, of the same architecture, to start from.
+    encoder : path, optional
+        Weights of the generator's encoder to start from, such as timm's of the same network.
     minutes : float, optional
         Length of the run.  The learning rate falls over that time.
     steps : int, optional
@@ -108,7 +305,12 @@ def train(
     memory : int
         Budget in bytes for decoded pictures.
     validate_every : int
-        Steps between measurements on the files kept for validation.
+        Steps between measurements on the files kept for validation, where the recipe names none.
+    features : path or str, optional
+        The network whose features losses compare, as
+        `napari_deartifact.training.features.load_features` takes it; by default the recipe's.
+    poisoned : {"skip", "refuse", "keep"}
+        What becomes of pictures that show traces of a JPEG, and would teach to make them.
 
     Returns
     -------
@@ -123,133 +325,44 @@ def train(
     TrainingDivergedError
         When the loss stopped being a number; the model file holds the weights from before.
     """
-    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    output = _checked_output(output)
-    found = load_pictures(find_pictures(data), memory, seed)
-    generator = _start(recipe, init, seed)
-    training, held_out = found.split(recipe.data.validation_fraction, seed)
-    place = torch.device(resolve_device(device))
-    pairs = _pairs(training, recipe, generator.channels, seed, place)
-    trainer = Trainer(recipe, generator, pairs, steps=steps, minutes=minutes, device=place)
-    # The card also tells how the weights were trained from which this run starts.
-    before = {} if init is None else {"before": read_card(init).recipe}
-    session = _Session(trainer, output, _sources(sources, data), init, before)
-    if resume and session.checkpoint.is_file():
-        trainer.load_checkpoint(session.checkpoint)
-    crops = {
-        quality: validation_pairs(held_out[:VALIDATION_PICTURES], quality, generator.channels)
-        for quality in (*VALIDATION_QUALITIES, None)
-    }
-    report = reporter(progress, found)
-    validation = _drive(session, crops, report, validate_every)
-    return TrainingResult(
-        output, session.checkpoint, session.table, trainer.step, trainer.seconds, validation, found.skipped
-    )
-
-
-@dataclass
-class _Session:
-    """The files of a run."""
-
-    trainer: Trainer
-    output: Path
-    sources: list[dict[str, str]]
-    init: str | os.PathLike[str] | None
-    before: Mapping[str, Any]
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.output.with_suffix(".checkpoint")
-
-    @property
-    def table(self) -> Path:
-        return self.output.with_suffix(".csv")
-
-    def save(self) -> None:
-        self.trainer.save_checkpoint(self.checkpoint)
-        self.save_model()
-
-    def save_model(self) -> None:
-        trainer, recipe = self.trainer, self.trainer.recipe
-        card = ModelCard(
-            name=recipe.name,
-            architecture=recipe.generator.architecture,
-            arguments=trainer.average.arguments,
-            color="rgb" if trainer.average.channels == 3 else "luma",
-            description=recipe.description,
-            recipe={**recipe.to_dict(), "run": self._run(), **self.before},
-            data=self.sources,
+    device = asked_device(device)
+    with joined(torch.device(resolve_device(device))) as ranks:
+        run = TrainingRun(
+            recipe,
+            data,
+            output,
+            init=init,
+            encoder=encoder,
+            minutes=minutes,
+            steps=steps,
+            device=device,
+            resume=resume,
+            seed=seed,
+            sources=sources,
+            memory=memory,
+            validate_every=validate_every,
+            features=features,
+            poisoned=poisoned,
+            ranks=ranks,
         )
-        save_model(self.output, trainer.average, card)
-
-    def _run(self) -> dict[str, Any]:
-        trainer = self.trainer
-        return {
-            "steps": trainer.step,
-            "seconds": round(trainer.seconds),
-            "fraction": round(trainer.fraction, 4),
-            "seed": trainer.pairs.seed,
-            "pictures": len(trainer.pairs.pictures),
-            "device": str(trainer.device),
-            "init": Path(self.init).name if self.init else None,
-        }
-
-
-def _drive(
-    session: _Session, crops: Any, report: Callable[[StepRecord], None], validate_every: int
-) -> dict[str, float]:
-    """Run the loop to its end or to an interrupt, and write all files in either case."""
-    trainer = session.trainer
-    validation: dict[str, float] = {}
-    saved = time.monotonic()
-    with _interrupts() as received, open_table(session.table, trainer.step) as write:
-        try:
-            for step in trainer.steps():
-                record = step
-                if record.step % validate_every == 0 or record.fraction >= 1:
-                    validation = trainer.validate(crops)
-                    record = replace(record, validation=validation)
-                write(record)
+        report = reporter(progress if ranks.is_first else None, run.found)
+        with _interrupts() as received:
+            for record in run.steps():
                 report(record)
-                if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    session.save()
-                    saved = time.monotonic()
                 if received:
-                    break
-        except TrainingDivergedError:
-            session.save_model()
-            raise
-        except BaseException:
-            session.save()
-            raise
-        session.save()
+                    run.trainer.stop()
     if received:
         raise KeyboardInterrupt if received[0] == signal.SIGINT else SystemExit(128 + received[0])
-    return validation
-
-
-def _pairs(
-    pictures: Sequence[Picture], recipe: Recipe, channels: int, seed: int, device: torch.device
-) -> PairSource | DevicePairSource:
-    """Compress by libjpeg on the CPU; a GPU, which takes more than that makes, compresses by itself."""
-    if device.type == "cuda" and not recipe.data.codecs:
-        return DevicePairSource(pictures, recipe.data, channels, seed, device)
-    return PairSource(pictures, recipe.data, channels, seed)
-
-
-def _start(recipe: Recipe, init: str | os.PathLike[str] | None, seed: int) -> Generator:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        generator = build(recipe.generator.architecture, recipe.generator.arguments)
-    if init is not None:
-        start, card = read_model(init)
-        if (card.architecture, start.arguments) != (recipe.generator.architecture, generator.arguments):
-            raise ValueError(
-                f"init is a {card.architecture!r} with {start.arguments}; the recipe {recipe.name!r} trains "
-                f"a {recipe.generator.architecture!r} with {generator.arguments}"
-            )
-        generator.load_state_dict(start.state_dict())
-    return generator
+    return TrainingResult(
+        run.output,
+        run.checkpoint,
+        run.table,
+        run.curves,
+        run.trainer.step,
+        run.trainer.seconds,
+        run.validation,
+        {**run.found.skipped, **run.found.poisoned},
+    )
 
 
 def _checked_output(output: str | os.PathLike[str]) -> Path:

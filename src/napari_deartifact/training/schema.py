@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from napari_deartifact.messages import nearest_name
@@ -90,7 +90,7 @@ def _say(hint: Any) -> str:
     if hint in names:
         return names[hint]
     if isinstance(hint, UnionType):
-        return " or ".join(_say(kind) for kind in get_args(hint))
+        return " or ".join(_say(kind) for kind in get_args(hint) if kind is not NoneType)
     return "a list" if get_origin(hint) is tuple else "a table"
 
 
@@ -98,6 +98,9 @@ def _value(key: str, value: Any, hint: Any) -> Any:
     if is_dataclass(hint):
         assert isinstance(hint, type)
         return convert(value, hint, key)
+    if isinstance(hint, UnionType):  # what may be left out; JSON writes it as null
+        (kind,) = (kind for kind in get_args(hint) if kind is not NoneType)
+        return None if value is None else _value(key, value, kind)
     origin = get_origin(hint)
     if origin is tuple and isinstance(value, (list, tuple)):
         return tuple(_value(f"{key}[{index}]", item, get_args(hint)[0]) for index, item in enumerate(value))

@@ -9,6 +9,7 @@ from skimage.data import astronaut, camera, cell, coffee, moon
 from napari_deartifact.training import parse_recipe
 from napari_deartifact.training.data import find_pictures, load_pictures
 
+GAN = {"losses": {"l1": 1.0, "adversarial": 0.01}, "turns": {"discriminator": 1, "generator": 1}}
 PICTURES = {"astronaut": astronaut, "camera": camera, "cell": cell, "coffee": coffee, "moon": moon}
 
 
@@ -57,3 +58,16 @@ def pictures(tmp_path_factory):
 def loaded(pictures):
     """Those pictures in memory."""
     return load_pictures(find_pictures(pictures))
+
+
+@pytest.fixture
+def make_gan(make_recipe):
+    """A tiny recipe with a discriminator and the given phases."""
+
+    def make(*phases, discriminator="sub-patch", **judge):
+        entries = make_recipe().to_dict()
+        common = {"steps": 4, "precision": "float32"}
+        entries["discriminator"] = {"architecture": discriminator, **judge}
+        return parse_recipe({**entries, "phases": [{**common, **phase} for phase in phases or (GAN,)]})
+
+    return make

@@ -14,7 +14,7 @@ from napari_deartifact.training import Trainer, TrainingDivergedError
 from napari_deartifact.training.losses import l1
 from napari_deartifact.training.optimization import memory_format, schedule
 from napari_deartifact.training.pairs import PairSource, validation_pairs
-from napari_deartifact.training.recipe import ScheduleRecipe
+from napari_deartifact.training.phase_recipe import ScheduleRecipe
 
 
 @pytest.fixture
@@ -99,9 +99,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_weights(start, rec
     trainer = start(recipe)
     running = trainer.steps()
     next(running), next(running)
-    monkeypatch.setattr(
-        "napari_deartifact.training.loop.weighted_sum", lambda restored, *_: restored.sum() * math.nan
-    )
+    monkeypatch.setattr(trainer, "objective", lambda restored, *_: (restored.sum() * math.nan, {}))
     with pytest.raises(TrainingDivergedError, match="at step 3"):
         next(running)
     assert trainer.step == 2
@@ -141,6 +139,10 @@ def test_a_run_without_length_is_refused(start, recipe, options, message):
         (ScheduleRecipe("cosine"), 0.5, 5, 0.5),
         (ScheduleRecipe("cosine", floor=0.2), 1.0, 10, 0.2),
         (ScheduleRecipe("cosine", warmup=20), 0.5, 9, 0.25),
+        (ScheduleRecipe("one-cycle"), 0.0, 0, 0.04),
+        (ScheduleRecipe("one-cycle"), 0.3, 3, 1.0),
+        (ScheduleRecipe("one-cycle"), 0.65, 3, 0.5),
+        (ScheduleRecipe("one-cycle", floor=0.1), 1.0, 9, 0.1),
     ],
 )
 def test_schedules(how, local, steps, share):

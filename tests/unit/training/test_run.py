@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -11,12 +12,15 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from napari_deartifact.generators import build
 from napari_deartifact.models.model_file import read_card, read_model
-from napari_deartifact.training import TrainingDivergedError, train
+from napari_deartifact.models.registry import find_model
+from napari_deartifact.training import TrainingDivergedError, TrainingRun, losses, parse_recipe, train
 
 SCRIPT = """
 import json, sys
@@ -47,6 +51,7 @@ def test_a_run_leaves_a_model_a_checkpoint_and_a_table(recipe, pictures, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "tiny.checkpoint",
         "tiny.csv",
+        "tiny.png",
         "tiny.safetensors",
     ]
     generator, card = read_model(result.model)
@@ -105,6 +110,20 @@ def test_fine_tuning_starts_from_the_given_weights(recipe, make_recipe, pictures
     assert read_card(second).recipe["before"] == read_card(first).recipe
 
 
+def test_fine_tuning_starts_from_a_model_that_ships(make_recipe, pictures, tmp_path):
+    entries = {**make_recipe(learning_rate=1e-12).to_dict(), "generator": {"architecture": "compact-cnn"}}
+    entries["generator"]["arguments"] = {"dilations": [1, 1, 1, 1, 1]}
+    model = train(
+        parse_recipe(entries), pictures, tmp_path / "m.safetensors", init="compact-cnn", steps=1
+    ).model
+    shipped, card = read_model(find_model("compact-cnn"))
+    for one, other in zip(read_model(model)[0].parameters(), shipped.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+    assert read_card(model).recipe["before"] == card.recipe
+    with pytest.raises(ValueError, match="'spp', which has no weights"):
+        train(parse_recipe(entries), pictures, tmp_path / "n.safetensors", init="spp")
+
+
 def test_fine_tuning_another_architecture_is_refused(recipe, pictures, tmp_path):
     first = train(recipe, pictures, tmp_path / "first.safetensors", steps=1).model
     wider = replace(
@@ -115,16 +134,13 @@ def test_fine_tuning_another_architecture_is_refused(recipe, pictures, tmp_path)
 
 
 def test_a_diverged_run_leaves_the_model_from_before(make_recipe, pictures, tmp_path, monkeypatch):
-    from napari_deartifact.training import loop
-
-    original = loop.weighted_sum
     calls = []
 
-    def turn_bad(*arguments):
+    def turn_bad(restored, clean):
         calls.append(None)
-        return original(*arguments) * (float("inf") if len(calls) > 3 else 1)
+        return (restored - clean).abs().mean() * (float("inf") if len(calls) > 3 else 1)
 
-    monkeypatch.setattr(loop, "weighted_sum", turn_bad)
+    monkeypatch.setitem(losses.PIXEL_LOSSES, "l1", turn_bad)
     with pytest.raises(TrainingDivergedError, match="at step 4"):
         train(make_recipe(), pictures, tmp_path / "tiny.safetensors")
     generator, card = read_model(tmp_path / "tiny.safetensors")
@@ -192,3 +208,41 @@ def test_training_loads_nothing_but_torch_numpy_and_pillow(recipe, pictures, tmp
     started = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)  # noqa: S603
     assert done.stdout.strip() == "[]", f"after {time.monotonic() - started:.0f} s"
+
+
+def test_a_run_is_stepped_through_and_closed_in_the_middle(recipe, pictures, tmp_path):
+    run = TrainingRun(recipe, pictures, tmp_path / "tiny.safetensors", steps=20)
+    steps = run.steps()
+    assert [next(steps).step for _ in range(3)] == [1, 2, 3]
+    steps.close()
+    assert read_card(run.output).recipe["run"]["steps"] == 3
+    again = TrainingRun(recipe, pictures, run.output, steps=20)
+    assert (again.trainer.step, len(rows(run.table))) == (3, 3)
+    (degraded, restored, clean), *_ = again.preview()
+    assert degraded.shape == restored.shape == clean.shape == (128, 160, 3)
+    assert (degraded != clean).any()
+
+
+def test_the_curves_are_a_picture(make_recipe, pictures, tmp_path):
+    recipe = make_recipe(steps=30, learning_rate=1e-2)
+    result = train(recipe, pictures, tmp_path / "tiny.safetensors", validate_every=10)
+    page = np.asarray(Image.open(result.curves).convert("RGB"))
+    assert page.shape[1] >= 2 * 480
+    crop = page[270 + 20 : 270 + 20 + 128]
+    assert crop.std() > 20
+    blue = (page[:270] == (0x44, 0x77, 0xAA)).all(axis=2)
+    assert blue.sum() > 200, "no curve was drawn"
+
+
+def test_a_full_disk_stops_the_run_and_spares_the_last_files(recipe, pictures, tmp_path, monkeypatch):
+    output = tmp_path / "tiny.safetensors"
+    train(recipe, pictures, output, steps=3)
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("tiny.[cs][ha]*")}
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        train(recipe, pictures, output, steps=6)
+    assert before == {path.name: path.read_bytes() for path in tmp_path.glob("tiny.[cs][ha]*")}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari_deartifact.generators.registry import construct
+from napari_deartifact.training.discriminators.layers import attend_to_contrast
 
 if TYPE_CHECKING:
     from napari_deartifact.training.discriminators.base import Discriminator
@@ -46,4 +47,5 @@ def build_discriminator(architecture: str, arguments: Mapping[str, Any] | None =
     discriminator: Discriminator = construct(
         "discriminator", architecture, DISCRIMINATORS, __name__, arguments
     )
+    attend_to_contrast(discriminator, discriminator.channels, conditional=discriminator.conditional)
     return discriminator
