@@ -19,6 +19,22 @@ if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
 
 Consistency = Literal["auto", True, False]
+_SMALLEST_TILE = 8
+
+
+def check_tile_size(tile_size: Any) -> None:
+    """Refuse what is no edge of a tile; None leaves it to the device.
+
+    Raises
+    ------
+    ValueError
+    """
+    if tile_size is None or (isinstance(tile_size, int | np.integer) and tile_size >= _SMALLEST_TILE):
+        return
+    raise ValueError(
+        f"tile_size is {tile_size!r}; expected a whole number of pixels, at least {_SMALLEST_TILE}, which is "
+        "the edge of a JPEG's block"
+    )
 
 
 @dataclass(frozen=True)
@@ -54,12 +70,7 @@ class Request:
             )
         if self.consistency not in ("auto", True, False):
             raise ValueError(f"consistency is {self.consistency!r}; expected 'auto', True or False")
-        if self.tile_size is not None and not (
-            isinstance(self.tile_size, int | np.integer) and self.tile_size > 0
-        ):
-            raise ValueError(
-                f"tile_size is {self.tile_size!r}; expected a whole number of pixels, at least 1"
-            )
+        check_tile_size(self.tile_size)
         jpeg = JPEGInfo.from_file(self.jpeg) if isinstance(self.jpeg, str | os.PathLike) else self.jpeg
         if not isinstance(jpeg, JPEGInfo | None):
             raise TypeError(

@@ -88,7 +88,7 @@ def deartifact(
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
     tile_size : int, optional
-        Edge of a tile, in pixels; less takes less memory.  The answer does not depend on it.
+        Edge of a tile, in pixels, 8 or more; less takes less memory.  The answer does not depend on it.
     progress : bool or callable, optional
         True shows a bar; a callable gets (done, total) after each tile.
 

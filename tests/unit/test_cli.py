@@ -51,6 +51,7 @@ TRAIN = ["train", "compact-cnn", "missing", "-o", "m.safetensors"]
         (["restor"], 2, "invalid choice: 'restor'"),
         (["restore", "photo.jpg"], 2, "required: -o/--output; see deartifact restore --help"),
         ([*RESTORE, "--tile-size", "big"], 2, "invalid int value: 'big'"),
+        ([*RESTORE, "--model", "spp", "--tile-size", "3"], 2, "--tile-size is 3; expected"),
         ([*RESTORE, "--model", "sppp"], 2, "did you mean 'spp'?"),
         ([*RESTORE, "--model", "missing.safetensors"], 2, "no model file at missing.safetensors"),
         ([*RESTORE, "--model", "file"], 2, "file is not a model file"),
@@ -209,7 +210,29 @@ def test_the_codecs_offered_are_those_that_there_are():
     assert list(CODECS) == list(evaluate._CODECS)
 
 
-def test_no_bar_in_a_pipe(monkeypatch):
+def test_a_line_now_and_then_in_a_pipe(monkeypatch, capsys):
+    now = 0.0
+    monkeypatch.setattr(console.time, "monotonic", lambda: now)
     assert not sys.stderr.isatty()
-    with console.bar(3, "file") as bar:
-        assert isinstance(bar, console._NoBar)
+    with console.bar(500, "tile") as tiles:
+        for minute in range(300):
+            now = 60.0 * minute
+            tiles.update()
+        tiles.update(-300)  # another file
+        now += 59
+        tiles.update()
+        now += 1
+        tiles.update()
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 300
+    assert told[0] == "deartifact: 2 of 500 tiles after 1 min"
+    assert told[298] == "deartifact: 300 of 500 tiles after 5.0 h"
+    assert told[299] == "deartifact: 2 of 500 tiles after 1 min"
+
+
+def test_short_work_is_silent_in_a_pipe(capsys):
+    with console.bar(3, "file") as files, console.bar(2, "tile", shown=False) as tiles:
+        for _ in range(3):
+            files.update()
+            tiles.update()
+    assert capsys.readouterr().err == ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TextIO
@@ -12,6 +14,9 @@ from napari_deartifact.messages import printable
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _LONGEST = 1000
+_EVERY = 60.0
+"""Seconds between two lines about work that goes on, where no bar is shown."""
+_SWITCH, _NUMBER = re.compile(r"\b(force|overwrite)=True\b"), re.compile(r"\btile_size\b(?= is )")
 # What says that the command, not the machine, is at fault.
 USAGE_ERRORS = (
     ValueError,
@@ -34,20 +39,48 @@ class Parser(argparse.ArgumentParser):
 class _NoBar:
     """Stands in for a bar where nobody would see one."""
 
-    n = 0
-    total: int | None = None
+    def __init__(self, total: int | None) -> None:
+        self.n, self.total = 0, total
 
-    def update(self, count: int = 1) -> None: ...
+    def update(self, count: int = 1) -> None:
+        self.n += count
 
     def write(self, text: str, file: TextIO | None = None) -> None:
         print(text, file=file, flush=True)
 
 
+class _Lines(_NoBar):
+    """Stands in for a bar in a pipe or a log: a line a minute."""
+
+    def __init__(self, total: int | None, unit: str) -> None:
+        super().__init__(total)
+        self._unit = unit
+        self._begun = self._told = time.monotonic()
+
+    def update(self, count: int = 1) -> None:
+        super().update(count)
+        now = time.monotonic()
+        if count < 0:  # the work on another file begins
+            self._begun = self._told = now
+        elif now - self._told >= _EVERY and self.n != self.total:
+            self._told = now
+            total = "" if self.total is None else f" of {self.total}"
+            say(f"{self.n}{total} {self._unit}s after {_duration(now - self._begun)}")
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
 @contextmanager
 def bar(total: int | None, unit: str, position: int = 0, *, shown: bool = True) -> Iterator[Any]:
-    """Show a bar on a terminal, and nothing in a pipe."""
-    if not shown or not sys.stderr.isatty():
-        yield _NoBar()
+    """Show a bar on a terminal, and in a pipe a line now and then."""
+    if not shown:
+        yield _NoBar(total)
+        return
+    if not sys.stderr.isatty():
+        yield _Lines(total, unit)
         return
     from tqdm import tqdm
 
@@ -56,7 +89,7 @@ def bar(total: int | None, unit: str, position: int = 0, *, shown: bool = True) 
 
 
 def describe(error: BaseException) -> str:
-    message = one_line(str(error))
+    message = one_line(in_words_of_options(str(error)))
     if isinstance(error, OSError) and error.strerror:
         message = one_line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     if not message or not isinstance(
@@ -71,12 +104,18 @@ def one_line(message: str) -> str:
 
 
 def in_words_of_options(message: str) -> str:
-    """Name options as the command line does, where a message of the library names arguments."""
-    return message.replace("force=True", "--force")
+    """Name options as the command line does, where a message of the library names arguments.
+
+    Examples
+    --------
+    >>> in_words_of_options("tile_size is 3; restore it all the same with force=True")
+    '--tile-size is 3; restore it all the same with --force'
+    """
+    return _NUMBER.sub("--tile-size", _SWITCH.sub(r"--\1", message))
 
 
 def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    say(f"warning: {one_line(str(message))}")
+    say(f"warning: {one_line(in_words_of_options(str(message)))}")
 
 
 def complain(message: str) -> None:

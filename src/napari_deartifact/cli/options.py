@@ -9,7 +9,10 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", help="a name that 'deartifact models' lists, or a model file")
     add_device_option(parser)
     parser.add_argument(
-        "--tile-size", type=int, metavar="N", help="edge of a tile in pixels; less takes less memory"
+        "--tile-size",
+        type=int,
+        metavar="N",
+        help="edge of a tile in pixels, 8 or more; less takes less memory",
     )
 
 

@@ -80,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
             tile_size=options.tile_size,
             overwrite=options.overwrite,
             uncertainty=options.uncertainty,
+            wording=in_words_of_options,
             progress=show,
         )
         counts: Counter[str] = Counter()
@@ -115,11 +116,13 @@ def _tell(result: Any, lines: Any, *, debug: bool) -> None:
     source, target = printable(str(result.source)), printable(str(result.target))
     for warning in result.warnings:
         message = one_line(in_words_of_options(warning))
-        lines.write(f"deartifact: warning: {source}: {message}", file=sys.stderr)
+        subject = "" if f" {source} " in f" {message}" else f"{source}: "
+        lines.write(f"deartifact: warning: {subject}{message}", file=sys.stderr)
     if debug and result.error is not None:
         lines.write("".join(traceback.format_exception(result.error)).rstrip(), file=sys.stderr)
     if result.status == "failed":
-        lines.write(f"deartifact: error: {one_line(result.message)}", file=sys.stderr)
+        message = one_line(in_words_of_options(result.message))
+        lines.write(f"deartifact: error: {message}", file=sys.stderr)
     elif result.status == "skipped":
         lines.write(f"{printable(result.message)}, skipped; --overwrite restores it again")
     else:

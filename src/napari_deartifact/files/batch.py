@@ -21,6 +21,7 @@ from napari_deartifact.files.report import Report
 from napari_deartifact.files.result import FileResult
 from napari_deartifact.files.stages import Entry, Stages, file_number
 from napari_deartifact.models.registry import DEFAULT_MODEL, load_model
+from napari_deartifact.request import check_tile_size
 from napari_deartifact.tiling import Progress
 from napari_deartifact.warned import sorted_warnings
 
@@ -108,7 +109,11 @@ def restore_files(
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How files are restored, checked before any work; the attributes are those of :func:`restore_files`."""
+    """How files are restored, checked before any work.
+
+    The attributes are those of :func:`restore_files`, and `wording`, which turns messages into the words of
+    those who read the report.
+    """
 
     report: FilePath | None = None
     reference: FilePath | None = None
@@ -118,12 +123,16 @@ class BatchOptions:
     tile_size: int | None = None
     overwrite: bool = False
     uncertainty: bool = False
+    wording: Callable[[str], str] = str
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
             raise ValueError(f"strength is {self.strength}; expected a number from 0 to 1")
-        if self.tile_size is not None and self.tile_size < 1:
-            raise ValueError(f"tile_size is {self.tile_size}; expected a number of pixels of at least 1")
+        check_tile_size(self.tile_size)
+
+    def opened_report(self) -> Report | None:
+        """Begin the report, or go on with it, if one is wanted."""
+        return None if self.report is None else Report.open(self.report, self.wording)
 
     @property
     def for_pictures(self) -> dict[str, Any]:
@@ -161,7 +170,7 @@ def restore_jobs(
         references=references,
         progress=progress,
     )
-    return run_stages(jobs, stages, None if wanted.report is None else Report.open(wanted.report))
+    return run_stages(jobs, stages, wanted.opened_report())
 
 
 def error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:

@@ -78,7 +78,7 @@ def restore_jobs_on(
         None if wanted.reference is None else Path(wanted.reference).absolute(),
     )
     make_folders(jobs)
-    report = None if wanted.report is None else Report.open(wanted.report)
+    report = wanted.opened_report()
     errors = error_targets(jobs) if wanted.uncertainty else {}
     return _results(_tasks(jobs, errors, overwrite=wanted.overwrite), work, scheduler, report, progress)
 

@@ -7,6 +7,7 @@ import errno
 import io
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class Report:
     path : Path
     told : set of str
         Sources that it has a line about.
+    wording : callable
+        Turns messages into the words of those who read the report.
 
     Notes
     -----
@@ -43,15 +46,18 @@ class Report:
 
     path: Path
     told: set[str] = field(default_factory=set)
+    wording: Callable[[str], str] = str
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Report:
+    def open(cls, path: str | os.PathLike[str], wording: Callable[[str], str] = str) -> Report:
         """Begin a report, or go on with one.
 
         Parameters
         ----------
         path : path
             Of a CSV file; what it holds is kept.
+        wording : callable
+            Turns messages into the words of those who read the report.
 
         Returns
         -------
@@ -87,7 +93,7 @@ class Report:
                 raise ValueError(f"{path} is not a report of this version; name another")
             _cut_half_line(stream)
         with path.open(encoding="utf-8", newline="") as text:
-            return cls(path, {row["source"] for row in csv.DictReader(text)})
+            return cls(path, {row["source"] for row in csv.DictReader(text)}, wording)
 
     def add(self, result: FileResult) -> None:
         """Add the line of a file; one that was skipped has none if it was told of before.
@@ -97,7 +103,7 @@ class Report:
         OSError
             When it cannot be written.
         """
-        row = row_of(result)
+        row = row_of(result, self.wording)
         if result.status == "skipped" and row["source"] in self.told:
             return
         line = _line([row[column] for column in COLUMNS])
@@ -114,8 +120,14 @@ class Report:
         self.told.add(row["source"])
 
 
-def row_of(result: FileResult) -> dict[str, str]:
+def row_of(result: FileResult, wording: Callable[[str], str] = str) -> dict[str, str]:
     """Return what a report says of a file, by column; what is unknown is empty.
+
+    Parameters
+    ----------
+    result : FileResult
+    wording : callable
+        As in :class:`Report`.
 
     Examples
     --------
@@ -133,8 +145,8 @@ def row_of(result: FileResult) -> dict[str, str]:
         "psnr_before": before,
         "psnr_after": after,
         "gain": after - before,
-        "warnings": printable("; ".join(result.warnings), _LONGEST_MESSAGE),
-        "error": printable(result.message, _LONGEST_MESSAGE) if result.status == "failed" else "",
+        "warnings": printable(wording("; ".join(result.warnings)), _LONGEST_MESSAGE),
+        "error": printable(wording(result.message), _LONGEST_MESSAGE) if result.status == "failed" else "",
     }
     if facts is not None:
         row, column = facts.grid or (None, None)

@@ -20,6 +20,8 @@ from napari_deartifact.atomic import replacing
 SUFFIX = ".part"
 _JOB, _JOURNAL, _LOCK, _OLD = "job.json", "journal", "lock", "replaced"
 _PUBLISHED = "published"
+_SOURCE = {"source size", "source modified"}
+"""What of an identity tells one state of the source from another, in numbers that say nothing to people."""
 
 
 class SlideJob:
@@ -157,20 +159,23 @@ def _check_identity(folder: Path, identity: Mapping[str, Any], *, overwrite: boo
     if found == wanted:
         return
     if found is not None and not overwrite:
-        differing = ", ".join(
-            f"{key} was {found.get(key)!r} and is {wanted.get(key)!r}"
-            for key in sorted({*found, *wanted})
-            if found.get(key) != wanted.get(key)
-        )
         raise ValueError(
-            f"{folder} holds an unfinished restoration that is another one ({differing}); repeat its command "
-            "to go on with it, or begin anew with overwrite=True (on the command line --overwrite)"
+            f"{folder} holds an unfinished restoration that is another one ({_difference(found, wanted)}); "
+            "repeat its command to go on with it, name another target, or begin anew with overwrite=True"
         )
     for entry in folder.iterdir():
         if entry.name != _LOCK:
             remove_folder(entry) if entry.is_dir() else entry.unlink()
     with replacing(folder / _JOB) as path:
         path.write_text(json.dumps(wanted, indent=1))
+
+
+def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    differing = [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
+    told = [
+        f"{key} was {found.get(key)!r} and is {wanted.get(key)!r}" for key in differing if key not in _SOURCE
+    ]
+    return ", ".join([*(["the source has changed"] if _SOURCE & set(differing) else []), *told])
 
 
 def _read_identity(path: Path) -> dict[str, Any] | None:

@@ -187,7 +187,8 @@ def test_unknown_model_fails_at_once(tree):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"strength": 2}, "strength is 2"), ({"tile_size": 0}, "tile_size is 0")]
+    ("options", "message"),
+    [({"strength": 2}, "strength is 2"), ({"tile_size": 3}, "tile_size is 3; expected .*at least 8")],
 )
 def test_bad_options_fail_at_once(tree, model, options, message):
     with pytest.raises(ValueError, match=message):

@@ -42,7 +42,20 @@ def test_lines_and_the_report_of_several_files(folder, capsys):
     assert told.err.startswith("deartifact: warning: in/clean.png: the image shows no JPEG history")
     assert "--force" in told.err
     assert "force=True" not in told.err
-    assert rows("out/deartifact.csv")["in/grey.jpg"]["quality"] == "20"
+    told = rows("out/deartifact.csv")
+    assert told["in/grey.jpg"]["quality"] == "20"
+    assert "with --force" in told["in/clean.png"]["warnings"]
+    assert "force=True" not in told["in/clean.png"]["warnings"]
+
+
+def test_a_message_names_its_file_once(folder, capsys):
+    whole = Path("in/grey.jpg").read_bytes()
+    scan = whole.index(b"\xff\xda") + 20
+    Path("cut.jpg").write_bytes(whole[: (scan + len(whole)) // 2] + b"\xff\xd9")
+    assert restore("cut.jpg", "-o", "out") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("deartifact: warning: cut.jpg is damaged (")
+    assert line.count("cut.jpg") == 1
 
 
 def test_one_file_has_a_report_only_when_asked_for(folder):

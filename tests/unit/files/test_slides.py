@@ -348,7 +348,7 @@ def test_cancelled_and_other_settings(tmp_path):
     with pytest.raises(ValueError, match=r"strength was 1\.0 and is 0\.5"):
         run(source, target, strength=0.5)
     os.utime(source, ns=(1, 1))
-    with pytest.raises(ValueError, match="source modified was"):
+    with pytest.raises(ValueError, match="the source has changed"):
         run(source, target)
     run(source, target, overwrite=True)
     with pytest.raises(FileExistsError, match="overwrite=True"):
@@ -430,6 +430,25 @@ def test_command(tmp_path, capsys):
     assert main(["restore", str(source), str(source), "-o", str(target)]) == 2
     assert "names one slide" in capsys.readouterr().err
     assert pixels_of(target).shape == (150, 170, 3)
+
+
+def test_the_words_of_an_unfinished_restoration(tmp_path, capsys):
+    """Python is told of an argument, the command line of its option, and nobody of nanoseconds."""
+    source, target = write(tmp_path / "a.svs"), tmp_path / "a.ome.zarr"
+    steps = restore_slide(source, target, "compact-cnn", device="cpu")
+    next(steps)
+    steps.close()
+    os.utime(source, (1, 1))
+    with pytest.raises(
+        ValueError, match=r"the source has changed, strength was 1\.0 and is 0\.5\).*overwrite=True"
+    ):
+        next(restore_slide(source, target, "compact-cnn", device="cpu", strength=0.5))
+    command = ["restore", str(source), "-o", str(target), "--model", "compact-cnn", "--device", "cpu"]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert "another one (the source has changed); repeat its command" in told
+    assert "begin anew with --overwrite" in told
+    assert "=True" not in told
 
 
 def test_a_plain_tiff_is_no_slide_for_the_command(tmp_path, capsys):
