@@ -45,8 +45,9 @@ def compressed_before(planes: Planes) -> str | None:
     Notes
     -----
     The middle of the middle plane, `CROP` pixels square, stands for the file.
-    :func:`~napari_deartifact.estimate_jpeg` takes about a tenth of a second for it.  Pictures that were
-    resized after their JPEG pass, and so do those of other codecs unless their header tells.
+    :func:`~napari_deartifact.estimate_jpeg` takes about a tenth of a second for it.  It also looks at
+    JPEGs of high quality, which may have been saved anew.  Pictures that were resized after their JPEG
+    pass, and so do those of other codecs unless their header tells.
 
     Examples
     --------
@@ -58,9 +59,8 @@ def compressed_before(planes: Planes) -> str | None:
     >>> compressed_before(planes_of_array(camera())) is None
     True
     """
-    if planes.jpeg is not None:
-        quality = planes.jpeg.quality
-        return f"it is stored as JPEG of quality {quality}" if quality < CLEAN_QUALITY else None
+    if planes.jpeg is not None and planes.jpeg.quality < CLEAN_QUALITY:
+        return f"it is stored as JPEG of quality {planes.jpeg.quality}"
     if planes.lossy:
         return planes.lossy
     from napari_deartifact.jpeg.estimation import estimate_jpeg

@@ -62,6 +62,11 @@ def test_headers_tell(tmp_path, name, options, expected):
     assert reason(tmp_path / name) == expected
 
 
+def test_a_jpeg_saved_anew_does_not_hide_its_past(tmp_path):
+    Image.fromarray(jpeg_round_trip(GREY, 50)).save(tmp_path / "a.jpg", quality=97)
+    assert "its pixels show" in reason(tmp_path / "a.jpg")
+
+
 def test_the_middle_plane_stands_for_a_stack(tmp_path):
     stack = np.stack([jpeg_round_trip(np.roll(GREY, 8 * shift, 0), 70) for shift in range(3)])
     tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
