@@ -168,7 +168,8 @@ class Trainer:
             return
         if measure not in validation:
             raise ValueError(
-                f"phases.keep_best is {measure!r}, but measured were {', '.join(validation) or 'no pictures'}; "
+                f"phases.keep_best is {measure!r}, but measured were "
+                f"{', '.join(validation) or 'no pictures'}; "
                 "keep files for validation, and give features for perceptual measures"
             )
         if self._best is None or validation[measure] > self._best["value"]:
