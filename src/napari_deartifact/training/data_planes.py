@@ -197,7 +197,7 @@ def _planes_of_file(image: ImageFile) -> Planes:
         data = tags.dicom.dataset
         negative = str(data.get("PhotometricInterpretation", "")) == "MONOCHROME1"
         padding = _dicom_padding(data, pixels.dtype)
-        if str(data.get("LossyImageCompression", "")) == "01":
+        if image.jpeg is None and str(data.get("LossyImageCompression", "")) == "01":
             lossy = "its data set says that it was compressed with loss"
     return replace(
         planes, file=str(image.path), negative=negative, padding=padding, jpeg=image.jpeg, lossy=lossy

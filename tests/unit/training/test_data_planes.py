@@ -192,6 +192,13 @@ def test_signed_dicom_is_windowed(tmp_path, pixels, tags):
     assert np.abs(picture - expected).max() <= 1
 
 
+@pytest.mark.parametrize(("flag", "told"), [("00", ""), ("01", "its data set says")])
+def test_dicom_tells_of_loss(tmp_path, flag, told):
+    path = write_dicom(tmp_path / "a.dcm", NOISE[0], LossyImageCompression=flag)
+    with opened_planes(path, 2**30) as planes:
+        assert planes.lossy.startswith(told) and bool(planes.lossy) == bool(told)
+
+
 def test_palette_colors_are_refused(tmp_path):
     path = write_dicom(tmp_path / "a.dcm", NOISE[0], PhotometricInterpretation="PALETTE COLOR")
     with pytest.raises(ValueError, match="palette colours"):
