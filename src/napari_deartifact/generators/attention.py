@@ -43,10 +43,12 @@ class SelfAttention(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features of shape (N, `width`, Y, X) to the same shape."""
+        # As one head: the fused kernels take only (N, heads, places, maps).
         query, key, value = (
-            layer(features).flatten(2).transpose(1, 2) for layer in (self.query, self.key, self.value)
+            layer(features).flatten(2).transpose(1, 2).unsqueeze(1)
+            for layer in (self.query, self.key, self.value)
         )
-        seen = functional.scaled_dot_product_attention(query, key, value, scale=1.0)
+        seen = functional.scaled_dot_product_attention(query, key, value, scale=1.0).squeeze(1)
         return features + self.gain * seen.transpose(1, 2).reshape(features.shape)
 
 

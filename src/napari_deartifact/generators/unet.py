@@ -19,8 +19,9 @@ Upsampling = Literal["transposed", "resize"]
 class UNet(Generator):
     """Convolutions of stride 2 down, as many up, features of the way down beside those of the way up.
 
-    The widths and sizes are those of ARGAN, whose picture is luma, ``channels=1``.  It makes the picture
-    itself, not what to add to it.
+    It makes the picture itself, not what to add to it, by tanh.  The widths and sizes are those of ARGAN
+    [1]_, whose picture is luma, ``channels=1``; ``kernel_sizes=(4, 4, 4, 4)`` are those of pix2pix [2]_,
+    which the U-Net GAN [3]_ follows, in RGB and with either way of upsampling.
 
     Parameters
     ----------
@@ -40,6 +41,7 @@ class UNet(Generator):
        paper does not print its layers; these are those of a public re-implementation.
     .. [2] P. Isola, J.-Y. Zhu, T. Zhou, A. A. Efros, "Image-to-Image Translation with Conditional
        Adversarial Networks", CVPR 2017, :arxiv:`1611.07004`.
+    .. [3] "Pixel Perfect: Using U-Net GANs to Remove JPEG Artifacts Better", 2020: the kinds of layers.
 
     Examples
     --------
@@ -118,7 +120,7 @@ class _Step(nn.Module):
         super().__init__()
         self.layer = layer
         self.norm: nn.Module = nn.BatchNorm2d(width) if normalised else nn.Identity()
-        self.activation = nn.LeakyReLU(NEGATIVE_SLOPE if leaky else 0.0, inplace=True)
+        self.activation = nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True) if leaky else nn.ReLU(inplace=True)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.normal_(module.weight, std=INITIAL_DEVIATION)

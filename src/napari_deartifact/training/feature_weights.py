@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -116,38 +115,6 @@ _KNOWN = (
     "SqueezeNet 1.1, from Caffe (features.*) or torchvision (features.* and classifier.*), and torchvision's "
     "vgg16 and vgg19, as .npz, .pth or .safetensors"
 )
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a file of weights; nothing in it is executed.
-
-    Raises
-    ------
-    ValueError
-        When it is of another kind, or damaged.
-    """
-    readers = {".npz": _read_npz, ".safetensors": _read_safetensors}
-    reader = readers.get(path.suffix.lower(), _read_torch)
-    try:
-        return {key: value for key, value in reader(path).items() if isinstance(value, Tensor)}
-    except Exception as error:  # Each format has its own errors, and pickle any.
-        raise ValueError(f"{path} holds no weights that can be read ({error}); expected {_KNOWN}") from error
-
-
-def _read_npz(path: Path) -> Weights:
-    with np.load(path, allow_pickle=False) as archive:
-        return {key: torch.from_numpy(archive[key]) for key in archive}
-
-
-def _read_safetensors(path: Path) -> Weights:
-    from safetensors.torch import load_file
-
-    return load_file(path)
-
-
-def _read_torch(path: Path) -> Weights:
-    weights: Weights = torch.load(path, map_location="cpu", weights_only=True)
-    return weights
 
 
 def recognise(weights: Weights, path: Path) -> Backbone:

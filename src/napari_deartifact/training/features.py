@@ -11,14 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from napari_deartifact.generators.state_dict import read_state_dict
 from napari_deartifact.messages import nearest_name
-from napari_deartifact.training.feature_weights import (
-    Backbone,
-    Weights,
-    from_torchvision,
-    read_weights,
-    recognise,
-)
+from napari_deartifact.training.feature_weights import Backbone, Weights, from_torchvision, recognise
 
 # Beside the squared length of a feature vector: none is divided by zero.
 _SQUARED_FLOOR = 1e-6
@@ -157,7 +152,7 @@ def load_features(source: str | Path, layers: Sequence[str] | None = None) -> Fe
     if not path.is_file():
         weights, backbone = from_torchvision(str(source))
         return FeatureNetwork(backbone, weights, layers)
-    weights = read_weights(path)
+    weights = read_state_dict(path)
     backbone = recognise(weights, path)
     try:
         return FeatureNetwork(backbone, weights, layers)

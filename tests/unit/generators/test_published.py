@@ -24,6 +24,8 @@ def megaflops_per_pixel(network):
         # About 6.2 million parameters and 0.135 MFLOP a pixel.
         ("unet", {"channels": 1}, 6_164_865, 0.13),
         ("unet", {"channels": 3, "upsampling": "resize"}, 4_677_379, 0.24),
+        # The encoder's 428,888, and a decoder in proportion.
+        ("mobile-unet", {}, 3_704_114, 0.10),
     ],
 )
 def test_size_and_work(architecture, arguments, parameters, work):
@@ -43,6 +45,27 @@ def test_a_unet_of_any_depth(upsampling, widths, sizes):
     restored = network(image)
     assert restored.shape == image.shape
     assert network.arguments == arguments
+
+
+def layers_of(network):
+    kinds = (type(module).__name__ for module in network.modules() if not list(module.children()))
+    return [kind for kind in kinds if kind != "Identity"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "enlargement"),
+    [
+        # ARGAN: convolution, BatchNorm, LeakyReLU; deconvolution, BatchNorm, ReLU.
+        ({"channels": 1}, ["ConvTranspose2d"]),
+        # The U-Net GAN: the same with transposed convolutions, or upsampling and convolution.
+        ({"channels": 3, "kernel_sizes": [4] * 4}, ["ConvTranspose2d"]),
+        ({"channels": 3, "kernel_sizes": [4] * 4, "upsampling": "resize"}, ["Upsample", "Conv2d"]),
+    ],
+)
+def test_the_layers_of_both_published_unets(arguments, enlargement):
+    down = ["Conv2d", "LeakyReLU"] + 3 * ["Conv2d", "BatchNorm2d", "LeakyReLU"]
+    up = 3 * [*enlargement, "BatchNorm2d", "ReLU"]
+    assert layers_of(build("unet", arguments)) == down + up + enlargement
 
 
 @pytest.mark.parametrize("architecture", ["residual", "unet"])
