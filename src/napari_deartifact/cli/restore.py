@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders, or patterns in quotes")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT",
-        help="for one input file a file (.png, .tif, .webp, .dcm; .ome.zarr or .ome.tif of a slide) or a "
+        help="for one input file a file (.png, .tif, .ome.tif, .webp, .dcm; .ome.zarr of a slide) or a "
         "folder; for several a folder",
     )  # fmt: skip
     add_model_options(parser)
@@ -37,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="restore again what exists")
     parser.add_argument(
         "--format", metavar="F", type=_suffix, dest="suffix",
-        help="of answers in a folder: png, tif, webp, dcm; by default TIFF and DICOM stay, others are png",
+        help="of answers in a folder: png, tif, ome.tif, webp, dcm; by default TIFF and DICOM stay what they "
+        "are, and others are png",
     )  # fmt: skip
     parser.add_argument(
         "--report", metavar="FILE",

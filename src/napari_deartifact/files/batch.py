@@ -20,6 +20,7 @@ from napari_deartifact.files.reference import References
 from napari_deartifact.files.report import Report
 from napari_deartifact.files.result import FileResult
 from napari_deartifact.files.stages import Entry, Stages, file_number
+from napari_deartifact.files.write import full_stem
 from napari_deartifact.models.registry import DEFAULT_MODEL, load_model
 from napari_deartifact.request import check_tile_size
 from napari_deartifact.tiling import Progress
@@ -175,7 +176,7 @@ def restore_jobs(
 
 def error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:
     """Name the file of each target's standard error; those of ``A.png`` and ``A.tif`` keep their suffix."""
-    short = {job.target: job.target.with_name(job.target.stem + _ERROR_NAME) for job in jobs}
+    short = {job.target: job.target.with_name(full_stem(job.target) + _ERROR_NAME) for job in jobs}
     taken = Counter(str(path).lower() for path in (*short, *short.values()))
     return {
         target: target.with_name(target.name + _ERROR_NAME) if taken[str(path).lower()] > 1 else path

@@ -12,10 +12,14 @@ from pathlib import Path
 from napari_deartifact.files.dicom import SUFFIXES as DICOM_SUFFIXES
 from napari_deartifact.files.dicom import starts_as_dicom
 from napari_deartifact.files.read import SUFFIXES
-from napari_deartifact.files.write import writable_suffixes
+from napari_deartifact.files.write import full_stem, full_suffix, writable_suffixes
 
 # What may be deeper than PNG, or more than a plane.
-_TIFF_SUFFIXES = (".tif", ".tiff", ".svs", ".ndpi")
+_USUAL_SUFFIXES = {
+    **dict.fromkeys(DICOM_SUFFIXES, ".dcm"),
+    **dict.fromkeys((".tif", ".tiff", ".svs", ".ndpi"), ".tif"),
+    **dict.fromkeys((".ome.tif", ".ome.tiff"), ".ome.tif"),
+}
 # Whoever writes one of these names a file, not a folder.
 _UNWRITABLE_SUFFIXES = frozenset((".gif", ".jp2", ".jxl", ".avif", ".heic", ".svs", ".ndpi", ".npy"))
 # DICOM files are often named IM-0001, or by a UID.
@@ -89,7 +93,7 @@ def plan_jobs(
     taken = Counter(str(target).lower() for target in targets.values())
     for source, target in targets.items():
         if taken[str(target).lower()] > 1:
-            targets[source] = target.with_name(sources[source].name + target.suffix)
+            targets[source] = target.with_name(sources[source].name + full_suffix(target))
     _check_distinct(targets)
     return [Job(source, target, sources[source]) for source, target in targets.items()]
 
@@ -98,9 +102,7 @@ def _renamed(source: Path, place: Path, suffix: str | None) -> Path:
     """Give a file the suffix of its target."""
     if _NO_SUFFIX.fullmatch(place.name):
         return place.with_name(place.name + (suffix or (".dcm" if starts_as_dicom(source) else ".png")))
-    own = place.suffix.lower()
-    usual = ".dcm" if own in DICOM_SUFFIXES else ".tif" if own in _TIFF_SUFFIXES else ".png"
-    return place.with_suffix(suffix or usual)
+    return place.with_name(full_stem(place) + (suffix or _USUAL_SUFFIXES.get(full_suffix(place), ".png")))
 
 
 def _is_single_file(name: FilePath) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.files.slides_base import Slide, check_file
-from napari_deartifact.files.tiff import only_series
+from napari_deartifact.files.tiff import COARSEST_PIXEL, MICROMETRES, only_series
 from napari_deartifact.jpeg.header import UnsupportedJPEGError
 from napari_deartifact.jpeg.in_tiff import is_jpeg, tile_record
 from napari_deartifact.jpeg.info import JPEGInfo
@@ -20,9 +20,6 @@ from napari_deartifact.jpeg.tiff_directories import opened_tiff
 _ICC = 34675
 _PHOTOMETRICS = {0: "miniswhite", 1: "minisblack", 2: "rgb", 6: "rgb"}
 _CONTIGUOUS = 1
-_MICROMETRES = {2: 25400.0, 3: 10000.0}
-_COARSEST = 50.0
-"""µm; a resolution tag that says more is a printer's, not a microscope's."""
 _LONGEST_PROPERTY = 200
 _LARGE = 2**26
 """Pixels from which a picture is restored in parts, however it is stored."""
@@ -222,9 +219,9 @@ def _finest_pixel_size(file: Any, page: Any) -> tuple[float, float] | None:
         found = _ome_pixel_size(file.ome_metadata or "")
         if found is not None:
             return found
-    unit = _MICROMETRES.get(int(page.resolutionunit))
+    unit = MICROMETRES.get(int(page.resolutionunit))
     sizes = [_positive(unit and value and unit / value) for value in reversed(page.resolution)]
-    if None in sizes or max(size or 0.0 for size in sizes) > _COARSEST:
+    if None in sizes or max(size or 0.0 for size in sizes) > COARSEST_PIXEL:
         return None
     return sizes[0] or 0.0, sizes[1] or 0.0
 

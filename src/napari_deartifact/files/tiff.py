@@ -24,6 +24,11 @@ _PALETTE, _RGB, _YCBCR = 3, 2, 6
 # Codecs other than those for photographs gain up to about a thousand; this is beyond all but empty pictures.
 _PLAUSIBLE_GAIN, _ALWAYS_PLAUSIBLE = 4096, 2**26
 
+MICROMETRES = {2: 25400.0, 3: 10000.0}
+"""Of the units of a resolution tag."""
+COARSEST_PIXEL = 50.0
+"""µm; a resolution tag that says more is a printer's, not a microscope's."""
+
 Flavour = Literal["plain", "imagej", "ome"]
 
 

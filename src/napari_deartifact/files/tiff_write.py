@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.files.tiff import TIFFTags
+from napari_deartifact.files.tiff_ome import ome_options
 from napari_deartifact.files.tiff_tags import ORIENTATION, Words
 
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
@@ -29,6 +30,7 @@ def write_tiff(
     color: bool = False,
     exif: bytes | None = None,
     xmp: bytes | None = None,
+    ome: bool = False,
 ) -> None:
     """Write a TIFF; what `tags` says of the axes and the scale is said again.
 
@@ -46,6 +48,8 @@ def write_tiff(
         Whether the last axis holds the samples of a pixel, when there are no `tags`.
     exif, xmp : bytes, optional
         Blocks as other files have them.  BigTIFF gets the texts of EXIF, but not its directories.
+    ome : bool
+        Say axes and pixel size in OME-XML, as OME-TIFF does; what was OME-TIFF keeps its own.
     """
     import tifffile
 
@@ -59,6 +63,8 @@ def write_tiff(
     else:
         options |= _options(tags, pixels.dtype)
         orientation, icc = tags.orientation, tags.icc
+    if ome and not (tags is not None and tags.flavour == "ome" and "description" in options):
+        options = ome_options(options, pixels, tags, color=color, dpi=dpi)
     words = Words.of(tags.texts if tags else {}, exif, xmp)
     options |= words.options()
     if orientation != 1:

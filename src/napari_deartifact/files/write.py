@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _JPEG_QUALITY = 95
 _XMP_KEY = "XML:com.adobe.xmp"
-
+_OME_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.zarr")
 
 _NOTE = f"JPEG artifacts reduced by napari-deartifact {__version__}"
 
@@ -39,11 +39,12 @@ def write_image(
     Parameters
     ----------
     path : path
-        The suffix chooses the format: ``.png``, ``.tif`` or ``.tiff``, ``.webp`` (lossless), ``.dcm`` or
-        ``.dicom``, or ``.jpg``, which brings artifacts back and warns.
+        The suffix chooses the format: ``.png``, ``.tif`` or ``.tiff``, ``.ome.tif`` or ``.ome.tiff``,
+        ``.webp`` (lossless), ``.dcm`` or ``.dicom``, or ``.jpg``, which brings artifacts back and warns.
     pixels : ndarray
         (Y, X) or (Y, X, 1 to 4), uint8 or uint16 (PNG), uint8 (WebP, JPEG); any shape and dtype in
-        a TIFF; those of `like` in DICOM.
+        a TIFF; up to three axes beside Y, X and samples, and no 64-bit integers, in an OME-TIFF; those of
+        `like` in DICOM.
     like : ImageFile, optional
         The file that the pixels come from, whose orientation, colour profile, resolution, axes and
         descriptions are kept.  Without it a last axis of 2 to 4 holds the samples of a pixel.  DICOM is
@@ -83,14 +84,31 @@ def writable_suffixes() -> list[str]:
     Examples
     --------
     >>> writable_suffixes()
-    ['.dcm', '.dicom', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp']
+    ['.dcm', '.dicom', '.jpeg', '.jpg', '.ome.tif', '.ome.tiff', '.png', '.tif', '.tiff', '.webp']
     """
     return sorted(_WRITERS)
 
 
+def full_suffix(path: Path) -> str:
+    """Return the suffix by which a format is chosen, which those of OME have in two parts.
+
+    Examples
+    --------
+    >>> full_suffix(Path("a.b.TIF")), full_suffix(Path("a.ome.tif"))
+    ('.tif', '.ome.tif')
+    """
+    name = path.name.lower()
+    return next((suffix for suffix in _OME_SUFFIXES if name.endswith(suffix)), path.suffix.lower())
+
+
+def full_stem(path: Path) -> str:
+    """Return the name without what `full_suffix` returns."""
+    return path.name[: len(path.name) - len(full_suffix(path))]
+
+
 def _writer(path: Path) -> Writer:
     try:
-        return _WRITERS[path.suffix.lower()]
+        return _WRITERS[full_suffix(path)]
     except KeyError:
         raise ValueError(
             f"{path} has the suffix {path.suffix!r}; expected one of {', '.join(writable_suffixes())}"
@@ -119,6 +137,9 @@ def check_fits(path: str | os.PathLike[str], pixels: NDArray[Any], like: ImageFi
         raise ValueError(f"shape {pixels.shape} holds no pixels to write to {path}")
     if _writer(path) is _write_tiff:
         return
+    if _writer(path) is _write_ome_tiff:
+        _check_ome(path, pixels, like)
+        return
     if _writer(path) is _write_dicom:
         _check_dicom(path, pixels, like)
         return
@@ -135,12 +156,11 @@ def check_fits(path: str | os.PathLike[str], pixels: NDArray[Any], like: ImageFi
     raise ValueError(f"{path} cannot hold {problem}; name the target {path.stem}.tif")
 
 
-def _write_tiff(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
+def _write_tiff(
+    path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None, *, ome: bool = False
+) -> None:
     from napari_deartifact.files.tiff_write import write_tiff
 
-    color = (
-        pixels.ndim > 2 and pixels.shape[-1] in (2, 3, 4) if like is None else like.channel_axis is not None
-    )
     write_tiff(
         path,
         pixels,
@@ -148,10 +168,31 @@ def _write_tiff(path: Path, pixels: NDArray[Any], metadata: Metadata, like: Imag
         icc=metadata.icc,
         dpi=metadata.dpi,
         orientation=metadata.orientation,
-        color=color,
+        color=_holds_samples(pixels, like),
         exif=metadata.exif,
         xmp=metadata.xmp,
+        ome=ome,
     )
+
+
+def _holds_samples(pixels: NDArray[Any], like: ImageFile | None) -> bool:
+    """Tell whether the last axis holds the samples of a pixel, where no TIFF says so."""
+    if like is not None:
+        return like.channel_axis is not None
+    return pixels.ndim > 2 and pixels.shape[-1] in (2, 3, 4)
+
+
+def _write_ome_tiff(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
+    _write_tiff(path, pixels, metadata, like, ome=True)
+
+
+def _check_ome(path: Path, pixels: NDArray[Any], like: ImageFile | None) -> None:
+    from napari_deartifact.files.tiff_ome import ome_axes
+
+    try:
+        ome_axes(pixels, like.metadata.tiff if like else None, color=_holds_samples(pixels, like))
+    except ValueError as error:
+        raise ValueError(f"{path} cannot hold {error}; name the target {full_stem(path)}.tif") from error
 
 
 def _check_dicom(path: Path, pixels: NDArray[Any], like: ImageFile | None) -> None:
@@ -208,6 +249,8 @@ _WRITERS: dict[str, Writer] = {
     ".png": _write_png,
     ".tif": _write_tiff,
     ".tiff": _write_tiff,
+    ".ome.tif": _write_ome_tiff,
+    ".ome.tiff": _write_ome_tiff,
     ".webp": _write_webp,
     ".jpg": _write_jpeg,
     ".jpeg": _write_jpeg,

@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image
 
 from napari_deartifact.files import batch, stages
-from napari_deartifact.files.batch import restore_files, restore_jobs, run_stages
+from napari_deartifact.files.batch import error_targets, restore_files, restore_jobs, run_stages
 from napari_deartifact.files.plan import Job, plan_jobs
 from napari_deartifact.files.read import read_image
 from napari_deartifact.files.result import FileResult
@@ -480,6 +480,20 @@ def test_the_suffix_of_all_answers(tree, model):
     assert [result.target.suffix for result in results] == [".tif"] * 4
     with pytest.raises(ValueError, match=r"suffix is '\.gif'; expected one of"):
         plan_jobs("tree", "out", ".gif")
+
+
+def test_suffixes_of_two_parts(tree, grey):
+    tifffile.imwrite("tree/d.ome.tif", grey)
+    assert targets(["tree/d.ome.tif"], "out") == {"tree/d.ome.tif": "out/d.ome.tif"}
+    jobs = plan_jobs("tree", "out", ".ome.tif")
+    assert {job.target.name for job in jobs} == {"a.ome.tif", "b.ome.tif", "c.ome.tif", "d.ome.tif"}
+    assert {path.name for path in error_targets(jobs).values()} == {
+        f"{name}_standard_error.tif" for name in "abcd"
+    }
+    assert targets("tree/d.ome.tif", "d.ome.tif") == {"tree/d.ome.tif": "d.ome.tif"}
+    Image.fromarray(grey).save("tree/d.png")
+    colliding = {job.target.name for job in plan_jobs("tree", "out", ".ome.tif")}
+    assert {"d.ome.tif.ome.tif", "d.png.ome.tif"} < colliding
 
 
 def test_ten_thousand_names_are_planned_without_looking_into_files(tmp_path, monkeypatch):

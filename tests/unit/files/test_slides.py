@@ -458,4 +458,5 @@ def test_a_plain_tiff_is_no_slide_for_the_command(tmp_path, capsys):
         warnings.simplefilter("ignore")
         assert main(["restore", str(source), "-o", str(tmp_path / "b.ome.tif"), "--device", "cpu"]) == 0
     with tifffile.TiffFile(tmp_path / "b.ome.tif") as file:
+        assert file.is_ome
         assert len(file.pages) == 1

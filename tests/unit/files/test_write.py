@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_deartifact.files import write
@@ -71,7 +74,11 @@ def test_other_dtypes_need_tiff(tmp_path, dtype):
         ("a.png", (4, 5, 5), "shape"),
         ("a.jpg", (4, 5, 4), "alpha"),
         ("a.png", (0, 5), "no pixels"),
-        ("a.gif", (4, 5), r"suffix '\.gif'; expected one of \.dcm, \.dicom, \.jpeg, \.jpg, \.png"),
+        (
+            "a.gif",
+            (4, 5),
+            r"suffix '\.gif'; expected one of \.dcm, \.dicom, \.jpeg, \.jpg, \.ome\.tif, .*\.png",
+        ),
         ("a", (4, 5), "suffix ''"),
     ],
 )
@@ -211,3 +218,55 @@ def test_odd_texts_do_not_keep_a_tiff_from_being_written(tmp_path, rgb, time):
     source = read_image(tmp_path / "a.jpg")
     write_image(tmp_path / "b.tif", source.pixels, source)
     assert (read_image(tmp_path / "b.tif").pixels == source.pixels).all()
+
+
+STACK = np.arange(3 * 12 * 16, dtype=np.uint16).reshape(3, 12, 16)
+OME_SOURCES = {
+    "jpeg": ("photo.jpg", "YXS", None),
+    "stack": ("stack.tif", "TYX", None),
+    "imagej": ("imagej.tif", "ZYX", ("0.25", "0.5")),
+    "microscope": ("fine.tif", "YX", ("0.5", "0.5")),
+}
+
+
+@pytest.fixture
+def ome_source(request, tmp_path, jpeg_file):
+    name, axes, size = OME_SOURCES[request.param]
+    path, options = tmp_path / name, {"photometric": "minisblack"}
+    if request.param == "stack":
+        tifffile.imwrite(path, STACK, metadata=None, **options)
+    elif request.param == "imagej":
+        metadata = {"axes": "ZYX", "unit": "um"}
+        tifffile.imwrite(path, STACK, imagej=True, resolution=(4, 2), metadata=metadata)
+    elif request.param == "microscope":
+        tifffile.imwrite(path, STACK[0], resolution=(20000, 20000), resolutionunit=3, description="mine")
+    return read_image(path), axes, size
+
+
+@pytest.mark.parametrize("ome_source", OME_SOURCES, indirect=True)
+def test_ome_tiff_of_another_file(tmp_path, ome_source):
+    image, axes, size = ome_source
+    for name in ("a.ome.tif", "b.ome.tiff"):  # the second of the first, which is OME-TIFF already
+        write_image(tmp_path / name, image.pixels, image)
+        with tifffile.TiffFile(tmp_path / name) as file:
+            assert file.is_ome
+            assert (file.series[0].axes, file.series[0].shape) == (axes, image.pixels.shape)
+            told = dict(re.findall(r'(PhysicalSize[XY])="([^"]*)"', file.ome_metadata))
+        assert told == dict(zip(("PhysicalSizeX", "PhysicalSizeY"), size or (), strict=False))
+        again = read_image(tmp_path / name)
+        assert (again.pixels == image.pixels).all()
+        assert (again.rgb, again.metadata.orientation) == (image.rgb, image.metadata.orientation)
+        image = again
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (np.zeros((4, 5), np.int64), "int64 pixels"),
+        (np.zeros((2, 2, 2, 2, 4, 5), np.uint8), "too many axes"),
+    ],
+)
+def test_what_ome_tiff_cannot_hold(tmp_path, pixels, message):
+    with pytest.raises(ValueError, match=rf"a\.ome\.tif cannot hold .*{message}.*name the target a\.tif"):
+        write_image(tmp_path / "a.ome.tif", pixels)
+    assert not list(tmp_path.iterdir())
