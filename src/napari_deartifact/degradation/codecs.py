@@ -1,4 +1,9 @@
-"""Lossy codecs beside each other: a picture in, a file out, and back, at a quality of each codec's own."""
+"""Lossy codecs beside each other: a picture in, a file out, and back, at a quality of each codec's own.
+
+HEIC, still pictures of HEVC, is missing: the one encoder in Python wheels that are kept up, x265 in those of
+pillow-heif, comes under the GPL, which this package's licence does not allow to ask for; pi-heif reads only,
+and the wheels of imagecodecs have none.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.degradation.jpeg import jpeg_decode, jpeg_encode
+from napari_deartifact.degradation.jpeg12 import jpeg12_decode, jpeg12_encode
 from napari_deartifact.degradation.pixels import checked_picture, imagecodecs_for, pillow_knows
 from napari_deartifact.messages import nearest_name
 
+_WHITE_OF_8, _WHITE_OF_12 = 255, 4095
 _AVIF_SPEED = 6  # libavif's own default: 0 is slowest, 10 fastest
 
 
@@ -112,15 +119,29 @@ def find_codec(name: str) -> Codec:
     ValueError
         For an unknown name, with those that there are.
     """
-    if name not in CODECS:
+    if name not in RECIPE_CODECS:
+        known = ", ".join(RECIPE_CODECS)
         raise ValueError(
-            f"codec is {name!r}{nearest_name(str(name), CODECS)}; expected one of {', '.join(CODECS)}"
+            f"codec is {name!r}{nearest_name(str(name), RECIPE_CODECS)}; expected one of {known}"
         )
-    return CODECS[name]
+    return RECIPE_CODECS[name]
 
 
 def _encode_jpeg(pixels: NDArray[np.uint8], quality: float) -> bytes:
     return jpeg_encode(pixels, int(quality))
+
+
+def _encode_jpeg12(pixels: NDArray[np.uint8], quality: float) -> bytes:
+    return jpeg12_encode(_stretched(pixels, _WHITE_OF_8, _WHITE_OF_12, np.uint16), int(quality))
+
+
+def _decode_jpeg12(data: bytes) -> NDArray[np.uint8]:
+    return _stretched(jpeg12_decode(data), _WHITE_OF_12, _WHITE_OF_8, np.uint8)
+
+
+def _stretched(pixels: NDArray[Any], white: int, new_white: int, dtype: type[Any]) -> NDArray[Any]:
+    levels: NDArray[Any] = np.rint(pixels * (new_white / white)).astype(dtype)
+    return levels
 
 
 def _encode_webp(pixels: NDArray[np.uint8], quality: float) -> bytes:
@@ -218,3 +239,15 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
     }
 )
 """The codecs by name."""
+
+RECIPE_CODECS: Mapping[str, Codec] = MappingProxyType(
+    {
+        **CODECS,
+        "jpeg12": Codec("jpeg12", "12-bit JPEG", 1, 100, False, _encode_jpeg12, _decode_jpeg12),
+    }
+)
+"""Those that a recipe may name: also JPEG of 12 bits a sample, which eight bits are stretched to.
+
+Its steps are those of eight bits on sixteen times as many levels, so that even a quality of 1 costs it
+little, and it has no place beside the others at equal size.
+"""

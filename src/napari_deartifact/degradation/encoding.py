@@ -28,18 +28,23 @@ class Encoding:
         Rows and columns cut off the decoded picture's top and left, 0 to 15: where in its block
         the first pixel lies that is kept.
     codec : str
-        A key of `CODECS`.
+        A key of `RECIPE_CODECS`.
+    tables : tuple of tuple of int, optional
+        Quantization tables of a JPEG in place of those of its quality.
     """
 
     quality: int
     subsampling: str = "4:2:0"
     phase: tuple[int, int] = (0, 0)
     codec: str = "jpeg"
+    tables: tuple[tuple[int, ...], ...] | None = None
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Degrade a picture; the result is `MCU` pixels smaller along Y and X."""
         if self.codec == "jpeg":
-            return self.crop(jpeg_round_trip(image, self.quality, subsampling=self.subsampling))
+            return self.crop(
+                jpeg_round_trip(image, self.quality, subsampling=self.subsampling, tables=self.tables)
+            )
         return self.crop(find_codec(self.codec).round_trip(image, self.quality))
 
     def crop(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:

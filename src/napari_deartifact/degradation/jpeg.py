@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from napari_deartifact.degradation.pixels import checked_picture, imagecodecs_for
 
-SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:4:0")
+SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1")
+UNUSUAL_SUBSAMPLINGS = ("4:4:0", "4:1:1")
+"""Those that Pillow cannot write."""
 
 
 def jpeg_encode(
@@ -29,9 +31,10 @@ def jpeg_encode(
         A grey or an RGB picture.
     quality : int, optional
         1 (coarsest) to 100 (finest); needed when there are no `tables`.
-    subsampling : {"4:2:0", "4:2:2", "4:4:4", "4:4:0"}
+    subsampling : {"4:2:0", "4:2:2", "4:4:4", "4:4:0", "4:1:1"}
         Of the chroma; no matter in grey.  4:4:0, which landscape 4:2:2 becomes when it is turned
-        by 90 degrees, is written by imagecodecs (the extra ``codecs``), for Pillow cannot.
+        by 90 degrees, and 4:1:1, of old video cameras, are written by imagecodecs (the extra
+        ``codecs``), for Pillow cannot.
     tables : sequence of 64 int each, optional
         Quantization tables in natural (row by row) order, luma first, in place of a quality.
 
@@ -46,9 +49,9 @@ def jpeg_encode(
         When `image` is not uint8.
     ValueError
         For another shape, an empty picture, or a quality, subsampling or table that JPEG
-        does not have, and for tables together with 4:4:0.
+        does not have, and for tables together with 4:4:0 or 4:1:1.
     ImportError
-        For 4:4:0 without imagecodecs.
+        For 4:4:0 and 4:1:1 without imagecodecs.
 
     Examples
     --------
@@ -67,8 +70,8 @@ def jpeg_encode(
     else:
         options["quality"] = int(quality)
     if pixels.ndim == 3:
-        if subsampling == "4:4:0":
-            return _encode_440(pixels, options.get("quality"))
+        if subsampling in UNUSUAL_SUBSAMPLINGS:
+            return _encode_unusual(pixels, options.get("quality"), subsampling)
         options["subsampling"] = subsampling
     from PIL import Image
 
@@ -118,11 +121,11 @@ def jpeg_round_trip(
     return jpeg_decode(jpeg_encode(image, quality, subsampling=subsampling, tables=tables))
 
 
-def _encode_440(pixels: NDArray[np.uint8], quality: int | None) -> bytes:
+def _encode_unusual(pixels: NDArray[np.uint8], quality: int | None, subsampling: str) -> bytes:
     if quality is None:
-        raise ValueError("subsampling is '4:4:0', which takes no tables here; give a quality")
-    library = imagecodecs_for("JPEG8", "JPEG with 4:4:0 subsampling")
-    return bytes(library.jpeg8_encode(pixels, level=quality, subsampling="440"))
+        raise ValueError(f"subsampling is {subsampling!r}, which takes no tables here; give a quality")
+    library = imagecodecs_for("JPEG8", f"JPEG with {subsampling} subsampling")
+    return bytes(library.jpeg8_encode(pixels, level=quality, subsampling=subsampling.replace(":", "")))
 
 
 def _checked_tables(tables: Sequence[Sequence[int]]) -> list[list[int]]:

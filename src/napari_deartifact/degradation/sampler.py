@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_deartifact.degradation.encoding import MCU, Degradation, Encoding
+from napari_deartifact.degradation.tables import find_tables
+from napari_deartifact.jpeg.tables import scale_table
 
 EARLIER_UNALIGNED = 0.5
 
@@ -32,6 +34,8 @@ class DegradationSampler:
     codecs : tuple of (str, int, int, float)
         A codec's name, its lowest and highest quality, and the weight of this range among all
         the ranges, those of `qualities` included.
+    tables : tuple of str
+        Kinds of quantization tables, as `find_tables` knows them, drawn with equal chance.
     """
 
     qualities: tuple[tuple[int, int, float], ...] = ((5, 95, 1.0),)
@@ -40,6 +44,7 @@ class DegradationSampler:
     clean_fraction: float = 0.0
     unaligned_fraction: float = 0.1
     codecs: tuple[tuple[str, int, int, float], ...] = ()
+    tables: tuple[str, ...] = ("annex-k",)
 
     @property
     def margin(self) -> int:
@@ -69,4 +74,10 @@ class DegradationSampler:
         quality = int(generator.integers(low, high, endpoint=True))
         subsampling = self.subsamplings[generator.integers(len(self.subsamplings))]
         y, x = generator.integers(MCU, size=2) if generator.random() < unaligned else (0, 0)
-        return Encoding(quality, subsampling, (int(y), int(x)), codec)
+        tables = self._tables(generator, quality) if self.tables != ("annex-k",) else None
+        return Encoding(quality, subsampling, (int(y), int(x)), codec, tables)
+
+    def _tables(self, generator: np.random.Generator, quality: int) -> tuple[tuple[int, ...], ...]:
+        kind = find_tables(self.tables[generator.integers(len(self.tables))])
+        luma, chroma = scale_table(kind[generator.integers(len(kind))], quality).reshape(2, 64).tolist()
+        return tuple(luma), tuple(chroma)

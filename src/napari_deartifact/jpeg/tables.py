@@ -59,12 +59,32 @@ def quality_table(quality: int, *, chroma: bool = False) -> NDArray[np.int_]:
     >>> quality_table(50)[0, :4]
     array([16, 11, 10, 16])
     """
+    return scale_table(STANDARD_CHROMA if chroma else STANDARD_LUMA, quality)
+
+
+def scale_table(table: NDArray[np.int_] | NDArray[np.float64], quality: int) -> NDArray[np.int_]:
+    """Scale a table from quality 50 to another as libjpeg does.
+
+    Parameters
+    ----------
+    table : ndarray, shape (..., 8, 8)
+    quality : int
+        1 (coarsest) to 100 (finest).
+
+    Returns
+    -------
+    ndarray of int, same shape
+        1 to 255.
+
+    Raises
+    ------
+    ValueError
+        For a quality outside 1 to 100.
+    """
     if not 1 <= quality <= 100:
         raise ValueError(f"quality is {quality}; expected 1 to 100")
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    standard = STANDARD_CHROMA if chroma else STANDARD_LUMA
-    table: NDArray[np.int_] = np.clip((standard * scale + 50) // 100, 1, 255)
-    return table
+    return np.clip((table * scale + 50) // 100, 1, 255).astype(np.int_)
 
 
 @lru_cache(maxsize=2)

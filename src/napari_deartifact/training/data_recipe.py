@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_deartifact.degradation import CODECS, SUBSAMPLINGS, DegradationSampler
+from napari_deartifact.degradation import (
+    RECIPE_CODECS,
+    SUBSAMPLINGS,
+    UNUSUAL_SUBSAMPLINGS,
+    DegradationSampler,
+    find_tables,
+)
 from napari_deartifact.training.schema import RecipeError, check_choice, check_range
 
 
@@ -37,7 +43,7 @@ class CodecRange:
     Attributes
     ----------
     name : str
-        A key of `napari_deartifact.degradation.CODECS`.
+        A key of `napari_deartifact.degradation.RECIPE_CODECS`.
     low, high : int
         First and last quality, in the codec's own range.
     weight : float
@@ -50,8 +56,8 @@ class CodecRange:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        check_choice("data.codecs.name", self.name, CODECS)
-        codec = CODECS[self.name]
+        check_choice("data.codecs.name", self.name, RECIPE_CODECS)
+        codec = RECIPE_CODECS[self.name]
         check_range("data.codecs.low", self.low, codec.lowest, codec.highest)
         check_range("data.codecs.high", self.high, self.low, codec.highest)
         check_range("data.codecs.weight", self.weight, 0, open_low=True)
@@ -84,6 +90,9 @@ class DataRecipe:
         Share of the files that are kept for validation.
     codecs : tuple of CodecRange
         What else degrades pictures, beside JPEG.
+    tables : tuple of str
+        Kinds of quantization tables, drawn with equal chance: ``"annex-k"``, ``"flat"``, ``"varied"``
+        or a JPEG file, as in `napari_deartifact.degradation.find_tables`; scaled to the quality.
     """
 
     patch_size: int = 96
@@ -97,6 +106,7 @@ class DataRecipe:
     unaligned_fraction: float = 0.1
     validation_fraction: float = 0.05
     codecs: tuple[CodecRange, ...] = ()
+    tables: tuple[str, ...] = ("annex-k",)
 
     def __post_init__(self) -> None:
         check_range("data.patch_size", self.patch_size, 0, open_low=True)
@@ -110,6 +120,22 @@ class DataRecipe:
         for name in ("double", "unaligned", "clean", "grey", "studio"):
             check_range(f"data.{name}_fraction", getattr(self, f"{name}_fraction"), 0, 1)
         check_range("data.validation_fraction", self.validation_fraction, 0, 0.5)
+        self._check_tables()
+
+    def _check_tables(self) -> None:
+        if not self.tables:
+            raise RecipeError("data.tables is empty; give at least one kind, such as 'annex-k'")
+        try:
+            for kind in self.tables:
+                find_tables(kind)
+        except ValueError as error:
+            raise RecipeError(f"data.tables: {error}") from error
+        unusual = set(self.subsamplings).intersection(UNUSUAL_SUBSAMPLINGS)
+        if unusual and self.tables != ("annex-k",):
+            raise RecipeError(
+                f"data.tables is {list(self.tables)}; expected ['annex-k'] with the subsampling "
+                f"{min(unusual)}, which takes no others"
+            )
 
     @property
     def sampler(self) -> DegradationSampler:
@@ -121,4 +147,5 @@ class DataRecipe:
             clean_fraction=self.clean_fraction,
             unaligned_fraction=self.unaligned_fraction,
             codecs=tuple((entry.name, entry.low, entry.high, entry.weight) for entry in self.codecs),
+            tables=self.tables,
         )

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from napari_deartifact.degradation.encoding import MCU
 from napari_deartifact.degradation.sampler import EARLIER_UNALIGNED
-from napari_deartifact.jpeg.dct import BLOCK
+from napari_deartifact.degradation.tables import find_tables
 from napari_deartifact.jpeg.sampling import sampling_factors
 from napari_deartifact.jpeg.simulation import simulate_jpeg
-from napari_deartifact.jpeg.tables import quality_table
+from napari_deartifact.jpeg.tables import scale_table
 from napari_deartifact.training.data import Picture
 from napari_deartifact.training.data_recipe import DataRecipe
 from napari_deartifact.training.pairs import LUMA, checked_rank
@@ -83,8 +83,9 @@ class DevicePairSource:
         self._up_to = np.cumsum(areas) / areas.sum()
         self._first = np.cumsum(areas) - areas
         self._pixels = torch.cat([_flat(picture.pixels) for picture in pictures]).to(device)
-        qualities = range(1, 101)
-        self._tables = torch.stack([_tables(quality) for quality in qualities]).to(device)
+        kinds = [find_tables(kind) for kind in recipe.tables]
+        self._variants = [len(kind) for kind in kinds]
+        self._tables = _tables(np.concatenate(kinds)).to(device)
 
     def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Give batches without end from number `first` on."""
@@ -117,7 +118,8 @@ class DevicePairSource:
         degraded = clean
         for wanted, unaligned in ((twice, EARLIER_UNALIGNED), (compressed, recipe.unaligned_fraction)):
             kinds = np.where(grey, _GREY, draw.integers(len(recipe.subsamplings), size=count))
-            degraded = self._compressed(degraded, np.where(wanted, kinds, _GREY - 1), self._qualities(draw))
+            qualities, tables = self._qualities(draw), self._table_numbers(draw)
+            degraded = self._compressed(degraded, np.where(wanted, kinds, _GREY - 1), qualities, tables)
             corners = draw.integers(MCU, size=(2, count)) * (draw.random(count) < unaligned)
             degraded, clean = (self._shifted(side, corners) for side in (degraded, clean))
         return degraded[:, : self.channels].byte(), clean[:, : self.channels].byte()
@@ -129,6 +131,15 @@ class DevicePairSource:
         low, high = np.array([(entry.low, entry.high) for entry in ranges]).T
         chosen: NDArray[np.int_] = draw.integers(low[among], high[among], endpoint=True)
         return chosen
+
+    def _table_numbers(self, draw: np.random.Generator) -> NDArray[np.int_]:
+        """Draw a kind of tables for each patch, and one of that kind."""
+        counts = np.array(self._variants)
+        if counts.sum() == 1:
+            return np.zeros(self.recipe.batch_size, np.int_)
+        kinds = draw.integers(len(counts), size=self.recipe.batch_size)
+        numbers: NDArray[np.int_] = (np.cumsum(counts) - counts)[kinds] + draw.integers(counts[kinds])
+        return numbers
 
     def _cut(self, chosen: NDArray[np.int_], size: int, draw: np.random.Generator) -> Tensor:
         """Gather squares, turned and mirrored; smaller pictures are continued by reflection."""
@@ -153,7 +164,9 @@ class DevicePairSource:
         luma = torch.where(narrow, 16 + luma * (219 / 255), luma).round()
         return torch.where(self._moved(grey)[:, None, None, None], luma[:, None], batch)
 
-    def _compressed(self, batch: Tensor, kinds: NDArray[np.int_], qualities: NDArray[np.int_]) -> Tensor:
+    def _compressed(
+        self, batch: Tensor, kinds: NDArray[np.int_], qualities: NDArray[np.int_], tables: NDArray[np.int_]
+    ) -> Tensor:
         """Compress those whose kind is grey or the number of a subsampling, each by its own tables."""
         answer = batch.clone()
         for kind in range(_GREY, len(self.recipe.subsamplings)):
@@ -161,7 +174,9 @@ class DevicePairSource:
             if not len(members):
                 continue
             index = self._moved(members)
-            luma, chroma = self._tables[self._moved(qualities[members] - 1)].unbind(1)
+            luma, chroma = self._tables[
+                self._moved(tables[members]), self._moved(qualities[members] - 1)
+            ].unbind(1)
             if kind == _GREY:
                 coded = simulate_jpeg(batch[index, 0], [luma]).unsqueeze(1).expand(-1, 3, -1, -1)
             else:
@@ -186,10 +201,10 @@ def _flat(pixels: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(colors)).reshape(-1, 3)
 
 
-def _tables(quality: int) -> Tensor:
-    """Return both tables, of shape (2, 1, 1, 8, 8): they apply to grids of blocks."""
-    tables = np.stack([quality_table(quality, chroma=chroma) for chroma in (False, True)])
-    return torch.from_numpy(tables).float().reshape(2, 1, 1, BLOCK, BLOCK)
+def _tables(kinds: NDArray[np.float64]) -> Tensor:
+    """Return all tables at all qualities, of shape (N, 100, 2, 1, 1, 8, 8): they apply to grids of blocks."""
+    tables = np.stack([scale_table(kinds, quality) for quality in range(1, 101)], axis=1)
+    return torch.from_numpy(tables).float()[:, :, :, None, None]
 
 
 def _reflected(places: NDArray[np.int_], length: NDArray[np.int_]) -> NDArray[np.int_]:

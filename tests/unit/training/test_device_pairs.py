@@ -9,7 +9,8 @@ import pytest
 import torch
 from skimage.data import astronaut, camera
 
-from napari_deartifact.degradation import jpeg_round_trip
+from napari_deartifact.degradation import find_tables, jpeg_round_trip
+from napari_deartifact.jpeg.tables import scale_table
 from napari_deartifact.training import device_pairs
 from napari_deartifact.training.data import Picture
 from napari_deartifact.training.data_recipe import CodecRange, DataRecipe, QualityRange
@@ -25,7 +26,7 @@ def source(pictures, channels=3, seed=0, rank=0, world=1, **changes):
 
 
 @pytest.mark.parametrize("double", [0.0, 1.0])
-@pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:4"])
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:4", "4:1:1"])
 def test_pairs_are_libjpegs(subsampling, double, monkeypatch):
     monkeypatch.setattr(device_pairs, "EARLIER_UNALIGNED", 0.0)
     pairs = source([astronaut()], subsamplings=(subsampling,), double_fraction=double, batch_size=8)
@@ -47,6 +48,22 @@ def test_grey_pairs_are_libjpegs(channels):
     for ours, original in zip(degraded[:, 0], clean[:, 0], strict=True):
         difference = ours.numpy().astype(int) - jpeg_round_trip(original.numpy(), 20)
         assert (np.abs(difference) <= 1).mean() > 0.95
+
+
+def test_tables_of_the_recipe():
+    pairs = source([astronaut()], tables=("varied", "flat"), subsamplings=("4:4:4",), batch_size=24)
+    degraded, clean = pairs.batch(0)
+    tables = scale_table(np.concatenate([find_tables("varied"), find_tables("flat")]), 20).reshape(-1, 2, 64)
+    inner = np.s_[:48, :48]
+    used = set()
+    for ours, original in zip(degraded, clean, strict=True):
+        ours, original = (side.permute(1, 2, 0).numpy() for side in (ours, original))
+        made = [jpeg_round_trip(original, tables=pair, subsampling="4:4:4") for pair in tables]
+        errors = [np.abs(theirs[inner].astype(int) - ours[inner]).mean() for theirs in made]
+        assert min(errors) < 0.5
+        used.add(int(np.argmin(errors)))
+    assert 32 in used
+    assert len(used) > 5
 
 
 def test_every_turn_of_a_square_from_the_right_picture():
