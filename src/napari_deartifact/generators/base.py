@@ -28,7 +28,8 @@ class Generator(nn.Module, ABC):
         An output pixel depends on no input pixel farther away than this, in pixels along each
         axis.  Tiles that overlap by it give the whole picture's answer.
     fixed_tile : int or None
-        Set by networks with global parts (attention), which only work on tiles of this size.
+        Set by networks with global parts (attention), which only work on tiles of this size; all of a
+        tile is then seen, and `receptive_radius` is by how much tiles overlap.
     """
 
     architecture: ClassVar[str]

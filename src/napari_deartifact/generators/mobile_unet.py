@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -46,7 +45,9 @@ class MobileUNet(Generator):
     The picture is normalised by ImageNet's mean and deviation, and comes out within three deviations of
     the mean, as in the source, which goes back to DeOldify [2]_.  (timm's own weights for this encoder
     were trained on -1 to 1, which BatchNorm and training make up for.)  A decoder as wide as DeOldify's
-    would be most of the work; this one has widths in proportion to the encoder's.
+    would be most of the work; this one has widths in proportion to the encoder's.  As there, the picture
+    itself joins the last features and reaches the last layer past the BatchNorm of the others, which in
+    training knows no absolute brightness.
 
     References
     ----------
@@ -59,9 +60,9 @@ class MobileUNet(Generator):
     --------
     >>> network = MobileUNet()
     >>> network.parameter_count, network.size_multiple, network.fixed_tile
-    (3704114, 32, 256)
+    (3716235, 32, 256)
     >>> MobileUNet(attention=False).receptive_radius
-    262
+    263
     """
 
     architecture: ClassVar[str] = "mobile-unet"
@@ -83,14 +84,15 @@ class MobileUNet(Generator):
         widths = [max(round(width * maps), 1) for maps in DECODER_WIDTHS]
         self.encoder = MobileNetEncoder()
         self.bridge = _Convolution(self.encoder.widths[-1], widths[0])
-        skips = (*self.encoder.widths[-2::-1], self.channels)
+        steps = zip([widths[0], *widths], self.encoder.widths[-2::-1], widths[:-1], strict=False)
         self.decoder = nn.ModuleList(
-            _StepUp(before, skip, after, attention=attention and level == ATTENTION_LEVEL)
-            for level, ((before, after), skip) in enumerate(
-                zip(pairwise((widths[0], *widths)), skips, strict=True)
-            )
+            _StepUp(*step, attention=attention and level == ATTENTION_LEVEL)
+            for level, step in enumerate(steps)
         )
-        self.tail: nn.Module = spectral_norm(nn.Conv2d(widths[-1], self.channels, 3, padding=1))
+        self.enlarge = _Enlargement(widths[-2], widths[-1])
+        joined = widths[-1] + self.channels
+        self.refine = nn.Sequential(_Convolution(joined, joined), _Convolution(joined, joined))
+        self.tail: nn.Module = spectral_norm(nn.Conv2d(joined, self.channels, 3, padding=1))
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1), persistent=False)
 
@@ -107,9 +109,10 @@ class MobileUNet(Generator):
         normalised = (image - self.mean) / self.deviation
         *skips, features = self.encoder(normalised)
         features = self.bridge(features)
-        for step, skip in zip(self.decoder, [*reversed(skips), normalised], strict=True):
+        for step, skip in zip(self.decoder, reversed(skips), strict=True):
             features = step(features, skip)
-        return self._to_picture(features)
+        joined = torch.cat([self.enlarge(features), normalised], dim=1)
+        return self._to_picture(joined + self.refine(joined))
 
     def load_encoder(self, path: str | Path) -> None:
         """Give the encoder weights that were trained on ImageNet.
@@ -202,4 +205,4 @@ def _receptive_radius() -> int:
         cell = _CELL >> (level + 1)
         # Fine cells lie in one coarse cell; the blur looks one back, the convolution one to each side.
         before, after = before + 3 * cell, after + 2 * cell
-    return max(before, after) + 1
+    return max(before, after) + 2  # one more convolution at full size, and the last
