@@ -60,7 +60,8 @@ def test_tables_of_the_recipe():
         ours, original = (side.permute(1, 2, 0).numpy() for side in (ours, original))
         made = [jpeg_round_trip(original, tables=pair, subsampling="4:4:4") for pair in tables]
         errors = [np.abs(theirs[inner].astype(int) - ours[inner]).mean() for theirs in made]
-        assert min(errors) < 0.5
+        best, second = np.sort(errors)[:2]
+        assert best < second / 4
         used.add(int(np.argmin(errors)))
     assert 32 in used
     assert len(used) > 5
