@@ -10,6 +10,7 @@ import dask.array as da
 import distributed
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from skimage.data import astronaut, camera
 
@@ -105,6 +106,20 @@ def test_files_are_restored_as_here(cluster, client, folder, tmp_path):
     assert len((tmp_path / "report.csv").read_text().splitlines()) == len(jobs) + 1
     again = restore_jobs_on(client, jobs, MODEL)
     assert sorted(result.status for result in again) == ["failed", *["skipped"] * 5]
+
+
+def test_slides_are_jobs_like_others(client, folder, tmp_path):
+    source = tmp_path / "slide.svs"
+    tifffile.imwrite(
+        source, astronaut()[:90, :70], tile=(48, 48), compression="jpeg", photometric="rgb",
+        description="Aperio Image Library v11", metadata=None,
+    )  # fmt: skip
+    jobs = plan_jobs([source, folder / "0.jpg"], tmp_path / "out")
+    results = list(restore_jobs_on(client, jobs, MODEL, device="cpu"))
+    assert {(one.target.name, one.status) for one in results} == {
+        ("slide.ome.zarr", "restored"), ("0.png", "restored")
+    }  # fmt: skip
+    assert {one.status for one in restore_jobs_on(client, jobs, MODEL)} == {"skipped"}
 
 
 def test_a_killed_worker_costs_no_file(cluster, client, folder, tmp_path):

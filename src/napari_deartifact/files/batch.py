@@ -10,11 +10,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_deartifact.files.batch_options import BatchOptions
 from napari_deartifact.files.plan import FilePath, Job, plan_jobs
 from napari_deartifact.files.reference import References
 from napari_deartifact.files.report import Report
@@ -22,7 +22,6 @@ from napari_deartifact.files.result import FileResult
 from napari_deartifact.files.stages import Entry, Stages, file_number
 from napari_deartifact.files.write import full_stem
 from napari_deartifact.models.registry import DEFAULT_MODEL, load_model
-from napari_deartifact.request import check_tile_size
 from napari_deartifact.tiling import Progress
 from napari_deartifact.warned import sorted_warnings
 
@@ -78,8 +77,8 @@ def restore_files(
     Returns
     -------
     iterator of FileResult
-        One a file, in order.  What a JPEG says of its tables is used.  A result comes once its target is
-        complete, which is when the next file has been restored.
+        One a file, in order, slides last.  What a JPEG says of its tables is used.  A result comes once its
+        target is complete, which is when the next file has been restored.
 
     Raises
     ------
@@ -108,39 +107,6 @@ def restore_files(
     )
 
 
-@dataclass(frozen=True)
-class BatchOptions:
-    """How files are restored, checked before any work.
-
-    The attributes are those of :func:`restore_files`, and `wording`, which turns messages into the words of
-    those who read the report.
-    """
-
-    report: FilePath | None = None
-    reference: FilePath | None = None
-    strength: float = 1.0
-    force: bool = False
-    device: str = "auto"
-    tile_size: int | None = None
-    overwrite: bool = False
-    uncertainty: bool = False
-    wording: Callable[[str], str] = str
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.strength <= 1:
-            raise ValueError(f"strength is {self.strength}; expected a number from 0 to 1")
-        check_tile_size(self.tile_size)
-
-    def opened_report(self) -> Report | None:
-        """Begin the report, or go on with it, if one is wanted."""
-        return None if self.report is None else Report.open(self.report, self.wording)
-
-    @property
-    def for_pictures(self) -> dict[str, Any]:
-        """Options of :func:`~napari_deartifact.restoration.restoration_steps`, but for the device."""
-        return {"strength": self.strength, "force": self.force, "tile_size": self.tile_size}
-
-
 def restore_jobs(
     jobs: Sequence[Job],
     model: FilePath | Restorer = DEFAULT_MODEL,
@@ -156,7 +122,7 @@ def restore_jobs(
     model, progress
         As for :func:`restore_files`.
     **options
-        The attributes of :class:`BatchOptions`.
+        The attributes of :class:`~napari_deartifact.files.batch_options.BatchOptions`.
     """
     wanted = BatchOptions(**options)
     references = None if wanted.reference is None else References.below(wanted.reference)
@@ -171,12 +137,33 @@ def restore_jobs(
         references=references,
         progress=progress,
     )
-    return run_stages(jobs, stages, wanted.opened_report())
+    wanted.warn_of_slides(jobs)
+    report = wanted.opened_report()
+    return _results(jobs, model, stages, report)
+
+
+def _results(
+    jobs: Sequence[Job], model: FilePath | Restorer, stages: Stages, report: Report | None
+) -> Iterator[FileResult]:
+    """Restore the pictures, and then the slides, beside which nothing else is read or written."""
+    from napari_deartifact.files.slides_batch import restored_slide
+
+    yield from run_stages([job for job in jobs if not job.is_slide], stages, report)
+    for job in jobs:
+        if not job.is_slide:
+            continue
+        with sorted_warnings():
+            result = restored_slide(job, model, stages)
+        if report is not None:
+            report.add(result)
+        yield result
+        stop_on_a_full_disk(result)
 
 
 def error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:
     """Name the file of each target's standard error; those of ``A.png`` and ``A.tif`` keep their suffix."""
-    short = {job.target: job.target.with_name(full_stem(job.target) + _ERROR_NAME) for job in jobs}
+    targets = [job.target for job in jobs if not job.is_slide]
+    short = {target: target.with_name(full_stem(target) + _ERROR_NAME) for target in targets}
     taken = Counter(str(path).lower() for path in (*short, *short.values()))
     return {
         target: target.with_name(target.name + _ERROR_NAME) if taken[str(path).lower()] > 1 else path

@@ -12,7 +12,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from napari_deartifact.files.batch import BatchOptions, error_targets, make_folders, stop_on_a_full_disk
+from napari_deartifact.files.batch import error_targets, make_folders, stop_on_a_full_disk
+from napari_deartifact.files.batch_options import BatchOptions
 from napari_deartifact.files.plan import FilePath, Job
 from napari_deartifact.files.reference import References
 from napari_deartifact.files.report import Report
@@ -26,6 +27,8 @@ from napari_deartifact.warned import sorted_warnings
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from napari_deartifact.models.restorer import Restorer
 
 CONNECTING = 10.0
 """Seconds in which a scheduler has to answer."""
@@ -54,8 +57,8 @@ def restore_jobs_on(
     progress : callable, optional
         Gets each job when it is done.
     **options
-        The attributes of :class:`~napari_deartifact.files.batch.BatchOptions`; ``device="auto"`` lets each
-        worker choose.
+        The attributes of :class:`~napari_deartifact.files.batch_options.BatchOptions`; ``device="auto"``
+        lets each worker choose.
 
     Returns
     -------
@@ -76,7 +79,9 @@ def restore_jobs_on(
         ModelReference.of(model, wanted.device),
         wanted.for_pictures,
         None if wanted.reference is None else Path(wanted.reference).absolute(),
+        wanted.overwrite,
     )
+    wanted.warn_of_slides(jobs)
     make_folders(jobs)
     report = wanted.opened_report()
     errors = error_targets(jobs) if wanted.uncertainty else {}
@@ -104,6 +109,7 @@ class _Work:
     model: ModelReference
     options: dict[str, Any]
     reference: Path | None
+    overwrite: bool
 
     def do(self, task: _Task) -> FileResult:
         """Restore one file, in a worker.
@@ -118,11 +124,20 @@ class _Work:
             overwrite=True,
             references=None if self.reference is None else _references(self.reference),
         )
+        if task.job.is_slide:
+            return self._do_slide(task.job, model, replace(stages, overwrite=self.overwrite))
         with _warnings_of_all_threads():
             entry = stages.load(task.job)
             with turnstile(getattr(model, "device", "cpu")):
                 entry = stages.restore(entry)
             return stages.save(entry).result()
+
+    def _do_slide(self, job: Job, model: Restorer, stages: Stages) -> FileResult:
+        """Restore a slide, or go on with what a worker that died has left of it."""
+        from napari_deartifact.files.slides_batch import restored_slide
+
+        with _warnings_of_all_threads(), turnstile(getattr(model, "device", "cpu")):
+            return restored_slide(job, model, stages)
 
 
 @lru_cache(maxsize=1)

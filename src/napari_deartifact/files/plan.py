@@ -17,10 +17,16 @@ from napari_deartifact.files.write import full_stem, full_suffix, writable_suffi
 # What may be deeper than PNG, or more than a plane.
 _USUAL_SUFFIXES = {
     **dict.fromkeys(DICOM_SUFFIXES, ".dcm"),
-    **dict.fromkeys((".tif", ".tiff", ".svs", ".ndpi"), ".tif"),
+    **dict.fromkeys((".tif", ".tiff"), ".tif"),
     **dict.fromkeys((".ome.tif", ".ome.tiff"), ".ome.tif"),
 }
 # Whoever writes one of these names a file, not a folder.
+SLIDE_SUFFIXES = frozenset({".svs", ".ndpi"})
+"""Of the files that in folders are taken for slides; TIFF and DICOM stay what they are, tiled or not."""
+_WANTED_SUFFIXES = SUFFIXES | SLIDE_SUFFIXES
+_TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".ome.tif", ".ome.tiff"})
+# Slides that were restored, and the work on them.
+_NO_FOLDERS_OF_PICTURES = (".zarr", ".zarr.part", ".tif.part", ".tiff.part")
 _UNWRITABLE_SUFFIXES = frozenset((".gif", ".jp2", ".jxl", ".avif", ".heic", ".svs", ".ndpi", ".npy"))
 # DICOM files are often named IM-0001, or by a UID.
 _NO_SUFFIX = re.compile(r"[^.]+|.*\.\d+")
@@ -32,11 +38,22 @@ FilePath = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Job:
-    """A file to restore, where the answer goes, and the file's place in the tree that is kept."""
+    """A file to restore.
+
+    Attributes
+    ----------
+    source, target : Path
+        The file, and where the answer goes.
+    place : Path
+        The file's place in the tree that is kept.
+    is_slide : bool
+        Whether it is restored in parts.
+    """
 
     source: Path
     target: Path
     place: Path = Path()
+    is_slide: bool = False
 
 
 def plan_jobs(
@@ -62,7 +79,9 @@ def plan_jobs(
         Under `output` the tree below each folder is kept; of several folders their names too.
         Targets are ``STEM.tif`` for TIFF, ``STEM.dcm`` for DICOM and ``STEM.png`` for all else, unless
         `suffix` says otherwise; two that would be the same keep the suffix of their source in their
-        names.  In folders, files without a suffix are looked into: they may be DICOM.
+        names.  Slides, which are SVS and NDPI here, come last and become ``STEM.ome.zarr``, or
+        ``STEM.ome.tif`` where `suffix` is one of TIFF.  In folders, files without a suffix are looked
+        into: they may be DICOM.
 
     Raises
     ------
@@ -86,8 +105,7 @@ def plan_jobs(
     if not sources:
         raise ValueError(
             f"no picture found in {', '.join(map(str, inputs)) or 'an empty list'}; "
-            f"expected files such as {', '.join(sorted(SUFFIXES))}; slides (.svs, .ndpi) go one at a time to "
-            "an .ome.zarr or .ome.tif"
+            f"expected files such as {', '.join(sorted(_WANTED_SUFFIXES))}"
         )
     targets = {source: output / _renamed(source, place, suffix) for source, place in sources.items()}
     taken = Counter(str(target).lower() for target in targets.values())
@@ -95,13 +113,20 @@ def plan_jobs(
         if taken[str(target).lower()] > 1:
             targets[source] = target.with_name(sources[source].name + full_suffix(target))
     _check_distinct(targets)
-    return [Job(source, target, sources[source]) for source, target in targets.items()]
+    jobs = [Job(source, target, sources[source], _is_slide(source)) for source, target in targets.items()]
+    return sorted(jobs, key=lambda job: job.is_slide)
+
+
+def _is_slide(path: Path) -> bool:
+    return path.suffix.lower() in SLIDE_SUFFIXES
 
 
 def _renamed(source: Path, place: Path, suffix: str | None) -> Path:
     """Give a file the suffix of its target."""
     if _NO_SUFFIX.fullmatch(place.name):
         return place.with_name(place.name + (suffix or (".dcm" if starts_as_dicom(source) else ".png")))
+    if _is_slide(place):
+        return place.with_suffix(".ome.tif" if suffix in _TIFF_SUFFIXES else ".ome.zarr")
     return place.with_name(full_stem(place) + (suffix or _USUAL_SUFFIXES.get(full_suffix(place), ".png")))
 
 
@@ -154,16 +179,20 @@ def _pictures_below(folder: Path, output: Path) -> Iterator[Path]:
     for root, folders, names in os.walk(folder):
         here = Path(root)
         folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and identity(here / name) != inside
+            name for name in folders if _may_hold_pictures(name) and identity(here / name) != inside
         )
         for name in sorted(names):
             if not name.startswith(".") and _may_be_picture(here / name):
                 yield here / name
 
 
+def _may_hold_pictures(folder: str) -> bool:
+    return not (folder.startswith(".") or folder.lower().endswith(_NO_FOLDERS_OF_PICTURES))
+
+
 def _may_be_picture(path: Path) -> bool:
     """Go by the suffix, or by the first bytes of a file that has none."""
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in _WANTED_SUFFIXES:
         return True
     return bool(_NO_SUFFIX.fullmatch(path.name) and path.name != _DICOM_DIRECTORY and starts_as_dicom(path))
 
@@ -174,7 +203,7 @@ def _matches(pattern: Path, base: Path) -> Iterator[Path]:
     hidden = any(part.startswith(".") for part in wanted.parts)
     for path in sorted(base.glob(str(wanted))):
         shown = hidden or not any(part.startswith(".") for part in path.relative_to(base).parts)
-        if shown and path.suffix.lower() in SUFFIXES and path.is_file():
+        if shown and path.suffix.lower() in _WANTED_SUFFIXES and path.is_file():
             yield path
 
 

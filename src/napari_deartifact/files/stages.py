@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,23 +126,32 @@ class Stages:
 
     def load(self, job: Job) -> Entry:
         """Read a file, unless there is nothing to do."""
-        return _attempted(Entry(job), self._load)
+        return attempted(Entry(job), self._load)
 
     def restore(self, entry: Entry) -> Entry:
         """Put the answer in the place of the pixels."""
-        return _attempted(entry, self._restore)
+        return attempted(entry, self._restore)
 
     def save(self, entry: Entry) -> Entry:
         """Write the answer."""
-        return _attempted(entry, self._save)
+        return attempted(entry, self._save)
+
+    def refuse_originals(self, targets: Iterable[Path]) -> None:
+        """Refuse to write over a file that is to be restored.
+
+        Raises
+        ------
+        ValueError
+        """
+        lost = next((target for target in targets if file_number(target) in self.originals), None)
+        if lost is not None:
+            raise ValueError(f"{lost} is one of the originals; choose another output")
 
     def _load(self, entry: Entry) -> Entry:
         targets = [entry.job.target]
         if self.error_targets:
             targets.append(self.error_targets[entry.job.target])
-        lost = next((target for target in targets if file_number(target) in self.originals), None)
-        if lost is not None:
-            raise ValueError(f"{lost} is one of the originals; choose another output")
+        self.refuse_originals(targets)
         wanted = tuple(target for target in targets if self.overwrite or not target.exists())
         if not wanted:
             return replace(entry, status="skipped", message=f"{entry.job.target} exists")
@@ -242,7 +251,7 @@ def file_number(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _attempted(entry: Entry, stage: Callable[[Entry], Entry]) -> Entry:
+def attempted(entry: Entry, stage: Callable[[Entry], Entry]) -> Entry:
     """Let a stage work on an entry that nothing has become of yet; what it raises, the entry tells."""
     if entry.status is not None:
         return entry

@@ -1,0 +1,55 @@
+"""How the files of a batch are restored, whichever machines do it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from napari_deartifact.files.plan import FilePath, Job
+from napari_deartifact.files.report import Report
+from napari_deartifact.request import check_tile_size
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How files are restored, checked before any work.
+
+    The attributes are those of :func:`~napari_deartifact.files.batch.restore_files`, and `wording`, which
+    turns messages into the words of those who read the report.
+    """
+
+    report: FilePath | None = None
+    reference: FilePath | None = None
+    strength: float = 1.0
+    force: bool = False
+    device: str = "auto"
+    tile_size: int | None = None
+    overwrite: bool = False
+    uncertainty: bool = False
+    wording: Callable[[str], str] = str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"strength is {self.strength}; expected a number from 0 to 1")
+        check_tile_size(self.tile_size)
+
+    def opened_report(self) -> Report | None:
+        """Begin the report, or go on with it, if one is wanted."""
+        return None if self.report is None else Report.open(self.report, self.wording)
+
+    def warn_of_slides(self, jobs: Sequence[Job]) -> None:
+        """Say which of the options slides do not have."""
+        options = {"standard errors": self.uncertainty, "gains on references": self.reference is not None}
+        lacking = " and ".join(name for name, is_wanted in options.items() if is_wanted)
+        slides = sum(job.is_slide for job in jobs)
+        if slides and lacking:
+            warnings.warn(
+                f"{lacking} are not made of slides, of which there are {slides}", UserWarning, stacklevel=3
+            )
+
+    @property
+    def for_pictures(self) -> dict[str, Any]:
+        """Options of :func:`~napari_deartifact.restoration.restoration_steps`, but for the device."""
+        return {"strength": self.strength, "force": self.force, "tile_size": self.tile_size}

@@ -1,0 +1,67 @@
+"""A slide as one file of a batch: restored in parts, and told of as the others are."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_deartifact.files.plan import Job
+from napari_deartifact.files.result import FileFacts, FileResult
+from napari_deartifact.files.slides import restore_slide
+from napari_deartifact.files.slides_base import Slide
+from napari_deartifact.files.slides_job import is_published
+from napari_deartifact.files.slides_open import open_slide
+from napari_deartifact.files.stages import Entry, Stages, attempted
+
+if TYPE_CHECKING:
+    from napari_deartifact.models.restorer import Restorer
+
+
+def restored_slide(job: Job, model: str | os.PathLike[str] | Restorer, stages: Stages) -> FileResult:
+    """Restore a slide, within :func:`~napari_deartifact.warned.sorted_warnings`.
+
+    Parameters
+    ----------
+    job : Job
+    model : str, path or Restorer
+        A name or a path also tells whether the weights are those of the work that was begun.
+    stages : Stages
+        Of the batch; standard errors and references it has for other files only.
+
+    Returns
+    -------
+    FileResult
+        What was wrong with the slide, it says.  Of an interrupted restoration the work is kept, and the
+        same call goes on with it.
+    """
+    return attempted(Entry(job), partial(_restored, model=model, stages=stages)).result()
+
+
+def _restored(entry: Entry, *, model: str | os.PathLike[str] | Restorer, stages: Stages) -> Entry:
+    job = entry.job
+    stages.refuse_originals([job.target])
+    if (is_published(job.target) or job.target.exists()) and not stages.overwrite:
+        return replace(entry, status="skipped", message=f"{job.target} exists")
+    facts = _facts_of(open_slide(job.source))
+    steps = restore_slide(job.source, job.target, model, overwrite=stages.overwrite, **stages.options)
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return replace(entry, status="restored" if end.value.restored else "unchanged", facts=facts)
+        if stages.progress is not None:
+            stages.progress(job, step)
+
+
+def _facts_of(slide: Slide) -> FileFacts | None:
+    """Tell what the tiles' headers say; of a slide without JPEGs nothing is known before it is restored."""
+    if not slide.jpeg_coded:
+        return None
+    shape = (*slide.shape, slide.samples) if slide.rgb else (slide.planes, *slide.shape)
+    known = slide.format, shape if slide.channels > 1 else slide.shape, slide.dtype.name, "jpeg"
+    record = slide.sampled_record()
+    if record is None:
+        return FileFacts(*known, "header", 1.0)
+    return FileFacts(*known, "header", 1.0, record.quality, record.subsampling, record.grid)
