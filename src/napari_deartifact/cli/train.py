@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import os
 
-from napari_deartifact.cli.console import OK, one_line, say
+from napari_deartifact.cli.console import OK
 from napari_deartifact.cli.options import add_device_option
 
 
@@ -19,7 +19,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the model, *.safetensors")
     parser.add_argument("--minutes", type=float, metavar="N", help="length of the run")
     parser.add_argument("--steps", type=int, metavar="N", help="length of the run, over all phases")
-    parser.add_argument("--init", metavar="M", help="a model file to start from")
+    parser.add_argument("--init", metavar="M", help="a model, by its name or its file, to start from")
+    parser.add_argument(
+        "--encoder", metavar="FILE", help="weights of the generator's encoder alone to start from"
+    )
+    parser.add_argument(
+        "--features",
+        metavar="FILE",
+        help="the network whose features losses compare: a file of its weights, or a name such as vgg19",
+    )
+    parser.add_argument(
+        "--keep-jpegs",
+        action="store_true",
+        help="train also on pictures that show traces of a JPEG, which are left out otherwise",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights, split and pairs")
     add_device_option(parser)
 
 
@@ -37,12 +51,16 @@ def run(options: argparse.Namespace) -> int:
         init=options.init,
         minutes=options.minutes,
         steps=options.steps,
+        encoder=options.encoder,
+        features=options.features,
+        poisoned="keep" if options.keep_jpegs else "skip",
+        seed=options.seed,
         device=options.device,
-        progress=sys.stderr.isatty(),
+        progress=True,
     )
-    for path, reason in result.skipped.items():
-        say(f"warning: {path} was left out: {one_line(reason)}")
-    print(f"{result.model}: {result.steps} steps in {result.seconds:.0f} s")
+    if int(os.environ.get("RANK", "0")):  # under torchrun the first process speaks for all
+        return OK
+    print(f"{result.model}: {result.steps} steps in {result.seconds:.0f} s; curves in {result.curves}")
     if result.validation:  # nothing is measured when the run had already reached its end
         print("  ".join(f"{name} {value:.2f}" for name, value in result.validation.items()))
     return OK

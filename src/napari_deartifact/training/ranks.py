@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,7 +58,10 @@ class Ranks:
         # Buffers are running means of BatchNorm, which only the first process writes, and those of
         # spectral normalisation, which follow from the weights.
         places = [device] if device.type == "cuda" else None
-        return DistributedDataParallel(network, device_ids=places, broadcast_buffers=False)
+        with warnings.catch_warnings():
+            # Newer versions of torch have another name for this, which older ones do not know.
+            warnings.simplefilter("ignore", FutureWarning)
+            return DistributedDataParallel(network, device_ids=places, broadcast_buffers=False)
 
     def largest(self, *values: float) -> tuple[float, ...]:
         """Return of each number the largest that any process holds."""

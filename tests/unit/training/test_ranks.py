@@ -29,7 +29,7 @@ train(parse_recipe(json.loads(recipe)), data, output, steps=int(steps), progress
 def run_two(tmp_path, recipe, pictures, output, steps):
     script = tmp_path / "program.py"
     script.write_text(SCRIPT)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
     command = [*launcher, str(script), json.dumps(recipe.to_dict()), str(pictures), str(output), str(steps)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     return subprocess.Popen(  # noqa: S603
