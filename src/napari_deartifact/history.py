@@ -78,12 +78,22 @@ def warn_of_doubt(estimates: Mapping[int, JPEGEstimate]) -> None:
         )
 
 
-def warn_of_no_history(estimates: Mapping[int, JPEGEstimate]) -> None:
-    """Say that, and why, an image is returned as it came."""
+def warn_of_no_history(estimates: Mapping[int, JPEGEstimate], *, without_tables: str | None = None) -> None:
+    """Say that, and why, an image is returned as it came.
+
+    Parameters
+    ----------
+    estimates : dict of int to JPEGEstimate
+    without_tables : str, optional
+        The name of a model that cannot do without tables, however much it is forced.
+    """
     restored = any(estimate.history == "restored" for estimate in estimates.values())
+    reason = "has been restored already" if restored else "shows no JPEG history"
+    remedy = "restore it all the same with force=True"
+    if without_tables is not None:
+        reason, remedy = f"{reason} and model {without_tables!r} needs a JPEG's tables", "choose a network"
     warnings.warn(
-        f"the image {'has been restored already' if restored else 'shows no JPEG history'}, so it is "
-        "returned unchanged; name its JPEG if you know it, or restore it all the same with force=True",
+        f"the image {reason}, so it is returned unchanged; name its JPEG if you know it, or {remedy}",
         UserWarning,
         stacklevel=2,
     )

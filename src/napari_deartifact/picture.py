@@ -76,7 +76,7 @@ def restore_picture(
     if jpeg is None and look:
         estimate = _fitting(estimate, scale) or estimate_of(degraded, 1.0)
         if not estimate.is_jpeg and model.needs_tables:
-            warn_of_no_history({0: estimate})
+            warn_of_no_history({0: estimate}, without_tables=model.name)
             yield Progress(0, 1)
             yield Progress(1, 1)
             return

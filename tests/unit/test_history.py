@@ -101,6 +101,14 @@ def test_what_shows_too_little_is_left_alone(image):
         np.testing.assert_array_equal(restore(image), image)
 
 
+def test_force_is_no_advice_for_a_model_that_needs_tables():
+    with pytest.warns(
+        UserWarning, match=r"no JPEG history and model 'spp' needs .*choose a network$"
+    ) as told:
+        deartifact(np.full((64, 64), 7, np.uint8), "spp", force=True, device="cpu")
+    assert "force" not in str(told[0].message)
+
+
 def test_grey_in_colour_stays_grey():
     decoded = jpeg_round_trip(np.dstack([ORIGINAL] * 3), 30)
     assert (decoded == decoded[..., :1]).all()
