@@ -1,8 +1,16 @@
-"""What data costs a training step: ``python benchmarks/training.py``.
+"""How near training comes to its own convolutions, and what data costs it: ``python benchmarks/training.py``.
 
-Seconds for a step of the recipe's network on patches that are there already, and for a batch of pairs
-made by libjpeg in this thread, and by the simulation on the device that trains.  On a GPU the simulation
-is what the command ``train`` uses.
+First the agreement of the simulated JPEG with libjpeg's.  Then, alternating within one run:
+
+- the recipe's training as the command ``train`` does it, data loading and all;
+- a bare stack of the same convolutions: forward and backward on patches of the same shapes, in the same
+  precision, with nothing between them, no loss, and no optimiser;
+- a step on a batch that is there already;
+- a batch of pairs made by libjpeg in one thread, and by the simulation on the device that trains, which on a
+  GPU is what ``train`` uses.
+
+``--clock cpu`` counts the processor time of all threads, for a machine that does other work meanwhile: then
+data loading adds to a step as if there were one core only.
 """
 
 import argparse
@@ -13,6 +21,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from skimage.data import astronaut, camera, coffee
+from torch import Tensor, nn
 
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.devices import resolve_device
@@ -20,22 +29,53 @@ from napari_deartifact.generators import build
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.simulation import simulate_jpeg
 from napari_deartifact.metrics import psnr
-from napari_deartifact.training import read_recipe
+from napari_deartifact.training import Trainer, read_recipe
 from napari_deartifact.training.data import Picture
 from napari_deartifact.training.device_pairs import DevicePairSource
-from napari_deartifact.training.loop import Trainer
-from napari_deartifact.training.pairs import PairSource
+from napari_deartifact.training.pairs import PREFETCH, PairSource
 
-REPEATS = 7
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+STEPS = 8
+REST = 0.002
 
 
-def seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Time once, to the end of what the device has queued."""
-    start = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+class BareStack:
+    """The convolutions of a network, each on random features of the shape that it gets within it.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Whose network, device, memory format and precision are taken.
+    batch : Tensor of uint8
+        A batch as it trains on.
+    """
+
+    def __init__(self, trainer: Trainer, batch: Tensor) -> None:
+        self.trainer = trainer
+        self.calls: list[tuple[nn.Module, Tensor]] = []
+        modules = [module for module in trainer.generator.modules() if isinstance(module, CONVOLUTIONS)]
+        hooks = [module.register_forward_pre_hook(self._record) for module in modules]
+        trainer.generator(self._like(batch))
+        for hook in hooks:
+            hook.remove()
+
+    def _like(self, batch: Tensor) -> Tensor:
+        device, layout = self.trainer.device, self.trainer.memory_format
+        return batch.to(device, memory_format=layout).float() / 255
+
+    def _record(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        features = torch.randn_like(inputs[0].detach())
+        # The gradient of the picture itself is not needed, in training either.
+        self.calls.append((module, features.requires_grad_(bool(self.calls))))
+
+    def __call__(self) -> None:
+        """Compute all of them, forward and backward."""
+        for module, features in self.calls:
+            with torch.autocast(self.trainer.device.type, torch.bfloat16, enabled=self.trainer.bfloat16):
+                answer = module(features)
+            answer.backward(answer.detach())
+            features.grad = module.weight.grad = None
 
 
 def agreement(image: np.ndarray, quality: int, subsampling: str | None) -> str:
@@ -51,38 +91,93 @@ def agreement(image: np.ndarray, quality: int, subsampling: str | None) -> str:
     return f"{near:7.2f} {np.mean(ours - theirs):+8.4f} {psnr(image, ours) - psnr(image, theirs):+8.4f}"
 
 
+def print_agreement() -> None:
+    """Print it for grey and colour at several qualities."""
+    print("picture           QF   ±1 level %   mean  PSNR, dB, simulation minus libjpeg")
+    for name, image, subsampling in (("grey", camera(), None), ("4:2:0", astronaut(), "4:2:0")):
+        for quality in (5, 10, 30, 50, 75, 90, 95):
+            print(f"{name:16} {quality:3}  {agreement(image, quality, subsampling)}")
+
+
+def timed(work: Callable[[], object], times: int, clock: str, device: torch.device) -> float:
+    """Time several runs, to the end of what the device has queued, and return the mean of one."""
+    start = CLOCKS[clock]()
+    for _ in range(times):
+        work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return (CLOCKS[clock]() - start) / times
+
+
+def let_threads_rest() -> None:
+    """Wait until the pairs of the next steps are prepared."""
+    before = -1.0
+    while time.process_time() - before > REST:
+        before = time.process_time()
+        time.sleep(20 * REST)
+
+
 def main() -> None:
     """Print the agreement with libjpeg, then the shares of a step."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", default="general")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=STEPS, help="timed at once")
+    parser.add_argument("--no-agreement", action="store_true", help="only time")
     options = parser.parse_args()
-    print("picture           QF   ±1 level %   mean  PSNR, dB, simulation minus libjpeg")
-    for name, image, subsampling in (("grey", camera(), None), ("4:2:0", astronaut(), "4:2:0")):
-        for quality in (5, 10, 30, 50, 75, 90, 95):
-            print(f"{name:16} {quality:3}  {agreement(image, quality, subsampling)}")
+    if not options.no_agreement:
+        print_agreement()
     recipe, device = read_recipe(options.recipe), torch.device(resolve_device(options.device))
     pictures = [Picture("astronaut", astronaut()), Picture("coffee", coffee())]
     generator = build(recipe.generator.architecture, recipe.generator.arguments)
     libjpeg = PairSource(pictures, recipe.data, generator.channels, 0)
     simulated = DevicePairSource(pictures, recipe.data, generator.channels, 0, device)
-    trainer = Trainer(recipe, generator, simulated, steps=10**6, device=device)
+    source = simulated if device.type == "cuda" else libjpeg
+    trainer = Trainer(recipe, generator, source, steps=10**6, device=device)
     batch = simulated.batch(0)
-    trainer.descend(*batch)
-    rows = [
-        [
-            seconds(lambda: trainer.descend(*batch), device),
-            seconds(lambda number=number: libjpeg.batch(number), device),
-            seconds(lambda number=number: simulated.batch(number), device),
-        ]
-        for number in range(REPEATS)
-    ]
-    step = statistics.median(row[0] for row in rows)
-    size = f"{recipe.data.batch_size} × {recipe.data.patch_size}²"
-    print(f"{recipe.name} on {device}, {size}: {step:.4f} s a step without data")
-    for column, name in ((1, "libjpeg in one thread"), (2, "simulation")):
-        share = statistics.median(row[column] / row[0] for row in rows)
-        print(f"  {name:22} {100 * share:6.1f} % of a step")
+    training = trainer.steps()
+    next(training)
+    numbers = iter(range(10**9))
+    stack = BareStack(trainer, batch[0])
+    works = {
+        "stack": stack,
+        "step": lambda: trainer.descend(*batch),
+        "libjpeg": lambda: libjpeg.batch(next(numbers)),
+        "simulation": lambda: simulated.batch(next(numbers)),
+    }
+    rows = []
+    for repeat in range(options.repeats + 1):
+        for _ in range(PREFETCH + 1):  # until batches come as fast as they go
+            next(training)
+        row = {"training": timed(lambda: next(training), options.steps, options.clock, device)}
+        let_threads_rest()
+        row |= {name: timed(work, options.steps, options.clock, device) for name, work in works.items()}
+        if repeat:  # the first is for warming up
+            rows.append(row)
+    training.close()
+    print_shares(rows, recipe.name, recipe.data, device)
+
+
+def print_shares(rows: list[dict[str, float]], name: str, data, device: torch.device) -> None:
+    """Print medians of what was timed side by side."""
+
+    def share(of: str, by: str) -> float:
+        return 100 * statistics.median(row[of] / row[by] for row in rows)
+
+    seconds = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+    pixels = data.batch_size * data.patch_size**2 / 1e6
+    print(f"{name} on {device}, {data.batch_size} × {data.patch_size}²: {seconds['step']:.4f} s a step")
+    speed = pixels / seconds["training"]
+    print(f"  training, data and all, {seconds['training']:.4f} s a step, {speed:.2f} MP/s")
+    print(f"  of the speed of its bare convolutions  {share('stack', 'training'):6.1f} %")
+    for key, title in (("libjpeg", "pairs by libjpeg, one thread"), ("simulation", "pairs by simulation")):
+        rate = data.batch_size / seconds[key]
+        print(
+            f"  {title:28} {share(key, 'step'):6.1f} % of a step, {rate:8.0f} pairs/s, "
+            f"{pixels / seconds[key]:6.2f} MP/s, {100 / share(key, 'step'):6.1f} times what training takes"
+        )
 
 
 if __name__ == "__main__":
