@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+import os
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import numpy as np
 import torch
@@ -17,6 +19,8 @@ from napari_deartifact.training.data_recipe import DataRecipe
 
 LUMA = np.array([0.299, 0.587, 0.114])
 PREFETCH = 4
+CORES_A_THREAD = 4
+"""One thread that makes pairs keeps pace with about a dozen cores that train a small network."""
 
 
 class PairSource:
@@ -83,37 +87,18 @@ class PairSource:
         return torch.from_numpy(degraded), torch.from_numpy(clean)
 
     def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Give batches without end from number `first` on, prepared ahead by a thread."""
-        ready: queue.Queue[tuple[Tensor, Tensor] | BaseException] = queue.Queue(PREFETCH)
-        stop = threading.Event()
-
-        def put(item: tuple[Tensor, Tensor] | BaseException) -> None:
-            while not stop.is_set():
-                try:
-                    return ready.put(item, timeout=0.1)
-                except queue.Full:
-                    continue
-
-        def prepare() -> None:
-            step = first
+        """Give batches without end from number `first` on, prepared ahead by threads."""
+        threads = min(max((os.cpu_count() or 1) // (CORES_A_THREAD * self.world), 1), PREFETCH)
+        with ThreadPoolExecutor(threads, thread_name_prefix="pairs") as pool:
+            ahead = deque(pool.submit(self.batch, step) for step in range(first, first + PREFETCH))
             try:
-                while not stop.is_set():
-                    put(self.batch(step))
-                    step += 1
-            except BaseException as error:  # noqa: BLE001 (raised again where the batch is taken)
-                put(error)
-
-        thread = threading.Thread(target=prepare, name="pairs", daemon=True)
-        thread.start()
-        try:
-            while True:
-                item = ready.get()
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            stop.set()
-            thread.join()
+                for step in count(first + PREFETCH):
+                    batch = ahead.popleft().result()
+                    ahead.append(pool.submit(self.batch, step))
+                    yield batch
+            finally:
+                for waiting in ahead:
+                    waiting.cancel()
 
     def _pair(self, generator: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         degradation = self.sampler.sample(generator)
