@@ -54,7 +54,13 @@ def run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> None:
     """Refuse what makes no sense of a slide."""
     if len(options.inputs) != 1:
-        raise ValueError(f"{options.output} names one slide, and there are {len(options.inputs)} inputs")
+        raise ValueError(
+            f"{options.output} names one slide, and there are {len(options.inputs)} inputs; name a folder"
+        )
+    if Path(options.inputs[0]).is_dir():
+        raise ValueError(
+            f"{options.output} names one slide, and {options.inputs[0]} is a folder; name a folder"
+        )
     for name in _FOR_FILES_ONLY:
         if getattr(options, name):
             option = {"suffix": "format"}.get(name, name)

@@ -44,7 +44,10 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
         from napari_deartifact.files.slides_dicom import open_dicom_slide
 
         return open_dicom_slide(path)
-    raise ValueError(f"{path} is no slide; expected SVS, NDPI, another TIFF, or a DICOM whole slide")
+    raise ValueError(
+        f"{path} is no slide; expected SVS, NDPI, another TIFF, or a DICOM whole slide: restore other "
+        "pictures to .png, .tif or .ome.tif"
+    )
 
 
 def is_slide(path: str | os.PathLike[str]) -> bool:

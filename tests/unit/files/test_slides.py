@@ -428,7 +428,9 @@ def test_command(tmp_path, capsys):
     assert main([*command, "--uncertainty"]) == 2
     assert "--uncertainty is for files" in capsys.readouterr().err
     assert main(["restore", str(source), str(source), "-o", str(target)]) == 2
-    assert "names one slide" in capsys.readouterr().err
+    assert "names one slide, and there are 2 inputs" in capsys.readouterr().err
+    assert main(["restore", str(tmp_path), "-o", str(target)]) == 2
+    assert "is a folder; name a folder" in capsys.readouterr().err
     assert pixels_of(target).shape == (150, 170, 3)
 
 
