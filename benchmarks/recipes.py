@@ -1,0 +1,119 @@
+"""Train every published system for the same time and measure all of them alike.
+
+``python benchmarks/recipes.py IMAGES --data PICTURES… --features FILE -o FOLDER --minutes 20``
+
+A run that was interrupted goes on.  Without ``--data`` the models in FOLDER are measured.  The published
+batches are far too large for minutes on a CPU, so all recipes get the same smaller ones; and the residual
+generator's learning rate, meant for 70,000 steps, is raised.
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from napari_deartifact.evaluation import evaluate
+from napari_deartifact.models.model_file import read_card, read_model
+from napari_deartifact.training import read_recipe, train
+from napari_deartifact.training.features import FeatureDistance, load_features
+
+RECIPES = (
+    "compact-cnn", "unet-gan", "mobile-nogan", "argan", "residual-mse", "residual-ssim",
+    "residual-gan", "residual-gan-y", "residual-gan-l1",
+)  # fmt: skip
+QUALITIES = (10, 20, 30, 40)
+TILE = 256
+
+
+def shortened(name: str, patch_size: int, batch_size: int, factor: float):
+    """A recipe with other batches, and a higher rate that falls; phases, losses and networks are its own."""
+    recipe = read_recipe(name)
+    data = replace(recipe.data, patch_size=patch_size, batch_size=batch_size)
+    phases = tuple(
+        replace(
+            phase,
+            learning_rate=phase.learning_rate * factor,
+            schedule=replace(phase.schedule, name="cosine") if factor > 1 else phase.schedule,
+        )
+        for phase in recipe.phases
+    )
+    return replace(recipe, data=data, phases=phases)
+
+
+def train_all(options) -> None:
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name in options.recipes:
+        factor = options.residual_rate if name.startswith("residual") else 1.0
+        recipe = shortened(name, options.patch_size, options.batch_size, factor)
+        result = train(
+            recipe,
+            options.data,
+            options.output / f"{name}.safetensors",
+            minutes=options.minutes,
+            features=options.features,
+            progress=True,
+            validate_every=2000,
+        )
+        print(f"{name}: {result.steps} steps, {result.validation}", flush=True)
+
+
+def megaflops(generator) -> float:
+    """Per pixel; a multiplication and an addition are two."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        generator(torch.rand(1, generator.channels, TILE, TILE))
+    return counter.get_total_flops() / TILE**2 / 1e6
+
+
+def seconds_per_megapixel(generator) -> float:
+    picture = torch.rand(1, generator.channels, 2 * TILE, 2 * TILE)
+    with torch.inference_mode():
+        generator(picture)
+        begun = time.process_time()
+        generator(picture)
+    return (time.process_time() - begun) / (4 * TILE**2 / 1e6)
+
+
+def measured(path: Path, options, distance) -> str:
+    """A line of the table for each kind of picture."""
+    generator, card = read_model(path)
+    lines = []
+    for color in (False, True):
+        answer = evaluate(path, options.images, QUALITIES, color=color, distance=distance)
+        means = [answer.mean(quality)[:2] for quality in QUALITIES]
+        for name in ("psnr", "psnr_b", "ssim", "perceptual"):
+            cells = [f"{getattr(before, name):.3f} → {getattr(after, name):.3f}" for before, after in means]
+            lines.append(f"| {'colour' if color else 'grey'} | {name} | {' | '.join(cells)} |")
+    run = card.recipe["run"]
+    head = (
+        f"{path.stem}: {generator.parameter_count:,} parameters, {megaflops(generator):.3f} MFLOP/px, "
+        f"{seconds_per_megapixel(generator):.2f} CPU s/MP, {run['steps']} steps in {run['seconds']} s"
+    )
+    return "\n".join([head, *lines])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("images", help="originals to measure on")
+    parser.add_argument("--data", nargs="+", help="clean pictures to train on; without, only measure")
+    parser.add_argument("--features", required=True, metavar="FILE")
+    parser.add_argument("-o", "--output", type=Path, default=Path("recipes"))
+    parser.add_argument("--recipes", nargs="+", default=RECIPES, metavar="NAME")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--patch-size", type=int, default=64)
+    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--residual-rate", type=float, default=10.0, metavar="FACTOR")
+    options = parser.parse_args()
+    if options.data:
+        train_all(options)
+        return
+    torch.set_grad_enabled(False)
+    distance = FeatureDistance(load_features(options.features), "cpu")
+    for name in options.recipes:
+        print(measured(options.output / f"{name}.safetensors", options, distance), flush=True)
+
+
+if __name__ == "__main__":
+    main()
