@@ -16,7 +16,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_deartifact.evaluation import evaluate
-from napari_deartifact.models.model_file import read_card, read_model
+from napari_deartifact.models.model_file import read_model
 from napari_deartifact.training import read_recipe, train
 from napari_deartifact.training.features import FeatureDistance, load_features
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from napari_deartifact import load_model
 from napari_deartifact.models.model_file import read_model, save_model
 from napari_deartifact.training import train
-from napari_deartifact.training.loop import StepRecord
+from napari_deartifact.training.step_record import StepRecord
 from napari_deartifact.training.uncertainty import train_head
 
 SOURCES = Path(__file__).with_name("weights_sources.toml")
