@@ -20,7 +20,8 @@ viewer = ViewerModel()
 before = set(sys.modules)
 from napari_deartifact.widgets.inspection import InspectWidget
 from napari_deartifact.widgets.restore import RestoreWidget
-widgets = RestoreWidget(viewer), InspectWidget(viewer)
+from napari_deartifact.widgets.train import TrainWidget
+widgets = RestoreWidget(viewer), InspectWidget(viewer), TrainWidget(viewer)
 print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
 """
 
@@ -33,7 +34,7 @@ start_function(time.sleep, 1, connect={})
 """
 
 
-@pytest.mark.parametrize("name", ["Restore", "Inspect"])
+@pytest.mark.parametrize("name", ["Restore", "Inspect", "Train"])
 def test_widget_opens_and_closes(viewer, name):
     dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
     assert type(widget).__name__ == f"{name}Widget"
@@ -53,8 +54,8 @@ def test_menus(viewer):
     submenus = [item.submenu for item in menus.get_menu("napari/layers/filter") if hasattr(item, "submenu")]
     assert "deartifact" in submenus
     commands = {item.command.id for item in menus.get_menu("deartifact")}
-    assert len(commands) == 2
-    assert {command.split(":")[0] for command in commands} == {PLUGIN + ".restore", PLUGIN + ".inspect"}
+    names = {"restore", "inspect", "train"}
+    assert {command.split(":")[0] for command in commands} == {f"{PLUGIN}.{name}" for name in names}
 
 
 def test_screenshot_shows_the_picture_and_the_widget(make_napari_viewer, qtbot, tmp_path):

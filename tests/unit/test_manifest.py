@@ -50,12 +50,13 @@ def test_menus_lead_to_submenus(manifest):
     assert [item.command for item in parts.menus[entry.submenu]] == [
         "napari-deartifact.restore",
         "napari-deartifact.inspect",
+        "napari-deartifact.train",
     ]
 
 
 def test_what_is_offered(manifest):
     parts = manifest.contributions
-    assert [widget.display_name for widget in parts.widgets] == ["Restore", "Inspect"]
+    assert [widget.display_name for widget in parts.widgets] == ["Restore", "Inspect", "Train"]
     assert [sample.key for sample in parts.sample_data] == ["camera", "cell"]
     (reader,) = parts.readers
     pictures = ["*.jpg", "*.jpeg", "*.jpe", "*.jfif", "*.dcm"]

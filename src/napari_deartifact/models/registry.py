@@ -1,8 +1,10 @@
-"""Models by name: those that ship, and any model file by its path."""
+"""Models by name: those that ship and those in the user's folder; and any model file by its path."""
 
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "general"
 WEIGHTS = Path(__file__).parent / "weights"
+FOLDER_VARIABLE = "NAPARI_DEARTIFACT_MODELS"
 
 
 @dataclass(frozen=True)
@@ -52,26 +55,69 @@ SPP = ModelSummary(
 )
 
 
+def models_folder() -> Path:
+    """Return the folder of the user's own models, which need not exist.
+
+    It is what the environment variable ``NAPARI_DEARTIFACT_MODELS`` says, or ``napari-deartifact/models``
+    where programs of this system keep their data.
+    """
+    if chosen := os.environ.get(FOLDER_VARIABLE):
+        return Path(chosen).expanduser()
+    home = Path.home()
+    if sys.platform == "win32":
+        data = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        data = home / "Library" / "Application Support"
+    else:
+        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return data / "napari-deartifact" / "models"
+
+
 def list_models() -> list[ModelSummary]:
     """List the models that can be asked for by name.
 
     Returns
     -------
     list of ModelSummary
-        The default first.
+        The default first; those of the user behind those that ship, under the names of their files.
+
+    Warns
+    -----
+    UserWarning
+        When a file in the user's folder is no model file; it is left out.
 
     Examples
     --------
     >>> [model.name for model in list_models() if model.kind == "classical"]
     ['spp']
     """
-    networks = [_summary(path) for path in sorted(WEIGHTS.glob(f"*{SUFFIX}"))]
-    return sorted([*networks, SPP], key=lambda model: (model.name != DEFAULT_MODEL, model.kind != "network"))
+    networks = [model_summary(path) for path in sorted(WEIGHTS.glob(f"*{SUFFIX}"))]
+    known = [*networks, *_own_models({SPP.name, *(model.name for model in networks)}), SPP]
+    return sorted(known, key=lambda model: (model.name != DEFAULT_MODEL, model.kind != "network"))
 
 
-def _summary(path: Path) -> ModelSummary:
+def model_summary(path: Path) -> ModelSummary:
+    """Describe a model file under the name of the file.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :func:`~napari_deartifact.models.model_file.read_card`.
+    """
     card = read_card(path)
-    return ModelSummary(card.name, card.description, card.color, "network", count_parameters(path), path)
+    return ModelSummary(path.stem, card.description, card.color, "network", count_parameters(path), path)
+
+
+def _own_models(taken: set[str]) -> list[ModelSummary]:
+    found = []
+    for path in sorted(models_folder().glob(f"*{SUFFIX}")):
+        if path.stem in taken:
+            continue
+        try:
+            found.append(model_summary(path))
+        except (OSError, ValueError) as error:
+            warnings.warn(f"{error}; it is left out of the list of models", UserWarning, stacklevel=3)
+    return found
 
 
 def find_model(model: str | os.PathLike[str]) -> Path | None:
@@ -87,9 +133,10 @@ def find_model(model: str | os.PathLike[str]) -> Path | None:
     if isinstance(model, str):
         if model == SPP.name:
             return None
-        shipped = WEIGHTS / f"{model}{SUFFIX}"
-        if os.path.basename(model) == model and shipped.is_file():
-            return shipped
+        for folder in (WEIGHTS, models_folder()):
+            named = folder / f"{model}{SUFFIX}"
+            if os.path.basename(model) == model and named.is_file():
+                return named
     path = Path(model).expanduser()
     if path.is_file():
         return path

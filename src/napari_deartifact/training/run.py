@@ -202,6 +202,10 @@ validate_every, features, poisoned
         """
         return preview(self.trainer.restore, self._crops[PREVIEW_QUALITY][:PREVIEW_PICTURES])
 
+    def measure(self) -> dict[str, float]:
+        """Measure the averaged weights now: see `napari_deartifact.training.validation.validate`."""
+        return self.trainer.validate(self._crops)
+
     def _measured(self, record: StepRecord) -> StepRecord:
         every = self.trainer.phase.measure_every or self._validate_every
         if record.step % every and record.fraction < 1:

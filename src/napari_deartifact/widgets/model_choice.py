@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
 
 from napari_deartifact.models.model_file import SUFFIX, count_parameters, read_card
@@ -12,6 +13,18 @@ from napari_deartifact.models.registry import ModelSummary, list_models
 from napari_deartifact.widgets.workers import EXPECTED_ERRORS, show_failure
 
 OPEN_FILE = "Open model file…"
+
+
+class ModelNews(QObject):
+    """Tells every list of models that a model was trained."""
+
+    trained = Signal()
+
+
+@lru_cache(maxsize=1)
+def model_news() -> ModelNews:
+    """Return the one that all lists listen to."""
+    return ModelNews()
 
 
 class ModelChoice(QComboBox):
@@ -31,9 +44,9 @@ class ModelChoice(QComboBox):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.addItem(OPEN_FILE)
         self.setItemData(0, f"A {SUFFIX} file that was trained with Deartifact", Qt.ItemDataRole.ToolTipRole)
-        for model in list_models():
-            self._add(model)
+        self.refresh()
         self._choose(0)
+        model_news().trained.connect(self.refresh)
         self.activated.connect(self._on_activated)
         self.currentIndexChanged.connect(self._describe)
 
@@ -42,6 +55,17 @@ class ModelChoice(QComboBox):
         """The model chosen."""
         index = self.currentIndex()
         return self._models[index] if 0 <= index < len(self._models) else None
+
+    def refresh(self) -> None:
+        """Offer also what was trained since; what is chosen stays so."""
+        known = {model.path or model.name: index for index, model in enumerate(self._models)}
+        for model in list_models():
+            index = known.get(model.path or model.name)
+            if index is None:
+                self._add(model)
+            else:
+                self._models[index] = model
+                self.setItemData(index, description(model), Qt.ItemDataRole.ToolTipRole)
 
     def add_file(self, path: str | Path) -> ModelSummary:
         """Offer a model file, and choose it.

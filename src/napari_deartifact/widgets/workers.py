@@ -6,7 +6,7 @@ import atexit
 import warnings
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -129,7 +129,7 @@ def _is_unchanged(before: Any, after: Any) -> bool:
 
 
 def start_steps(
-    steps: Callable[..., Steps[Any]],
+    steps: Callable[..., Generator[Any, None, Any]],
     *arguments: Any,
     description: str,
     connect: Mapping[str, Callable[..., Any]],
@@ -140,7 +140,7 @@ def start_steps(
     Parameters
     ----------
     steps : generator function
-        It yields :class:`~napari_deartifact.tiling.Progress`.
+        It is closed when it is left early.
     *arguments, **options
         For `steps`.
     description : str
@@ -155,19 +155,34 @@ def start_steps(
         when the worker finishes for whatever reason.
     """
     from napari.qt.threading import thread_worker
-    from superqt.utils import GeneratorWorker
 
     worker = thread_worker(
         _guarded(steps),
         start_thread=False,
         progress={"desc": description},
-        worker_class=GeneratorWorker,  # napari's own would report errors a second time
+        worker_class=_closing_worker(),  # napari's own would report errors a second time
         ignore_errors=True,
     )(*arguments, **options)
     for signal, slot in connect.items():
         getattr(worker, signal).connect(slot)
     worker.warned.connect(show_warning)
     return _started(worker)
+
+
+@lru_cache(maxsize=1)
+def _closing_worker() -> Any:
+    from superqt.utils import GeneratorWorker
+
+    class ClosingWorker(GeneratorWorker[Any, Any, Any]):
+        """Ends a generator that it was told to leave, so that it cleans up at once and in its thread."""
+
+        def work(self) -> Any:
+            try:
+                return super().work()
+            finally:
+                self._gen.close()
+
+    return ClosingWorker
 
 
 def start_function(
@@ -199,9 +214,9 @@ def finish_workers() -> None:
     GeneratorWorker.await_workers()
 
 
-def _guarded(steps: Callable[..., Steps[Any]]) -> Callable[..., Steps[Any]]:
+def _guarded(steps: Callable[..., Generator[Any, None, Any]]) -> Callable[..., Generator[Any, None, Any]]:
     @wraps(steps)
-    def guarded(*arguments: Any, **options: Any) -> Steps[Any]:
+    def guarded(*arguments: Any, **options: Any) -> Generator[Any, None, Any]:
         try:
             return (yield from steps(*arguments, **options))
         except RuntimeError as error:

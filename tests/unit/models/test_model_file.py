@@ -14,7 +14,7 @@ from napari_deartifact.models.model_file import (
     read_model,
     save_model,
 )
-from napari_deartifact.models.registry import find_model, list_models, load_model, model_card
+from napari_deartifact.models.registry import find_model, list_models, load_model, model_card, models_folder
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -129,3 +129,41 @@ def test_shipped_weights_were_trained(name):
         for key, value in build(card.architecture, card.arguments).state_dict().items()
         if key.endswith("weight")
     )
+
+
+def test_own_models_are_listed_by_the_names_of_their_files(own_models):
+    own_models.mkdir()
+    card = ModelCard("a recipe", "compact-cnn", description="of mine")
+    for name in ("mine", "general"):
+        save_model(own_models / f"{name}.safetensors", build("compact-cnn"), card)
+    names = [model.name for model in list_models()]
+    assert names.count("general") == 1  # what ships goes first
+    assert names.index("spp") == names.index("mine") + 1
+    assert find_model("mine") == own_models / "mine.safetensors"
+    assert find_model("general").parent != own_models
+    assert load_model("mine", device="cpu").card == card
+
+
+def test_what_is_no_model_in_the_own_folder_is_left_out(own_models):
+    own_models.mkdir()
+    (own_models / "broken.safetensors").write_bytes(b"nothing")
+    with pytest.warns(UserWarning, match=r"broken\.safetensors is not a model file.*left out of the list"):
+        assert "broken" not in [model.name for model in list_models()]
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "place"),
+    [
+        ("linux", "XDG_DATA_HOME", "napari-deartifact/models"),
+        ("win32", "LOCALAPPDATA", "napari-deartifact/models"),
+        ("linux", "HOME", ".local/share/napari-deartifact/models"),
+        ("darwin", "HOME", "Library/Application Support/napari-deartifact/models"),
+    ],
+)
+def test_where_own_models_lie(monkeypatch, tmp_path, platform, variable, place):
+    for name in ("NAPARI_DEARTIFACT_MODELS", "XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    assert models_folder() == tmp_path / place

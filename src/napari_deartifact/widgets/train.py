@@ -1,0 +1,314 @@
+"""The Train dock widget: choose clean images and a recipe, press Start, watch, get a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_deartifact.models.model_file import SUFFIX
+from napari_deartifact.models.registry import models_folder
+from napari_deartifact.widgets.crop_view import CropView
+from napari_deartifact.widgets.device_choice import DeviceChoice
+from napari_deartifact.widgets.layer_list import LayerList
+from napari_deartifact.widgets.model_choice import model_news
+from napari_deartifact.widgets.path_field import PathField
+from napari_deartifact.widgets.recipe_choice import RecipeChoice, StartChoice
+from napari_deartifact.widgets.train_inputs import LayerPictures, TrainInputs, model_path, unused_name
+from napari_deartifact.widgets.training_curve import TrainingCurve
+from napari_deartifact.widgets.training_steps import Trained, TrainingControl, TrainingNews, training_steps
+from napari_deartifact.widgets.workers import show_failure, start_steps
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+MINUTES, STEPS = "minutes", "steps"
+USUAL_LENGTH = {MINUTES: 10.0, STEPS: 2000.0}
+PERMILLE = 1000
+CONTINUED = "A training of this name goes on where it stopped; another name starts anew."
+AT_ITS_END = "This training was at its end already; give it more time, or another name."
+
+
+class TrainWidget(QWidget):
+    """Dock widget that trains a model on clean images.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self._worker: Any = None
+        self._control = TrainingControl()
+        self._output = Path()
+        self._phase = 0
+        self._gain = ""
+        self._left_out = ""
+
+        self.layers = LayerList(napari_viewer)
+        self.folder = PathField(_ask_folder, "A folder of clean images, with its subfolders", "none")
+        self.recipe = RecipeChoice()
+        self.start_from = StartChoice(self.recipe)
+        self.length = QDoubleSpinBox()
+        self.unit = QComboBox()
+        self.device = DeviceChoice()
+        self.name = PathField(_ask_output, f"The name of the model, or the path of a {SUFFIX} file")
+        self.start_button = QPushButton("Start")
+        self.pause_button = QPushButton("Pause")
+        self.stop_button = QPushButton("Stop")
+        self.save_button = QPushButton("Save now")
+        self.progress = QProgressBar()
+        self.live = QLabel()
+        self.status = QLabel()
+        self.curve = TrainingCurve()
+        self.crops = CropView()
+
+        self._set_up()
+        self._lay_out()
+        self._connect()
+        self._suggest_name()
+        self.update_state()
+
+    def _set_up(self) -> None:
+        self.unit.addItems([MINUTES, STEPS])
+        self.unit.setToolTip("Whether the training ends after a time or after a number of steps")
+        self.length.setToolTip("How long to train; the learning rate falls over that length")
+        self.length.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._set_unit()
+        self.start_button.setToolTip("Train; a training of the same name that was stopped goes on")
+        self.pause_button.setToolTip("Write everything and wait, without using the processor")
+        self.stop_button.setToolTip("Write everything and end; Start goes on from there")
+        self.save_button.setToolTip("Write the model as it is now, so that it can be tried")
+        self.progress.setRange(0, PERMILLE)
+        for label in (self.live, self.status):
+            label.setWordWrap(True)
+            label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        for widget in (self.progress, self.live, self.status, self.curve, self.crops):
+            widget.setVisible(False)
+
+    def _lay_out(self) -> None:
+        length = QHBoxLayout()
+        length.addWidget(self.length, 1)
+        length.addWidget(self.unit)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Layers", self.layers)
+        form.addRow("Folder", self.folder)
+        form.addRow("Recipe", self.recipe)
+        form.addRow("Start from", self.start_from)
+        form.addRow("Train for", length)
+        form.addRow("Device", self.device)
+        form.addRow("Save as", self.name)
+        buttons = QGridLayout()
+        for place, button in enumerate(
+            (self.start_button, self.stop_button, self.pause_button, self.save_button)
+        ):
+            buttons.addWidget(button, *divmod(place, 2))
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addLayout(buttons)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.live)
+        layout.addWidget(self.status)
+        layout.addWidget(self.curve, 1)
+        layout.addWidget(self.crops, 2)
+        layout.addStretch()
+
+    def _connect(self) -> None:
+        self.layers.layers_changed.connect(self.update_state)
+        self.folder.textChanged.connect(self.update_state)
+        self.recipe.currentIndexChanged.connect(self._suggest_name)
+        self.name.textChanged.connect(self.update_state)
+        self.unit.currentIndexChanged.connect(self._set_unit)
+        self.start_button.clicked.connect(self.start)
+        self.pause_button.clicked.connect(self.pause)
+        self.stop_button.clicked.connect(self.stop)
+        self.save_button.clicked.connect(self.save)
+
+    def _set_unit(self, index: int = 0) -> None:
+        minutes = self.unit.currentText() == MINUTES
+        self.length.setDecimals(1 if minutes else 0)
+        self.length.setRange(0.1 if minutes else 1, 10_000 if minutes else 10_000_000)
+        self.length.setSingleStep(5 if minutes else 500)
+        self.length.setValue(USUAL_LENGTH[self.unit.currentText()])
+
+    def _suggest_name(self, index: int = 0) -> None:
+        self.name.setText(unused_name(self.recipe.recipe.name))
+
+    def inputs(self) -> TrainInputs:
+        """Read the fields.
+
+        Returns
+        -------
+        TrainInputs
+        """
+        length, minutes = self.length.value(), self.unit.currentText() == MINUTES
+        return TrainInputs(
+            layers=self.layers.layers,
+            folder=self.folder.text(),
+            recipe=self.recipe.recipe.name,
+            output=model_path(self.name.text()),
+            init=self.start_from.path,
+            minutes=length if minutes else None,
+            steps=None if minutes else round(length),
+            device=self.device.device,
+        )
+
+    def update_state(self) -> None:
+        """Show what the inputs allow."""
+        running = self._worker is not None
+        inputs = self.inputs()
+        error = inputs.validation_error()
+        self.start_button.setEnabled(error is None and not running)
+        for button in (self.pause_button, self.stop_button, self.save_button):
+            button.setEnabled(running)
+        self.pause_button.setText("Resume" if self._control.paused else "Pause")
+        if not running:
+            _say(self.status, error or (CONTINUED if inputs.is_resumed else ""))
+
+    def start(self) -> None:
+        """Start to train, or go on."""
+        inputs = self.inputs()
+        if self._worker is not None or inputs.validation_error() is not None:
+            return
+        self._control = TrainingControl()
+        self._output = inputs.output
+        self._worker = start_steps(
+            training_steps,
+            [LayerPictures.of(layer) for layer in inputs.layers],
+            inputs.folder,
+            inputs.options(),
+            self._control,
+            description=f"Training {inputs.output.stem}",
+            connect={
+                "yielded": self._on_news,
+                "returned": self._on_trained,
+                "errored": self._on_error,
+                "finished": self._on_finished,
+            },
+        )
+        self.destroyed.connect(self._worker.quit)
+        self._gain = self._left_out = ""
+        self.curve.clear()
+        self.crops.clear()
+        for widget in (self.progress, self.curve, self.crops):
+            widget.setVisible(True)
+        self.progress.setRange(0, 0)
+        self.update_state()
+
+    def pause(self) -> None:
+        """Wait after the step in hand, or go on."""
+        if self._worker is not None:
+            self._control.paused = not self._control.paused
+            self.update_state()
+
+    def stop(self) -> None:
+        """Write everything after the step in hand, and end."""
+        if self._worker is not None:
+            self._worker.quit()
+            for button in (self.pause_button, self.stop_button, self.save_button):
+                button.setEnabled(False)
+            _say(self.status, "Stopping…")
+
+    def save(self) -> None:
+        """Write the model after the step in hand."""
+        self._control.save = True
+
+    def _on_news(self, news: TrainingNews) -> None:
+        worker = self._worker
+        if worker is None:
+            return
+        if news.phase != self._phase:
+            self._phase = news.phase
+            self.curve.loss.clear()  # the losses of another phase may be others
+        if news.loss is not None or news.gain is not None:
+            self.curve.add(news.step, news.loss, news.gain)
+        if news.crops is not None:
+            self.crops.show_crops(news.crops)
+        if news.saved:
+            model_news().trained.emit()
+        self._tell(news)
+        if news.fraction > 0 and not worker.abort_requested:
+            self.progress.setRange(0, PERMILLE)
+            self.progress.setValue(round(PERMILLE * news.fraction))
+            # Last, as napari handles events meanwhile, the next news and the end among them.
+            worker.pbar.total = PERMILLE
+            worker.pbar.update(round(PERMILLE * news.fraction) - worker.pbar.n)
+
+    def _tell(self, news: TrainingNews) -> None:
+        if news.doing:
+            _say(self.live, news.doing)
+        if news.left_out:
+            self._left_out = news.left_out
+            _say(self.status, self._left_out)
+        if news.gain is not None:
+            self._gain = f"gain {news.gain:+.2f} dB"
+        if news.loss is not None:
+            parts = [f"step {news.step:,}", f"{news.seconds:.0f} s", f"loss {news.loss:.3g}", self._gain]
+            _say(self.live, ", ".join(filter(None, parts)))
+        if news.paused:
+            _say(self.live, f"Paused at step {news.step:,}; everything is saved.")
+        elif news.saved:
+            _say(self.status, f"Saved {self._output.name} at step {news.step:,}.")
+
+    def _on_trained(self, trained: Trained) -> None:
+        done = f"Done: {trained.output.stem} is in the list of models. {self._left_out}"
+        _say(self.status, done.strip() if trained.new_steps else AT_ITS_END)
+
+    def _on_error(self, error: Exception) -> None:
+        _say(self.status, show_failure(error))
+
+    def _on_finished(self) -> None:
+        if self._worker is None:
+            return
+        stopped = self._worker.abort_requested
+        self.destroyed.disconnect(self._worker.quit)
+        message = self.status.text()
+        if stopped and self._output.is_file():
+            message = f"Stopped; {self._output.stem} is saved as it is, and Start goes on."
+        self._worker = None
+        self._control = TrainingControl()
+        self.progress.setVisible(False)
+        model_news().trained.emit()
+        self.update_state()
+        if message:
+            _say(self.status, message)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Stop when napari takes the widget out of its dock; it does not close or delete it."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.stop()
+        return bool(super().event(event))
+
+
+def _say(label: QLabel, text: str) -> None:
+    label.setText(text)
+    label.setVisible(bool(text))
+
+
+def _ask_folder(parent: QWidget) -> str:
+    return str(QFileDialog.getExistingDirectory(parent, "Choose a folder of clean images"))
+
+
+def _ask_output(parent: QWidget) -> str:
+    path, _ = QFileDialog.getSaveFileName(
+        parent, "Save the model as", str(models_folder()), f"Model files (*{SUFFIX})"
+    )
+    return str(path)
