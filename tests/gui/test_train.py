@@ -144,7 +144,7 @@ def test_a_training_runs_to_its_end(viewer, train, qtbot, notes, own_models):
     assert [model.name for model in list_models()][-2] == "my-tiny"
     restore.model.setCurrentText("my-tiny")
     assert restore.model.argument == "my-tiny"
-    assert load_model("my-tiny", "cpu").color == "rgb"
+    assert load_model("my-tiny", "cpu").name == "my-tiny"
     restore.model.refresh()
     assert names(restore.model).count("my-tiny") == 1
     assert "my-tiny" in names(train.start_from)
@@ -203,6 +203,20 @@ def test_a_stopped_training_goes_on(train, qtbot, own_models):
     begin(qtbot, train, stopped + 5)
     finish(qtbot, train)
     assert train.status.text() == AT_ITS_END
+
+
+def test_a_full_disk_is_told(train, qtbot, monkeypatch, notes):
+    from napari_deartifact.training.run import TrainingRun
+
+    def fail(run):
+        raise OSError(28, "No space left on device")
+
+    begin(qtbot, train, ENDLESS)
+    monkeypatch.setattr(TrainingRun, "save", fail)
+    click(qtbot, train.stop_button)
+    finish(qtbot, train)
+    assert "No space left on device" in train.status.text()
+    assert len(notes()) == 1
 
 
 def test_closing_in_the_middle_loses_nothing(viewer, train, qtbot, own_models):

@@ -227,7 +227,7 @@ validate_every, features, poisoned
         # The card also tells how the weights were trained from which this run started.
         before = {} if self._start is None else {"before": self._start.recipe}
         card = ModelCard(
-            name=recipe.name,
+            name=self.output.stem,
             architecture=recipe.generator.architecture,
             arguments=trainer.average.arguments,
             color="rgb" if trainer.average.channels == 3 else "luma",

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -27,6 +26,7 @@ from napari_deartifact.widgets.error_layer import standard_error_layer_data
 from napari_deartifact.widgets.layer_choice import LayerChoice
 from napari_deartifact.widgets.layers import LayerImage, restored_layer_data
 from napari_deartifact.widgets.model_choice import ModelChoice
+from napari_deartifact.widgets.notes import make_note, say
 from napari_deartifact.widgets.restore_inputs import RestoreInputs, RestoreJob
 from napari_deartifact.widgets.script import restoration_script
 from napari_deartifact.widgets.workers import Restored, restore_levels, show_failure, start_steps
@@ -57,7 +57,7 @@ class RestoreWidget(QWidget):
         self._job: RestoreJob | None = None
 
         self.layer = LayerChoice(napari_viewer, skip_restored=True)
-        self.history = _note()
+        self.history = make_note()
         self.model = ModelChoice()
         self.strength = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.data_range = QLineEdit()
@@ -69,7 +69,7 @@ class RestoreWidget(QWidget):
         self.cancel_button = QPushButton("Cancel")
         self.copy_button = QPushButton("Copy as Python")
         self.progress = QProgressBar()
-        self.status = _note()
+        self.status = make_note()
 
         self._set_up()
         self._lay_out()
@@ -164,10 +164,10 @@ class RestoreWidget(QWidget):
         self.copy_button.setEnabled(error is None)
         self.cancel_button.setEnabled(running)
         if not running:
-            _say(self.status, error or "")
+            say(self.status, error or "")
         image = None if inputs.layer is None else LayerImage.of(inputs.layer)
         self.data_range.setPlaceholderText("" if image is None else _range_hint(image))
-        _say(self.history, "" if image is None else _history_hint(image))
+        say(self.history, "" if image is None else _history_hint(image))
 
     def run(self) -> None:
         """Start to restore the chosen layer."""
@@ -192,7 +192,7 @@ class RestoreWidget(QWidget):
         self.destroyed.connect(self._worker.quit)
         self.progress.setRange(0, 0)
         self.progress.setVisible(True)
-        _say(self.status, "Loading the model…")
+        say(self.status, "Loading the model…")
         self.update_state()
 
     def cancel(self) -> None:
@@ -200,7 +200,7 @@ class RestoreWidget(QWidget):
         if self._worker is not None:
             self._worker.quit()
             self.cancel_button.setEnabled(False)
-            _say(self.status, "Stopping…")
+            say(self.status, "Stopping…")
 
     def copy_script(self) -> None:
         """Put a Python script that does the same on the clipboard."""
@@ -211,7 +211,7 @@ class RestoreWidget(QWidget):
             )
             clipboard: Any = QApplication.clipboard()
             clipboard.setText(script)
-            _say(self.status, "The script is on the clipboard.")
+            say(self.status, "The script is on the clipboard.")
 
     def _on_step(self, step: Progress) -> None:
         worker = self._worker
@@ -220,7 +220,7 @@ class RestoreWidget(QWidget):
         self.progress.setRange(0, step.total)
         self.progress.setValue(step.done)
         if not worker.abort_requested:
-            _say(self.status, f"{step.done} of {step.total} tiles")
+            say(self.status, f"{step.done} of {step.total} tiles")
         # Last, as napari handles events meanwhile, the next steps and the end among them.
         worker.pbar.total = step.total
         worker.pbar.update(step.done - worker.pbar.n)
@@ -231,7 +231,7 @@ class RestoreWidget(QWidget):
         from napari.layers import Layer
 
         if restored.unchanged:
-            _say(self.status, UNCHANGED)
+            say(self.status, UNCHANGED)
             return
         source, provenance = self._job.layer, self._job.provenance(restored)
         layer = Layer.create(*restored_layer_data(source, restored.levels, provenance))
@@ -242,10 +242,10 @@ class RestoreWidget(QWidget):
         if restored.standard_error is not None:
             error = standard_error_layer_data(source, restored.standard_error, provenance)
             layers.insert(place + 1, Layer.create(*error))
-        _say(self.status, f"Done: {layer.name}")
+        say(self.status, f"Done: {layer.name}")
 
     def _on_error(self, error: Exception) -> None:
-        _say(self.status, show_failure(error))
+        say(self.status, show_failure(error))
 
     def _on_finished(self) -> None:
         if self._worker is None:
@@ -256,26 +256,13 @@ class RestoreWidget(QWidget):
         self._worker = self._job = None
         self.progress.setVisible(False)
         self.update_state()
-        _say(self.status, message)
+        say(self.status, message)
 
     def event(self, event: QEvent | None) -> bool:
         """Stop when napari takes the widget out of its dock; it does not close or delete it."""
         if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.cancel()
         return bool(super().event(event))
-
-
-def _note() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-    label.setVisible(False)
-    return label
-
-
-def _say(label: QLabel, text: str) -> None:
-    label.setText(text)
-    label.setVisible(bool(text))
 
 
 def _range_hint(image: LayerImage) -> str:

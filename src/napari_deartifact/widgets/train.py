@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -27,6 +26,7 @@ from napari_deartifact.widgets.crop_view import CropView
 from napari_deartifact.widgets.device_choice import DeviceChoice
 from napari_deartifact.widgets.layer_list import LayerList
 from napari_deartifact.widgets.model_choice import model_news
+from napari_deartifact.widgets.notes import make_note, say
 from napari_deartifact.widgets.path_field import PathField
 from napari_deartifact.widgets.recipe_choice import RecipeChoice, StartChoice
 from napari_deartifact.widgets.train_inputs import LayerPictures, TrainInputs, model_path, unused_name
@@ -58,6 +58,7 @@ class TrainWidget(QWidget):
         self._control = TrainingControl()
         self._output = Path()
         self._phase = 0
+        self._failed = False
         self._gain = ""
         self._left_out = ""
 
@@ -74,8 +75,8 @@ class TrainWidget(QWidget):
         self.stop_button = QPushButton("Stop")
         self.save_button = QPushButton("Save now")
         self.progress = QProgressBar()
-        self.live = QLabel()
-        self.status = QLabel()
+        self.live = make_note()
+        self.status = make_note()
         self.curve = TrainingCurve()
         self.crops = CropView()
 
@@ -96,10 +97,7 @@ class TrainWidget(QWidget):
         self.stop_button.setToolTip("Write everything and end; Start goes on from there")
         self.save_button.setToolTip("Write the model as it is now, so that it can be tried")
         self.progress.setRange(0, PERMILLE)
-        for label in (self.live, self.status):
-            label.setWordWrap(True)
-            label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        for widget in (self.progress, self.live, self.status, self.curve, self.crops):
+        for widget in (self.progress, self.curve, self.crops):
             widget.setVisible(False)
 
     def _lay_out(self) -> None:
@@ -181,7 +179,7 @@ class TrainWidget(QWidget):
             button.setEnabled(running)
         self.pause_button.setText("Resume" if self._control.paused else "Pause")
         if not running:
-            _say(self.status, error or (CONTINUED if inputs.is_resumed else ""))
+            say(self.status, error or (CONTINUED if inputs.is_resumed else ""))
 
     def start(self) -> None:
         """Start to train, or go on."""
@@ -190,6 +188,7 @@ class TrainWidget(QWidget):
             return
         self._control = TrainingControl()
         self._output = inputs.output
+        self._failed = False
         self._worker = start_steps(
             training_steps,
             [LayerPictures.of(layer) for layer in inputs.layers],
@@ -225,7 +224,7 @@ class TrainWidget(QWidget):
             self._worker.quit()
             for button in (self.pause_button, self.stop_button, self.save_button):
                 button.setEnabled(False)
-            _say(self.status, "Stopping…")
+            say(self.status, "Stopping…")
 
     def save(self) -> None:
         """Write the model after the step in hand."""
@@ -254,26 +253,27 @@ class TrainWidget(QWidget):
 
     def _tell(self, news: TrainingNews) -> None:
         if news.doing:
-            _say(self.live, news.doing)
+            say(self.live, news.doing)
         if news.left_out:
             self._left_out = news.left_out
-            _say(self.status, self._left_out)
+            say(self.status, self._left_out)
         if news.gain is not None:
             self._gain = f"gain {news.gain:+.2f} dB"
         if news.loss is not None:
             parts = [f"step {news.step:,}", f"{news.seconds:.0f} s", f"loss {news.loss:.3g}", self._gain]
-            _say(self.live, ", ".join(filter(None, parts)))
+            say(self.live, ", ".join(filter(None, parts)))
         if news.paused:
-            _say(self.live, f"Paused at step {news.step:,}; everything is saved.")
+            say(self.live, f"Paused at step {news.step:,}; everything is saved.")
         elif news.saved:
-            _say(self.status, f"Saved {self._output.name} at step {news.step:,}.")
+            say(self.status, f"Saved {self._output.name} at step {news.step:,}.")
 
     def _on_trained(self, trained: Trained) -> None:
         done = f"Done: {trained.output.stem} is in the list of models. {self._left_out}"
-        _say(self.status, done.strip() if trained.new_steps else AT_ITS_END)
+        say(self.status, done.strip() if trained.new_steps else AT_ITS_END)
 
     def _on_error(self, error: Exception) -> None:
-        _say(self.status, show_failure(error))
+        self._failed = True
+        say(self.status, show_failure(error))
 
     def _on_finished(self) -> None:
         if self._worker is None:
@@ -281,7 +281,7 @@ class TrainWidget(QWidget):
         stopped = self._worker.abort_requested
         self.destroyed.disconnect(self._worker.quit)
         message = self.status.text()
-        if stopped and self._output.is_file():
+        if stopped and self._output.is_file() and not self._failed:
             message = f"Stopped; {self._output.stem} is saved as it is, and Start goes on."
         self._worker = None
         self._control = TrainingControl()
@@ -289,18 +289,13 @@ class TrainWidget(QWidget):
         model_news().trained.emit()
         self.update_state()
         if message:
-            _say(self.status, message)
+            say(self.status, message)
 
     def event(self, event: QEvent | None) -> bool:
         """Stop when napari takes the widget out of its dock; it does not close or delete it."""
         if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.stop()
         return bool(super().event(event))
-
-
-def _say(label: QLabel, text: str) -> None:
-    label.setText(text)
-    label.setVisible(bool(text))
 
 
 def _ask_folder(parent: QWidget) -> str:
