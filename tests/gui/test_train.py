@@ -206,7 +206,7 @@ def test_a_stopped_training_goes_on(train, qtbot, own_models):
 
 
 def test_a_full_disk_is_told(train, qtbot, monkeypatch, notes):
-    from napari_deartifact.training.run import TrainingRun
+    from napari_deartifact.training.session import TrainingRun
 
     def fail(run):
         raise OSError(28, "No space left on device")

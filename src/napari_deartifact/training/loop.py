@@ -7,12 +7,13 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from napari_deartifact.generators.base import Generator
+from napari_deartifact.training.best import Best
 from napari_deartifact.training.checkpoint import read_checkpoint, write_checkpoint
 from napari_deartifact.training.device_pairs import DevicePairSource
 from napari_deartifact.training.discriminators.base import Discriminator
@@ -94,7 +95,6 @@ class Trainer:
         self.seconds = 0.0
         self._cut = 0.0
         self._stopping = False
-        self._best: dict[str, Any] | None = None
         self._players: dict[str, Player] = {}
         self._enter_phase(0)
 
@@ -125,7 +125,7 @@ class Trainer:
                 degraded, clean = next(batches)
                 index, local = self._locate(fraction)
                 if index != self.phase_index:
-                    self._leave_phase()
+                    self._best.take_back()
                     self._enter_phase(index)
                 player = self._whose_turn()
                 rate = self._players[player].set_rate(local, self.step - self.phase_start)
@@ -140,7 +140,7 @@ class Trainer:
             batches.close()  # type: ignore[attr-defined]
         if fraction >= 1:
             self._update_average()
-            self._leave_phase()
+            self._best.take_back()
 
     def stop(self) -> None:
         """End :meth:`steps` before its next step, in all processes that train together."""
@@ -163,25 +163,7 @@ class Trainer:
         ValueError
             When it lacks the measure that the phase goes by.
         """
-        measure = self.phase.keep_best
-        if not measure:
-            return
-        if measure not in validation:
-            raise ValueError(
-                f"phases.keep_best is {measure!r}, but measured were "
-                f"{', '.join(validation) or 'no pictures'}; "
-                "keep files for validation, and give features for perceptual measures"
-            )
-        if self._best is None or validation[measure] > self._best["value"]:
-            self._best = {
-                "value": validation[measure],
-                "generator": copy.deepcopy(self.generator.state_dict()),
-                "average": copy.deepcopy(self.average.state_dict()),
-            }
-            self._worse = 0
-            return
-        self._worse += 1
-        if self.phase.patience and self._worse >= self.phase.patience:
+        if self._best.see(validation):
             ends = sum(phase.steps for phase in self.recipe.phases[: self.phase_index + 1])
             self._cut += max(ends / self.recipe.steps - self.fraction, 0.0)
 
@@ -193,8 +175,7 @@ class Trainer:
             "phase": self.phase_index,
             "phase_start": self.phase_start,
             "cut": self._cut,
-            "best": self._best,
-            "worse": self._worse,
+            "best": self._best.state_dict(),
             "players": {name: player.state_dict() for name, player in self._players.items()},
             "average": self.average.state_dict(),
             "random": torch.get_rng_state(),
@@ -212,7 +193,8 @@ class Trainer:
         state = read_checkpoint(path, self.recipe.to_dict(), self.pairs.seed, self.device)
         self._enter_phase(state["phase"])
         self.step, self.seconds, self.phase_start = state["step"], state["seconds"], state["phase_start"]
-        self._cut, self._best, self._worse = state["cut"], state["best"], state["worse"]
+        self._cut = state["cut"]
+        self._best.load_state_dict(state["best"])
         for name, player in self._players.items():
             player.load_state_dict(state["players"][name])
         self.average.load_state_dict(state["average"])
@@ -293,20 +275,13 @@ class Trainer:
         self.phase_index = index
         self.phase_start = self.step
         self.phase = phase = self.recipe.phases[index]
-        self._best = None
-        self._worse = 0
+        self._best = Best(phase, {"generator": self.generator, "average": self.average})
         self._players = {"generator": Player(self.generator, phase, self.ranks, self.device, phase.freeze)}
         if phase.needs_discriminator:
             assert self.discriminator is not None, "Recipe asks for one"
             self._players["discriminator"] = Player(self.discriminator, phase.critic, self.ranks, self.device)
         self.objective = Objective(phase.losses, self.features, self.discriminator, self.device)
         self.bfloat16 = use_bfloat16(phase.precision, self.device)
-
-    def _leave_phase(self) -> None:
-        if self._best is not None:
-            self.generator.load_state_dict(self._best["generator"])
-            self.average.load_state_dict(self._best["average"])
-            self._best = None
 
     def _whose_turn(self) -> Literal["generator", "discriminator"]:
         return self.phase.player(self.step - self.phase_start)

@@ -16,7 +16,7 @@ from napari_deartifact.widgets.workers import WorkError
 
 if TYPE_CHECKING:
     from napari_deartifact.training.data_pictures import PictureSet
-    from napari_deartifact.training.run import TrainingRun
+    from napari_deartifact.training.session import TrainingRun
     from napari_deartifact.training.step_record import StepRecord
 
 NEWS_SECONDS = 0.1
@@ -125,7 +125,7 @@ def training_steps(
     Trained
     """
     yield TrainingNews("Loading PyTorch…")
-    from napari_deartifact.training.run import TrainingRun
+    from napari_deartifact.training.session import TrainingRun
     from napari_deartifact.training.step_record import TrainingDivergedError
 
     yield TrainingNews("Reading the images…")

@@ -1,0 +1,235 @@
+"""A run with its files: pictures, networks, a model, a checkpoint, a table and curves."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_deartifact.devices import resolve_device
+from napari_deartifact.models.model_file import SUFFIX, ModelCard, save_model
+from napari_deartifact.models.registry import model_card
+from napari_deartifact.training.curves import draw_curves
+from napari_deartifact.training.data import Pictures, find_pictures, load_pictures, name_sources
+from napari_deartifact.training.data_loading import Poisoned
+from napari_deartifact.training.loop import Trainer
+from napari_deartifact.training.pairs import validation_pairs
+from napari_deartifact.training.phase_recipe import MEASURED_QUALITIES
+from napari_deartifact.training.ranks import Ranks
+from napari_deartifact.training.recipe import Recipe, read_recipe
+from napari_deartifact.training.reporting import open_table
+from napari_deartifact.training.start import make_features, make_networks, make_pairs
+from napari_deartifact.training.step_record import StepRecord, TrainingDivergedError
+from napari_deartifact.training.validation import preview
+
+VALIDATION_PICTURES = 16
+PREVIEW_PICTURES = 4
+PREVIEW_QUALITY = 20
+CHECKPOINT_SECONDS = 60.0
+
+
+class TrainingRun:
+    """A run that is stepped through: what :func:`napari_deartifact.training.train` and the widget
+    iterate.
+
+    Beside `output`, say ``model.safetensors``, lie ``model.checkpoint``, from which the same run goes
+    on, ``model.csv`` and ``model.png``.
+
+    Parameters
+    ----------
+    recipe, data, output, init, encoder, minutes, steps, device, resume, seed, sources, memory, \
+validate_every, features, poisoned
+        As :func:`napari_deartifact.training.train` takes them.
+    ranks : Ranks
+        The processes that train together.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    found : PictureSet
+        The pictures, and which files were left out and why.
+    output, checkpoint, table, curves : Path
+    trainer : Trainer
+        With `step`, `seconds` and `fraction`.
+    validation : dict of str to float
+        The last measurement.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe | str | os.PathLike[str],
+        data: Pictures,
+        output: str | os.PathLike[str],
+        *,
+        init: str | os.PathLike[str] | None = None,
+        encoder: str | os.PathLike[str] | None = None,
+        minutes: float | None = None,
+        steps: int | None = None,
+        device: str = "auto",
+        resume: bool = True,
+        seed: int = 0,
+        sources: Sequence[Mapping[str, str]] | None = None,
+        memory: int = 4 * 2**30,
+        validate_every: int = 500,
+        features: str | os.PathLike[str] | None = None,
+        poisoned: Poisoned = "skip",
+        ranks: Ranks | None = None,
+    ) -> None:
+        self.recipe = recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+        self.output = _checked_output(output)
+        self.checkpoint = self.output.with_suffix(".checkpoint")
+        self.table = self.output.with_suffix(".csv")
+        self.curves = self.output.with_suffix(".png")
+        self.validation: dict[str, float] = {}
+        self._validate_every = validate_every
+        self._init = init
+        self._start = None if init is None else model_card(init)
+        self._ranks = ranks or Ranks()
+        device_used = torch.device(resolve_device(device))
+        network = make_features(recipe, features)
+        generator, discriminator = make_networks(recipe, init, encoder, seed)
+        patch = recipe.data.patch_size
+        self.found = load_pictures(find_pictures(data), memory, seed, poisoned=poisoned, patch_size=patch)
+        training, held_out = self.found.split(recipe.data.validation_fraction, seed)
+        self._sources = _sources(sources, data)
+        self.trainer = Trainer(
+            recipe,
+            generator,
+            make_pairs(training, recipe, generator.channels, seed, device_used, self._ranks),
+            discriminator=discriminator,
+            features=network,
+            steps=steps,
+            minutes=minutes,
+            device=device_used,
+            ranks=self._ranks,
+        )
+        if resume and self.checkpoint.is_file():
+            self.trainer.load_checkpoint(self.checkpoint)
+        multiple = np.lcm(16, generator.size_multiple)
+        self._crops = {
+            quality: validation_pairs(
+                held_out[:VALIDATION_PICTURES], quality, generator.channels, multiple=int(multiple)
+            )
+            for quality in (*MEASURED_QUALITIES, None)
+        }
+
+    def steps(self) -> Iterator[StepRecord]:
+        """Train, measure and write until the run is done; to stop earlier, stop iterating.
+
+        The files are written once a minute and when the iteration ends, for whatever reason.
+
+        Yields
+        ------
+        StepRecord
+
+        Raises
+        ------
+        TrainingDivergedError
+            When the loss stopped being a number; the model file holds the weights from before.
+        """
+        saved = time.monotonic()
+        with open_table(self.table, self.trainer.step, wanted=self._ranks.is_first) as write:
+            try:
+                for step in self.trainer.steps():
+                    record = self._measured(step)
+                    write(record)
+                    if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                        self.save()
+                        saved = time.monotonic()
+                    yield record
+            except TrainingDivergedError:
+                self._save_model()
+                raise
+            except BaseException:
+                self.save()
+                raise
+        if any(phase.keep_best for phase in self.recipe.phases) and self.trainer.fraction >= 1:
+            self.validation = self._measure()
+        self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint, the model and the curves."""
+        if self._ranks.is_first:
+            self.trainer.save_checkpoint(self.checkpoint)
+            self._save_model()
+            draw_curves(self.curves, self.table, self.preview())
+
+    def preview(self) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]]:
+        """Restore fixed crops of held-out pictures, compressed at quality 20.
+
+        Returns
+        -------
+        list of (degraded, restored, clean) : ndarray of uint8, shape (Y, X, 3)
+        """
+        return preview(self.trainer.restore, self._crops[PREVIEW_QUALITY][:PREVIEW_PICTURES])
+
+    def measure(self) -> dict[str, float]:
+        """Measure the averaged weights now: see `napari_deartifact.training.validation.validate`."""
+        return self.trainer.validate(self._crops)
+
+    def _measured(self, record: StepRecord) -> StepRecord:
+        every = self.trainer.phase.measure_every or self._validate_every
+        if record.step % every and record.fraction < 1:
+            return record
+        self.validation = self._measure()
+        self.trainer.judge(self.validation)
+        return replace(record, validation=self.validation)
+
+    def _measure(self) -> dict[str, float]:
+        # All processes need the verdict when it may end a phase, and hold the same weights.
+        if self._ranks.is_first or self.trainer.phase.keep_best:
+            return self.trainer.validate(self._crops)
+        return {}
+
+    def _save_model(self) -> None:
+        if not self._ranks.is_first:
+            return
+        trainer, recipe = self.trainer, self.recipe
+        # The card also tells how the weights were trained from which this run started.
+        before = {} if self._start is None else {"before": self._start.recipe}
+        card = ModelCard(
+            name=self.output.stem,
+            architecture=recipe.generator.architecture,
+            arguments=trainer.average.arguments,
+            color="rgb" if trainer.average.channels == 3 else "luma",
+            description=recipe.description,
+            recipe={**recipe.to_dict(), "run": self._told(), **before},
+            data=self._sources,
+        )
+        save_model(self.output, trainer.average, card)
+
+    def _told(self) -> dict[str, Any]:
+        trainer = self.trainer
+        return {
+            "steps": trainer.step,
+            "seconds": round(trainer.seconds),
+            "fraction": round(trainer.fraction, 4),
+            "seed": trainer.pairs.seed,
+            "pictures": len(trainer.pairs.pictures),
+            "device": str(trainer.device),
+            "processes": self._ranks.world,
+            "init": Path(self._init).name if self._init else None,
+            "features": None if trainer.features is None else trainer.features.name,
+        }
+
+
+def _checked_output(output: str | os.PathLike[str]) -> Path:
+    output = Path(output)
+    if output.suffix != SUFFIX:
+        raise ValueError(f"output is {output.name!r}; expected a name that ends in {SUFFIX}")
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"folder {output.parent} does not exist; create it first")
+    return output
+
+
+def _sources(sources: Sequence[Mapping[str, str]] | None, data: Pictures) -> list[dict[str, str]]:
+    if sources is not None:
+        return [dict(source) for source in sources]
+    return [{"name": name, "licence": "not stated"} for name in name_sources(data)[:20]]
