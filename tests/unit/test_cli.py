@@ -88,6 +88,11 @@ TRAIN = ["train", "compact-cnn", "missing", "-o", "m.safetensors"]
         ([*TRAIN, "--minutes", "nan"], 2, "--minutes is nan"),
         ([*TRAIN, "--steps", "-1"], 2, "--steps is -1"),
         ([*EVALUATE, "--json", "missing/result.json"], 2, "folder missing does not exist"),
+        (["export", "general"], 2, "required: -o/--output"),
+        (["export", "general", "-o", "m.pt"], 2, "expected a name that ends in .onnx"),
+        (["export", "spp", "-o", "m.onnx"], 2, "has no network to export"),
+        (["export", "genral", "-o", "m.onnx"], 2, "did you mean 'general'?"),
+        (["export", "general", "-o", "missing/m.zip"], 2, "folder missing does not exist"),
     ],
 )
 def test_one_line_says_what_to_do(folder, capsys, words, code, message):
@@ -100,7 +105,9 @@ def test_one_line_says_what_to_do(folder, capsys, words, code, message):
     assert [path for path in sorted(folder.rglob("*")) if path.name != "out"] == before
 
 
-@pytest.mark.parametrize("command", ["restore", "inspect", "models", "train", "recipes", "evaluate"])
+@pytest.mark.parametrize(
+    "command", ["restore", "inspect", "models", "train", "recipes", "export", "evaluate"]
+)
 def test_each_command_has_help(capsys, command):
     assert code_of([command, "--help"]) == 0
     assert capsys.readouterr().out.startswith(f"usage: deartifact {command}")

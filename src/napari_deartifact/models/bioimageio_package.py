@@ -171,7 +171,7 @@ def _tensors(generator: Generator) -> dict[str, Any]:
         axis = {"type": "space", "id": name}
         given.append({**axis, "size": {"min": least, "step": step} if step else least})
         same = {"tensor_id": "degraded", "axis_id": name}
-        answered.append({**axis, "size": same, **({"halo": halo} if halo else {})})
+        answered.append({**axis, "size": same, "halo": halo})
     scaling = {"id": "scale_linear", "kwargs": {"gain": 1 / LEVELS}}
     back = {"id": "scale_linear", "kwargs": {"gain": LEVELS}}
     clip = {"id": "clip", "kwargs": {"min": 0.0, "max": LEVELS}}
@@ -207,10 +207,10 @@ def _tensors(generator: Generator) -> dict[str, Any]:
 
 def _sizes(generator: Generator) -> tuple[int, int, int]:
     """Return the least size, what may be added to it, and the halo of a tile, in pixels."""
-    if generator.fixed_tile is not None:
-        return generator.fixed_tile, 0, 0
     step = generator.size_multiple
     halo = step * -(-generator.receptive_radius // step)
+    if generator.fixed_tile is not None:
+        return generator.fixed_tile, 0, halo
     return 2 * halo + step, step, halo
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
@@ -10,7 +11,8 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 MOST_POINTS = 600
 """Of a curve; beyond that neighbours are joined to their mean."""
-LOSS_COLOR, GAIN_COLOR = QColor("#4c9be8"), QColor("#e8a33d")
+FEW = 30
+"""Points of a curve that are also drawn as dots."""
 MARGIN = 4
 SETTLED = 0.1
 """The part of a curve, from its start, that may leave the picture above or below."""
@@ -96,43 +98,75 @@ class TrainingCurve(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         half = self.height() / 2
         last = max((curve.points[-1][0] for curve in (self.loss, self.gain) if curve.points), default=1)
-        for top, curve, name, pattern, color in (
-            (0.0, self.loss, "loss", "{:.3g}", LOSS_COLOR),
-            (half, self.gain, "gain, dB", "{:+.2f}", GAIN_COLOR),
-        ):
+        for top, curve, panel in ((0.0, self.loss, LOSS), (half, self.gain, GAIN)):
             area = QRectF(0, top, self.width(), half - MARGIN)
-            self._draw(painter, area, curve.points, last, (name, pattern), color)
+            panel.draw(painter, area, curve.points, last, self.palette().windowText().color())
         painter.end()
 
-    def _draw(
-        self, painter: QPainter, area: QRectF, points: list[Point], last: float, text: tuple[str, str],
-        color: QColor,
-    ) -> None:  # fmt: skip
-        name, pattern = text
-        ink = self.palette().windowText().color()
-        line = painter.fontMetrics().height()
-        painter.setPen(ink)
-        now = f"{name} {pattern.format(points[-1][1])}" if points else name
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), now)
-        plot = area.adjusted(0, line, 0, 0)
-        frame = QColor(ink)
-        frame.setAlphaF(0.3)
-        painter.setPen(frame)
+
+@dataclass(frozen=True)
+class Panel:
+    """How a curve is drawn.
+
+    Attributes
+    ----------
+    name : str
+    pattern : str
+        Formats a value.
+    color : str
+    """
+
+    name: str
+    pattern: str
+    color: str
+
+    def draw(self, painter: QPainter, area: QRectF, points: list[Point], last: float, ink: QColor) -> None:
+        """Draw the points of steps up to `last`, with the curve's range and its last value above them."""
+        title = painter.fontMetrics().height()
+        plot = area.adjusted(0, title, 0, 0)
+        faint = QColor(ink)
+        faint.setAlphaF(0.4)
+        painter.setPen(faint)
         painter.drawLine(plot.bottomLeft(), plot.bottomRight())
-        if points:
-            painter.setPen(QPen(color, 1.5))
-            placed = _placed(points, plot.adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN), last)
-            painter.drawPolyline(QPolygonF(placed))
-            if len(points) < 30:  # each stands for itself
-                painter.setBrush(color)
-                for point in placed:
-                    painter.drawEllipse(point, 2, 2)
+        low, high = shown_range(points, last)
+        if high > low:
+            ends = f"{self.pattern.format(low)} to {self.pattern.format(high)}"
+            painter.drawText(area, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), ends)
+        painter.setPen(ink)
+        now = f"{self.name} {self.pattern.format(points[-1][1])}" if points else self.name
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), now)
+        painter.setPen(QPen(QColor(self.color), 1.5))
+        placed = _placed(points, plot.adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN), last, (low, high))
+        painter.drawPolyline(QPolygonF(placed))
+        painter.setBrush(QColor(self.color))
+        for point in placed if len(placed) < FEW else ():
+            painter.drawEllipse(point, 2, 2)
 
 
-def _placed(points: list[Point], plot: QRectF, last: float) -> list[QPointF]:
-    # The first steps fall from so high that the rest would be flat beside them.
-    settled = [value for step, value in points if step >= SETTLED * last] or [points[-1][1]]
-    low, high = min(settled), max(settled)
+LOSS, GAIN = Panel("loss", "{:.3g}", "#4c9be8"), Panel("gain", "{:+.2f} dB", "#e8a33d")
+
+
+def shown_range(points: Sequence[Point], last: float) -> tuple[float, float]:
+    """Return the least and the largest value that a picture of the curve shows.
+
+    The first steps of many fall from so high that the rest would be flat beside them, so that they may
+    leave the picture.
+
+    Examples
+    --------
+    >>> shown_range([(1, 9.0), (50, 2.0), (100, 1.0)], 100)
+    (1.0, 9.0)
+    >>> shown_range([(step, 900 / step) for step in range(1, 101)], 100)
+    (9.0, 90.0)
+    """
+    values = [value for step, value in points if len(points) < FEW or step >= SETTLED * last]
+    return (min(values), max(values)) if values else (0.0, 0.0)
+
+
+def _placed(
+    points: list[Point], plot: QRectF, last: float, ends: tuple[float, float]
+) -> list[QPointF]:  # fmt: skip
+    low, high = ends
     scale = plot.height() / (high - low) if high > low else 0.0
     return [
         QPointF(

@@ -23,6 +23,7 @@ from napari_deartifact.models.registry import find_model
 
 TINY = {"widths": [4], "dilations": [1, 1]}
 SMALLER = {
+    "mobile-unet": {"width": 0.1, "tile": 96, "overlap": 32},
     "residual": {"blocks": 2},
     "residual-unet": {"widths": [8, 8], "blocks": [1, 1]},
     "unet": {"widths": [8, 8, 8, 8]},
@@ -38,11 +39,11 @@ def network(architecture, arguments):
     return generator
 
 
-def model_file(folder, arguments=TINY, **card):
-    generator = network("compact-cnn", arguments)
+def model_file(folder, architecture="compact-cnn", arguments=TINY, **card):
+    generator = network(architecture, arguments)
     path = folder / "mine.safetensors"
     color = "rgb" if generator.channels == 3 else "luma"
-    save_model(path, generator, ModelCard("mine", "compact-cnn", generator.arguments, color, **card))
+    save_model(path, generator, ModelCard("mine", architecture, generator.arguments, color, **card))
     return path
 
 
@@ -62,15 +63,14 @@ def answer(file, image):
     return restored
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES.keys() - {"mobile-unet"}))  # which comes below
 def test_onnx_answers_as_torch_does(architecture, tmp_path):
     generator = network(architecture, SMALLER.get(architecture))
     path = tmp_path / "network.onnx"
     write_onnx(generator, ModelCard("mine", architecture), path)
-    unit = generator.fixed_tile or generator.size_multiple
-    shapes = [(1, 1), (3, 1)] if generator.fixed_tile else [(1, 8), (3, 5), (2, 7)]
-    for batch, units in shapes:
-        image = torch.rand(batch, generator.channels, units * unit, (1 if units == 1 else units + 3) * unit)
+    unit = generator.size_multiple
+    for batch, units in [(1, 8), (3, 5), (2, 7)]:
+        image = torch.rand(batch, generator.channels, units * unit, (units + 3) * unit)
         expected = generator(image).numpy()
         assert np.abs(expected - image.numpy()).max() > 0.01
         np.testing.assert_allclose(answer(path, image.numpy()), expected, atol=1e-4)
@@ -90,11 +90,16 @@ def test_onnx_says_what_the_model_file_says(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "channels"),
-    [(TINY, ["red", "green", "blue"]), ({**TINY, "channels": 1}, ["luma"])],
+    ("architecture", "arguments", "channels", "height"),
+    [
+        ("compact-cnn", TINY, ["red", "green", "blue"], (5, 1)),
+        ("compact-cnn", {**TINY, "channels": 1}, ["luma"], (5, 1)),
+        ("mobile-unet", SMALLER["mobile-unet"], ["red", "green", "blue"], 96),
+    ],
 )
-def test_a_package_passes_its_checker(tmp_path, arguments, channels):
-    source = model_file(tmp_path, arguments, licence="CC0-1.0", data=[{"name": "cells", "licence": "CC0"}])
+def test_a_package_passes_its_checker(tmp_path, architecture, arguments, channels, height):
+    card = {"licence": "CC0-1.0", "data": [{"name": "cells", "licence": "CC0"}]}
+    source = model_file(tmp_path, architecture, arguments, **card)
     path = tmp_path / "mine.zip"
     export_model(source, path, authors=["Jane Doe", "A/B"])
     with zipfile.ZipFile(path) as package:
@@ -105,12 +110,14 @@ def test_a_package_passes_its_checker(tmp_path, arguments, channels):
     assert described.validation_summary.errors == []
     assert [author.name for author in described.authors] == ["Jane Doe", "A B"]
     assert str(described.license) == "CC0-1.0"
-    assert [entry.doi for entry in described.cite] == [entry["doi"] for entry in citations("compact-cnn")]
-    assert described.inputs[0].axes[1].channel_names == channels
+    assert [entry.doi for entry in described.cite] == [entry["doi"] for entry in citations(architecture)]
+    _, channel, y, _ = described.inputs[0].axes
+    assert channel.channel_names == channels
+    assert (y.size if isinstance(y.size, int) else (y.size.min, y.size.step)) == height
     weights = tmp_path / "unpacked" / "weights.onnx"
     assert read_model(tmp_path / "unpacked" / "mine.safetensors")[1] == read_card(source)
-    restored = answer(weights, given.astype(np.float32) / 255) * 255
-    np.testing.assert_allclose(np.clip(restored, 0, 255), expected, atol=1e-3)
+    restored = answer(weights, np.repeat(given, 3, axis=0).astype(np.float32) / 255) * 255
+    np.testing.assert_allclose(np.clip(restored, 0, 255), np.repeat(expected, 3, axis=0), atol=1e-3)
     assert np.abs(expected - given).max() > 1
 
 
