@@ -5,15 +5,19 @@ Needs a screen, or ``xvfb-run -s "-screen 0 1600x1000x24" python docs/images/tak
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtWidgets import QApplication
 
 PLUGIN = "napari-deartifact"
 HERE = Path(__file__).parent
+TRAINED_MINUTES = 4
 
 
 def wait(condition: Callable[[], bool] = bool, seconds: float = 120) -> None:
@@ -24,8 +28,37 @@ def wait(condition: Callable[[], bool] = bool, seconds: float = 120) -> None:
         time.sleep(0.01)
 
 
+def train(viewer: Any, folder: str) -> None:
+    """Fine-tune the general model on fields of a micrograph, and take a picture when most of it is done."""
+    from skimage.data import cell
+
+    viewer.layers.clear()
+    picture = cell()
+    middle, half = picture.shape[0] // 2, picture.shape[1] // 2
+    fields = [picture[rows, columns] for rows in _halves(middle) for columns in _halves(half)]
+    for number, field in enumerate(fields, start=1):
+        viewer.add_image(field, name=f"field {number}")
+    viewer.grid.enabled = True
+    viewer.reset_view()
+    os.environ["NAPARI_DEARTIFACT_MODELS"] = folder
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Train")
+    widget.layers.layers = tuple(viewer.layers)
+    widget.recipe.setCurrentText("microscopy")
+    widget.length.setValue(TRAINED_MINUTES)
+    widget.start_button.click()
+    wait(lambda: widget.progress.value() > 0.9 * widget.progress.maximum() > 0, seconds=90 * TRAINED_MINUTES)
+    viewer.screenshot(HERE / "train-widget.png", canvas_only=False, flash=False)
+    widget.stop_button.click()
+    wait(widget.start_button.isEnabled)
+    viewer.window.remove_dock_widget(dock)
+
+
+def _halves(middle: int) -> tuple[slice, slice]:
+    return slice(middle), slice(middle, None)
+
+
 def main(model: str) -> None:
-    """Restore the photograph, without and with its standard error, and inspect it."""
+    """Restore the photograph, without and with its standard error, and inspect it; train."""
     import napari
 
     viewer = napari.Viewer(show=True)
@@ -60,6 +93,8 @@ def main(model: str) -> None:
     viewer.reset_view()
     wait(seconds=1)
     viewer.screenshot(HERE / "inspect-widget.png", canvas_only=False, flash=False)
+    with tempfile.TemporaryDirectory() as folder:
+        train(viewer, folder)
     viewer.close()
 
 
