@@ -81,7 +81,7 @@ def measured(path: Path, options, distance) -> str:
     generator, card = read_model(path)
     lines = []
     for color in (False, True):
-        answer = evaluate(path, options.images, QUALITIES, color=color, distance=distance)
+        answer = evaluate(path, options.images, QUALITIES, luma="studio", color=color, distance=distance)
         means = [answer.mean(quality)[:2] for quality in QUALITIES]
         for name in ("psnr", "psnr_b", "ssim", "perceptual"):
             cells = [f"{getattr(before, name):.3f} → {getattr(after, name):.3f}" for before, after in means]
@@ -96,7 +96,7 @@ def measured(path: Path, options, distance) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("images", help="originals to measure on")
+    parser.add_argument("images", help="originals in colour to measure on")
     parser.add_argument("--data", nargs="+", help="clean pictures to train on; without, only measure")
     parser.add_argument("--features", required=True, metavar="FILE")
     parser.add_argument("-o", "--output", type=Path, default=Path("recipes"))
