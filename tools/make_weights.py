@@ -4,6 +4,7 @@ Each step goes on where it was interrupted.  Steps, in order:
 
 train    trains a recipe on every picture below DATA and writes OUT/NAME.safetensors
 head     trains the error head on what the models of OUT, and those that ship, get wrong
+judge    prints which shares of the errors a head's standard errors hold, on pictures that it has not seen
 publish  writes a model in half precision; its card gets tables of ``deartifact evaluate --json``
 """
 
@@ -15,14 +16,18 @@ import shlex
 import sys
 import time
 import tomllib
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from napari_deartifact import load_model
-from napari_deartifact.models.model_file import read_model, save_model
+from napari_deartifact.models.error_network import HEAD, read_error_head
+from napari_deartifact.models.model_file import read_card, read_model, save_model
 from napari_deartifact.training import train
+from napari_deartifact.training.error_coverage import coverage, rescale
+from napari_deartifact.training.error_examples import HeadRecipe
+from napari_deartifact.training.schema import convert
 from napari_deartifact.training.step_record import StepRecord
-from napari_deartifact.training.uncertainty import train_head
+from napari_deartifact.training.uncertainty import held_out_examples, part_pictures, train_head
 
 SOURCES = Path(__file__).with_name("weights_sources.toml")
 MINUTES = {"general": 125.0, "general-fast": 72.0}
@@ -60,14 +65,14 @@ def make_model(name: str, options: argparse.Namespace) -> None:
     )
 
 
+def head_folders(data: Path) -> list[Path]:
+    """Name the folders that examples are drawn from in turn, each as often as is its share."""
+    folders = [data / name for name, share in HEAD_SHARES.items() for _ in range(share)]
+    return [folder for folder in folders if folder.is_dir()] or [data]
+
+
 def make_head(options: argparse.Namespace) -> None:
     """Train the error head; a model in OUT stands for the one that ships under its name."""
-    folders = [
-        options.data / name
-        for name, share in HEAD_SHARES.items()
-        for _ in range(share)
-        if (options.data / name).is_dir()
-    ]
     trained = [options.out / f"{name}.safetensors" for name in HEAD_MODELS]
     models = [
         load_model(path if path.is_file() else name, options.device)
@@ -80,7 +85,31 @@ def make_head(options: argparse.Namespace) -> None:
             print(f"{what} {done} of {total}, loss {loss:.3f}, {time.monotonic() - start:.0f} s", flush=True)
 
     output = options.out / "error-head.safetensors"
-    train_head(folders or [options.data], output, models, sources=sources(), progress=show)
+    train_head(head_folders(options.data), output, models, sources=sources(), progress=show)
+
+
+def judge(options: argparse.Namespace) -> None:
+    """Print what a head holds on the files that its card names, restored by the models that ship."""
+    card, head = read_card(options.head), read_error_head(options.head)
+    (result,) = card.results
+    known = {entry.name for entry in fields(HeadRecipe)}
+    recipe = convert({key: value for key, value in card.recipe.items() if key in known}, HeadRecipe)
+    _, pictures = part_pictures(head_folders(options.data), recipe, result["files"])
+    found = {Path(picture.file).name for group in pictures for picture in group}
+    print(f"{len(found)} of the {len(result['files'])} files that the head has not seen")
+    models = [load_model(name, options.device) for name in card.recipe["restorers"]]
+    examples = held_out_examples(pictures, models, recipe)
+    if options.rescale:
+        factor = rescale(head, examples)
+        print(f"standard errors × {factor:.3f}")
+        result = {**result, "scaled_by": result["scaled_by"] * factor}
+    shares = coverage(head, examples)
+    for number, name in enumerate(("one", "two"), start=1):
+        least, most = shares[f"{name}_least"], shares[f"{name}_most"]
+        print(f"within ±{number}σ: {shares[name]:.1f} % ({least:.1f} to {most:.1f} % in the ten classes)")
+    if options.write is not None:
+        result = {**result, "command": "python tools/make_weights.py judge DATA", "coverage": shares}
+        save_model(options.write, head, replace(card, results=[result]))
 
 
 def publish(options: argparse.Namespace) -> None:
@@ -123,6 +152,13 @@ def main() -> None:
     command.add_argument("--recipes", nargs="+", default=list(MINUTES), metavar="NAME")
     command.add_argument("--minutes", type=float, help="for each, in place of those of the shipped weights")
     command.add_argument("--init", type=Path, help="weights to start from")
+    command = steps.add_parser("judge", help="print what a head's standard errors hold")
+    command.add_argument("data", type=Path, help="the folder that it was trained on")
+    command.add_argument("--head", type=Path, default=HEAD, help="by default the one that ships")
+    command.add_argument("--device", default="auto")
+    command.add_argument("--rescale", action="store_true", help="scale it first, as the training does")
+    command.add_argument("--write", type=Path, metavar="FILE", help="write the head with these figures")
+    command.set_defaults(work="judge")
     command = steps.add_parser("publish", help="write a model as it ships")
     command.add_argument("model", type=Path)
     command.add_argument("target", type=Path)
@@ -134,6 +170,9 @@ def main() -> None:
         return
     if not options.data.is_dir():
         sys.exit(f"{options.data} is no folder; see {SOURCES.name} for the pictures that it should hold")
+    if options.work == "judge":
+        judge(options)
+        return
     options.out.mkdir(parents=True, exist_ok=True)
     if options.work == "head":
         make_head(options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -75,12 +76,23 @@ def log_standard_error(
     return planes if channels == 3 else planes.mean(axis=0, keepdims=True)
 
 
-@lru_cache(maxsize=4)
-def _error_head(device: str) -> ErrorHead:
+def read_error_head(path: str | os.PathLike[str] = HEAD) -> ErrorHead:
+    """Build the network of a file, by default of the one that ships.
+
+    Examples
+    --------
+    >>> read_error_head().architecture
+    'error-head'
+    """
     from safetensors.torch import load_file
 
     from napari_deartifact.generators.error_head import ErrorHead
 
-    head = ErrorHead(**error_head_card().arguments)
-    head.load_state_dict(load_file(HEAD))
-    return head.eval().requires_grad_(False).to(device)
+    head = ErrorHead(**read_card(path).arguments)
+    head.load_state_dict(load_file(path))
+    return head.eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=4)
+def _error_head(device: str) -> ErrorHead:
+    return read_error_head().to(device)

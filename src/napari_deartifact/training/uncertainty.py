@@ -1,82 +1,33 @@
-"""Training of the error head: pictures are compressed, restored by several models, and compared.
-
-The loss asks for coverage, not for the likelihood of any one distribution: errors have heavier tails
-than a Gaussian, and one that is fitted to their variance holds more than 68 % of them.
-"""
+"""Training of the error head: pictures are compressed, restored by several models, and compared."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_deartifact.generators.error_head import CHANNELS, LEVELS, ErrorHead
+from napari_deartifact.generators.error_head import LEVELS, ErrorHead
 from napari_deartifact.models.model_file import ModelCard, save_model
 from napari_deartifact.training.data import Picture, find_pictures, load_pictures
+from napari_deartifact.training.error_coverage import (
+    INNER,
+    coverage,
+    coverage_loss,
+    repeat_channels,
+    rescale,
+)
 from napari_deartifact.training.error_examples import Example, HeadRecipe, make_example
-from napari_deartifact.uncertainty import SMALLEST_ERROR
 
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
 
-COVERAGE = (0.683, 0.954)
-"""Shares of the errors that one and two standard errors are to hold."""
-WEIGHTS = (3.0, 5.0)
-"""A miss of 3 % at two standard errors weighs as much as one of 5 % at one."""
-MARGIN = 16
-"""Pixels along the edge of a patch in which the head lacks a part of its view, and which do not count."""
-TIE = 1e-3
-"""In levels: errors below are ties, and lie within any standard error."""
-LARGEST_SHIFT = 0.4
-"""Of the logarithm of the standard error, at the end."""
-CLASSES = 10
-
-
-def coverage_loss(log_error: Tensor, magnitude: Tensor) -> Tensor:
-    """Return the mean distance of the standard errors from those with the coverage that is asked for.
-
-    Parameters
-    ----------
-    log_error : Tensor
-        Logarithm of the standard error.
-    magnitude : Tensor, same shape
-        Absolute value of the true error, in the same units.
-
-    Returns
-    -------
-    Tensor
-        A scalar.
-
-    Notes
-    -----
-    The sum of the quantile losses of log |error| at one and two standard errors.  Each is least where
-    the share of errors below is the one asked for, wherever the picture looks the same to the head; a
-    loss of logarithms weighs small errors as much as large ones.
-
-    References
-    ----------
-    .. [1] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46(1), 1978,
-           :doi:`10.2307/1913643`.
-
-    Examples
-    --------
-    >>> errors = torch.randn(100_000, generator=torch.Generator().manual_seed(0)).abs()
-    >>> trials = [float(coverage_loss(torch.tensor(trial).log(), errors)) for trial in (0.9, 1.0, 1.1)]
-    >>> trials.index(min(trials))
-    1
-    """
-    logarithm = magnitude.clamp(min=TIE).log()
-    total = log_error.new_zeros(())
-    for count, (share, weight) in enumerate(zip(COVERAGE, WEIGHTS, strict=True), start=1):
-        excess = logarithm - log_error - np.log(count)
-        total = total + weight * torch.maximum(share * excess, (share - 1) * excess).mean()
-    return total
+Progress = Callable[[str, int, int, float], object]
 
 
 def train_head(
@@ -86,7 +37,7 @@ def train_head(
     recipe: HeadRecipe | None = None,
     *,
     sources: Sequence[dict[str, str]] = (),
-    progress: Callable[[str, int, int, float], object] | None = None,
+    progress: Progress | None = None,
 ) -> ErrorHead:
     """Train a head on clean pictures, scale it by pictures that it has not seen, and write its file.
 
@@ -118,19 +69,17 @@ def train_head(
     >>> head = train_head(["pictures"], "error-head.safetensors", models)  # doctest: +SKIP
     """
     recipe = recipe or HeadRecipe()
-    splits = [
-        load_pictures(find_pictures(folder)).split(recipe.validation_fraction, recipe.seed)
-        for folder in folders
-    ]
-    training, held_out = zip(*splits, strict=True)
-    told = progress or _tell_nobody
-    examples = list(_examples(training, recipe.examples, restorers, recipe, recipe.seed, told))
+    training, held_out = part_pictures(folders, recipe)
+    examples = _examples(training, recipe.examples, restorers, recipe, recipe.seed, progress)
     head = fit_head(examples, recipe, progress=progress)
-    del examples
-    groups = [group for group in held_out if group]
-    judges = list(_examples(groups, recipe.held_out, restorers, recipe.as_used, ~recipe.seed, told))
+    del examples, training
+    judges = held_out_examples(held_out, restorers, recipe, progress=progress)
     scale = rescale(head, judges)
-    results = {"command": "napari_deartifact.training.uncertainty.train_head", "set": "held-out pictures"}
+    results = {
+        "command": "napari_deartifact.training.uncertainty.train_head",
+        "set": "held-out pictures",
+        "files": sorted({_file_name(picture) for group in held_out for picture in group}),
+    }
     card = ModelCard(
         name="error-head",
         architecture=head.architecture,
@@ -144,95 +93,96 @@ def train_head(
     return head
 
 
+def part_pictures(
+    folders: Sequence[str | os.PathLike[str]], recipe: HeadRecipe, held_out: Collection[str] = ()
+) -> tuple[list[list[Picture]], list[list[Picture]]]:
+    """Load clean pictures, and part those that a head is trained on from those that judge it.
+
+    Parameters
+    ----------
+    folders : sequence of path
+        As for `train_head`.  A folder that is there several times is read once.
+    recipe : HeadRecipe
+    held_out : collection of str, optional
+        Names of the files that judge, as a head's card has them.  By default the recipe's share of
+        each folder is drawn, which other files in a folder change.
+
+    Returns
+    -------
+    training, judging : list of list of Picture
+        Both with a list for each folder.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `find_pictures` and `load_pictures`.
+    """
+    parted = {}
+    for folder in dict.fromkeys(folders):
+        loaded = load_pictures(find_pictures(folder))
+        if held_out:
+            training = [picture for picture in loaded.pictures if _file_name(picture) not in held_out]
+            judging = [picture for picture in loaded.pictures if _file_name(picture) in held_out]
+        else:
+            training, judging = map(list, loaded.split(recipe.validation_fraction, recipe.seed))
+        parted[folder] = training, judging
+    return [parted[folder][0] for folder in folders], [parted[folder][1] for folder in folders]
+
+
+def held_out_examples(
+    pictures: Sequence[Sequence[Picture]],
+    restorers: Sequence[Restorer],
+    recipe: HeadRecipe,
+    *,
+    progress: Progress | None = None,
+) -> list[Example]:
+    """Make the examples that `train_head` scales a head by and tells its coverage on.
+
+    Parameters
+    ----------
+    pictures : sequence of sequence of Picture
+        The second list of `part_pictures`.
+    restorers : sequence of Restorer
+    recipe : HeadRecipe
+        Says how many; pictures are left as they are, and restored by one model at full strength.
+    progress : callable, optional
+        As for `train_head`.
+
+    Returns
+    -------
+    list of Example
+        The same ones for the same pictures, restorers and recipe; none without pictures.
+    """
+    return _examples(pictures, recipe.held_out, restorers, recipe.as_used, ~recipe.seed, progress)
+
+
 def _examples(
     groups: Sequence[Sequence[Picture]],
     count: int,
     restorers: Sequence[Restorer],
     recipe: HeadRecipe,
     seed: int,
-    progress: Callable[[str, int, int, float], object],
-) -> Iterator[Example]:
+    progress: Progress | None,
+) -> list[Example]:
+    groups = [group for group in groups if group]
     rng = np.random.default_rng(seed % 2**32)
+    examples = []
     for index in range(count if groups else 0):
-        yield make_example(groups[index % len(groups)], restorers, recipe, rng)
-        progress("examples", index + 1, count, 0.0)
+        examples.append(make_example(groups[index % len(groups)], restorers, recipe, rng))
+        if progress is not None:
+            progress("examples", index + 1, count, 0.0)
+    return examples
 
 
-def _tell_nobody(*_: object) -> None:
-    pass
-
-
-def rescale(head: ErrorHead, examples: Sequence[Example]) -> float:
-    """Multiply the standard errors of a head by the factor that examples it has not seen ask for.
-
-    Parameters
-    ----------
-    head : ErrorHead
-        Changed in place.
-    examples : sequence of Example
-
-    Returns
-    -------
-    float
-        The factor, 1 when there are no examples.
-    """
-    if not examples:
-        return 1.0
-    log_error, magnitude = _told_and_true(head, examples)
-    shifts = np.linspace(-LARGEST_SHIFT, LARGEST_SHIFT, 81)
-    losses = [float(coverage_loss(log_error + shift, magnitude)) for shift in shifts]
-    shift = float(shifts[int(np.argmin(losses))])
-    with torch.no_grad():
-        cast("Tensor", head.last.bias).add_(shift)
-    return float(np.exp(shift))
-
-
-def coverage(head: ErrorHead, examples: Sequence[Example]) -> dict[str, float]:
-    """Return the shares of the errors within one and two standard errors, in per cent.
-
-    Parameters
-    ----------
-    head : ErrorHead
-    examples : sequence of Example
-
-    Returns
-    -------
-    dict of str to float
-        ``one`` and ``two`` over all pixels, and ``one_least``, ``one_most``, ``two_least`` and
-        ``two_most`` among ten classes of equal size by standard error.
-    """
-    log_error, magnitude = _told_and_true(head, examples)
-    order = log_error.argsort(stable=True)
-    ratio = (magnitude / log_error.exp().clamp(min=SMALLEST_ERROR))[order]
-    shares: dict[str, float] = {}
-    for count, name in enumerate(("one", "two"), start=1):
-        inside = (ratio <= count).double()
-        classes = [float(part.mean()) for part in inside.tensor_split(CLASSES)]
-        shares |= {name: float(inside.mean()), f"{name}_least": min(classes), f"{name}_most": max(classes)}
-    return {name: round(100 * share, 2) for name, share in shares.items()}
-
-
-@torch.no_grad()
-def _told_and_true(head: ErrorHead, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
-    """Return the logarithm of the standard error and the absolute error of all inner pixels, with tables."""
-    told, true = [], []
-    inner = (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
-    for example in examples:
-        parts = (example.restored, example.degraded, example.quantization, example.even)
-        restored, degraded, quantization, even = (torch.from_numpy(_repeated(part))[None] for part in parts)
-        log_error = head(restored / LEVELS, degraded / LEVELS, quantization, even)[0, : len(example.clean)]
-        free = torch.from_numpy((example.degraded > 0) & (example.degraded < LEVELS))[inner]
-        error = torch.from_numpy(np.abs(example.restored - example.clean))[inner]
-        told.append(log_error[inner][free])
-        true.append(error[free])
-    return torch.cat(told), torch.cat(true)
+def _file_name(picture: Picture) -> str:
+    return os.path.basename(picture.file)
 
 
 def fit_head(
     examples: Sequence[Example],
     recipe: HeadRecipe,
     *,
-    progress: Callable[[str, int, int, float], object] | None = None,
+    progress: Progress | None = None,
 ) -> ErrorHead:
     """Fit a head to examples; the same examples and recipe give the same weights.
 
@@ -259,8 +209,7 @@ def fit_head(
     for step in range(recipe.steps):
         clean, degraded, restored, quantization, even = _batch(examples, recipe, rng)
         answer = head(restored / LEVELS, degraded / LEVELS, quantization, even)
-        inner = (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
-        loss = coverage_loss(answer[inner], (restored - clean).abs()[inner])
+        loss = coverage_loss(answer[INNER], (restored - clean).abs()[INNER])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -286,10 +235,6 @@ def _batch(examples: Sequence[Example], recipe: HeadRecipe, rng: np.random.Gener
         parts = example.clean[window], example.degraded[window], example.restored[window]
         patches.append((*parts, quantization, example.even))
     return [
-        torch.from_numpy(np.stack([_repeated(part) for part in parts]))
+        torch.from_numpy(np.stack([repeat_channels(part) for part in parts]))
         for parts in zip(*patches, strict=True)
     ]
-
-
-def _repeated(part: NDArray[Any]) -> NDArray[np.float32]:
-    return np.broadcast_to(part, (CHANNELS, *part.shape[1:])).astype(np.float32)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +13,9 @@ import torch
 from napari_deartifact import load_model
 from napari_deartifact.generators.error_head import ErrorHead
 from napari_deartifact.models.model_file import read_card
+from napari_deartifact.training.error_coverage import coverage, coverage_loss, rescale
 from napari_deartifact.training.error_examples import HeadRecipe, make_example
-from napari_deartifact.training.uncertainty import coverage, coverage_loss, fit_head, rescale, train_head
+from napari_deartifact.training.uncertainty import fit_head, held_out_examples, part_pictures, train_head
 
 SMALL = HeadRecipe(examples=4, example_size=64, steps=25, batch_size=2, patch_size=48)
 
@@ -125,4 +128,21 @@ def test_card_names_models_and_sources(pictures, restorers, tmp_path):
     assert card.data == [{"name": "made", "licence": "CC0"}]
     assert set(told) == {"examples", "steps"}
     assert set(card.results[0]["coverage"]) >= {"one", "two"}
+    assert len(card.results[0]["files"]) == 1
     assert card.results[0]["scaled_by"] > 0
+
+
+def test_files_in_a_card_are_held_out_again_when_the_folder_has_grown(pictures, restorers, tmp_path):
+    grown = tmp_path / "grown"
+    shutil.copytree(pictures, grown)
+    recipe = replace(SMALL, held_out=2)
+    training, judging = part_pictures([pictures], recipe)
+    held_out = {Path(picture.file).name for picture in judging[0]}
+    for number in range(5):
+        shutil.copy(Path(training[0][0].file), grown / f"0{number}.png")
+    first, second = part_pictures([grown, grown], recipe, held_out)[1]
+    assert {Path(picture.file).name for picture in first} == held_out
+    assert second is first
+    one, other = (held_out_examples(groups, restorers, recipe) for groups in (judging, [first]))
+    for expected, example in zip(one, other, strict=True):
+        np.testing.assert_array_equal(example.restored, expected.restored)

@@ -1,0 +1,145 @@
+"""What is asked of standard errors, and whether they hold: shares of the errors within one and within two.
+
+The loss asks for coverage, not for the likelihood of any one distribution: errors have heavier tails
+than a Gaussian, and one that is fitted to their variance holds more than 68 % of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_deartifact.generators.error_head import CHANNELS, LEVELS, ErrorHead
+from napari_deartifact.training.error_examples import Example
+from napari_deartifact.uncertainty import SMALLEST_ERROR
+
+COVERAGE = (0.683, 0.954)
+"""Shares of the errors that one and two standard errors are to hold."""
+WEIGHTS = (3.0, 5.0)
+"""A miss of 3 % at two standard errors weighs as much as one of 5 % at one."""
+MARGIN = 16
+"""Pixels along the edge of a patch in which the head lacks a part of its view, and which do not count."""
+INNER = (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+TIE = 1e-3
+"""In levels: errors below are ties, and lie within any standard error."""
+LARGEST_SHIFT = 0.4
+"""Of the logarithm of the standard error, at the end."""
+CLASSES = 10
+
+
+def coverage_loss(log_error: Tensor, magnitude: Tensor) -> Tensor:
+    """Return the mean distance of the standard errors from those with the coverage that is asked for.
+
+    Parameters
+    ----------
+    log_error : Tensor
+        Logarithm of the standard error.
+    magnitude : Tensor, same shape
+        Absolute value of the true error, in the same units.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
+
+    Notes
+    -----
+    The sum of the quantile losses of log |error| at one and two standard errors.  Each is least where
+    the share of errors below is the one asked for, wherever the picture looks the same to the head; a
+    loss of logarithms weighs small errors as much as large ones.
+
+    References
+    ----------
+    .. [1] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46(1), 1978,
+           :doi:`10.2307/1913643`.
+
+    Examples
+    --------
+    >>> errors = torch.randn(100_000, generator=torch.Generator().manual_seed(0)).abs()
+    >>> trials = [float(coverage_loss(torch.tensor(trial).log(), errors)) for trial in (0.9, 1.0, 1.1)]
+    >>> trials.index(min(trials))
+    1
+    """
+    logarithm = magnitude.clamp(min=TIE).log()
+    total = log_error.new_zeros(())
+    for count, (share, weight) in enumerate(zip(COVERAGE, WEIGHTS, strict=True), start=1):
+        excess = logarithm - log_error - np.log(count)
+        total = total + weight * torch.maximum(share * excess, (share - 1) * excess).mean()
+    return total
+
+
+def rescale(head: ErrorHead, examples: Sequence[Example]) -> float:
+    """Multiply the standard errors of a head by the factor that examples it has not seen ask for.
+
+    Parameters
+    ----------
+    head : ErrorHead
+        Changed in place.
+    examples : sequence of Example
+
+    Returns
+    -------
+    float
+        The factor, 1 when there are no examples.
+    """
+    if not examples:
+        return 1.0
+    log_error, magnitude = _told_and_true(head, examples)
+    shifts = np.linspace(-LARGEST_SHIFT, LARGEST_SHIFT, 81)
+    losses = [float(coverage_loss(log_error + shift, magnitude)) for shift in shifts]
+    shift = float(shifts[int(np.argmin(losses))])
+    with torch.no_grad():
+        cast("Tensor", head.last.bias).add_(shift)
+    return float(np.exp(shift))
+
+
+def coverage(head: ErrorHead, examples: Sequence[Example]) -> dict[str, float]:
+    """Return the shares of the errors within one and two standard errors, in per cent.
+
+    Parameters
+    ----------
+    head : ErrorHead
+    examples : sequence of Example
+
+    Returns
+    -------
+    dict of str to float
+        ``one`` and ``two`` over all pixels, and ``one_least``, ``one_most``, ``two_least`` and
+        ``two_most`` among ten classes of equal size by standard error.
+    """
+    log_error, magnitude = _told_and_true(head, examples)
+    order = log_error.argsort(stable=True)
+    ratio = (magnitude / log_error.exp().clamp(min=SMALLEST_ERROR))[order]
+    shares: dict[str, float] = {}
+    for count, name in enumerate(("one", "two"), start=1):
+        inside = (ratio <= count).double()
+        classes = [float(part.mean()) for part in inside.tensor_split(CLASSES)]
+        shares |= {name: float(inside.mean()), f"{name}_least": min(classes), f"{name}_most": max(classes)}
+    return {name: round(100 * share, 2) for name, share in shares.items()}
+
+
+@torch.no_grad()
+def _told_and_true(head: ErrorHead, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
+    """Return the logarithm of the standard error and the absolute error of all inner pixels, with tables."""
+    told, true = [], []
+    for example in examples:
+        parts = (example.restored, example.degraded, example.quantization, example.even)
+        restored, degraded, quantization, even = (
+            torch.from_numpy(repeat_channels(part))[None] for part in parts
+        )
+        log_error = head(restored / LEVELS, degraded / LEVELS, quantization, even)[0, : len(example.clean)]
+        free = torch.from_numpy((example.degraded > 0) & (example.degraded < LEVELS))[INNER]
+        error = torch.from_numpy(np.abs(example.restored - example.clean))[INNER]
+        told.append(log_error[INNER][free])
+        true.append(error[free])
+    return torch.cat(told), torch.cat(true)
+
+
+def repeat_channels(part: NDArray[Any]) -> NDArray[np.float32]:
+    """Repeat a grey plane, as the head takes three; RGB stays as it is."""
+    return np.broadcast_to(part, (CHANNELS, *part.shape[1:])).astype(np.float32)
