@@ -2,12 +2,15 @@
 
 ``python benchmarks/recipes.py IMAGES --data PICTURES… --features FILE -o FOLDER --minutes 20``
 
-A run that was interrupted goes on.  Without ``--data`` the models in FOLDER are measured.  The published
+A run that was interrupted goes on.  Without ``--data`` the models in FOLDER are measured, each once: in grey
+by PSNR, PSNR-B and SSIM, in colour by the distance of features as well.  The published
 batches are far too large for minutes on a CPU, so all recipes get the same smaller ones; and the residual
 generator's learning rate, meant for 70,000 steps, is raised.
 """
 
 import argparse
+import json
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +18,9 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from napari_deartifact.evaluation import evaluate
+from napari_deartifact import __version__
+from napari_deartifact.atomic import replacing
+from napari_deartifact.evaluation import evaluate, to_json
 from napari_deartifact.models.model_file import read_model
 from napari_deartifact.training import read_recipe, train
 from napari_deartifact.training.features import FeatureDistance, load_features
@@ -25,6 +30,7 @@ RECIPES = (
     "residual-gan", "residual-gan-y", "residual-gan-l1",
 )  # fmt: skip
 QUALITIES = (10, 20, 30, 40)
+MEASURES = ("psnr", "psnr_b", "ssim", "perceptual")
 TILE = 256
 
 
@@ -76,22 +82,36 @@ def seconds_per_megapixel(generator) -> float:
     return (time.process_time() - begun) / (4 * TILE**2 / 1e6)
 
 
-def measured(path: Path, options, distance) -> str:
-    """A line of the table for each kind of picture."""
+def measure(path: Path, color: bool, options, distance) -> Path:
+    """Evaluate a model unless that was done; its table lies beside it."""
+    table = path.with_suffix(".colour.json" if color else ".grey.json")
+    if not table.is_file():
+        answer = evaluate(
+            path,
+            options.images,
+            QUALITIES,
+            luma="studio",
+            color=color,
+            distance=distance if color else None,
+        )
+        with replacing(table) as temporary:
+            temporary.write_text(to_json(answer, version=__version__, command=" ".join(sys.argv)))
+    return table
+
+
+def described(path: Path, options, distance) -> str:
+    """Size, work and figures of a model, a line for each measure."""
     generator, card = read_model(path)
-    lines = []
-    for color in (False, True):
-        answer = evaluate(path, options.images, QUALITIES, luma="studio", color=color, distance=distance)
-        means = [answer.mean(quality)[:2] for quality in QUALITIES]
-        for name in ("psnr", "psnr_b", "ssim", "perceptual"):
-            cells = [f"{getattr(before, name):.3f} → {getattr(after, name):.3f}" for before, after in means]
-            lines.append(f"| {'colour' if color else 'grey'} | {name} | {' | '.join(cells)} |")
     run = card.recipe["run"]
-    head = (
-        f"{path.stem}: {generator.parameter_count:,} parameters, {megaflops(generator):.3f} MFLOP/px, "
-        f"{seconds_per_megapixel(generator):.2f} CPU s/MP, {run['steps']} steps in {run['seconds']} s"
-    )
-    return "\n".join([head, *lines])
+    size = f"{generator.parameter_count:,} parameters, {megaflops(generator):.3f} MFLOP/px"
+    cost = f"{seconds_per_megapixel(generator):.2f} CPU s/MP"
+    lines = [f"{path.stem}: {size}, {cost}, {run['steps']} steps in {run['seconds']} s"]
+    for color in (False, True):
+        rows = json.loads(measure(path, color, options, distance).read_text())["mean"]
+        for name in MEASURES[: 4 if color else 3]:
+            cells = [f"{row['jpeg'][name]:.3f} → {row['restored'][name]:.3f}" for row in rows]
+            lines.append(f"| {'colour' if color else 'grey'} | {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -112,7 +132,7 @@ def main() -> None:
     torch.set_grad_enabled(False)
     distance = FeatureDistance(load_features(options.features), "cpu")
     for name in options.recipes:
-        print(measured(options.output / f"{name}.safetensors", options, distance), flush=True)
+        print(described(options.output / f"{name}.safetensors", options, distance), flush=True)
 
 
 if __name__ == "__main__":
