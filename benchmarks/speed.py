@@ -162,7 +162,14 @@ def precision(options) -> None:
 def originals(folder: Path | None) -> list[np.ndarray]:
     if folder is None:
         return [load()[crop] for crop, load in CROPS.values()]
-    return [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.iterdir())[:6]]
+    paths = sorted(folder.iterdir())[:6]
+    return [middle(np.asarray(Image.open(path).convert("RGB"))) for path in paths]
+
+
+def middle(picture: np.ndarray) -> np.ndarray:
+    """Cut 256 rows and 320 columns, multiples of what every network takes."""
+    top, left = (max(length - size, 0) // 2 for length, size in zip(picture.shape, (256, 320), strict=False))
+    return picture[top : top + 256, left : left + 320]
 
 
 def tiles(options) -> None:
