@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -9,8 +10,9 @@ import threading
 import numpy as np
 import pytest
 import torch
+from napari.components import ViewerModel
 from PIL import Image
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QThreadPool
 from skimage.data import astronaut, camera, cell, moon
 
 from napari_deartifact import JPEGInfo
@@ -19,10 +21,16 @@ from napari_deartifact.generators import build
 from napari_deartifact.models.model_file import ModelCard, read_card, read_model, save_model
 from napari_deartifact.models.registry import list_models, load_model
 from napari_deartifact.training.data_history import CLEAN_QUALITY
-from napari_deartifact.widgets import train_inputs
-from napari_deartifact.widgets.train import AT_ITS_END, CONTINUED
+from napari_deartifact.training.feature_weights import SQUEEZENET_CAFFE
+from napari_deartifact.training.recipe import list_recipes, read_recipe
+from napari_deartifact.training.reporting import COLUMNS, read_table
+from napari_deartifact.widgets import recipe_choice, train_inputs
+from napari_deartifact.widgets.model_choice import ModelChoice
+from napari_deartifact.widgets.recipe_summary import RecipeSummary, read_summaries
+from napari_deartifact.widgets.train import AT_ITS_END, CONTINUED, TrainWidget
 from napari_deartifact.widgets.train_inputs import NO_IMAGES, TrainInputs, model_path
 from napari_deartifact.widgets.training_curve import Curve
+from napari_deartifact.widgets.training_past import MOST_LOSSES, Past, read_past
 
 PLUGIN = "napari-deartifact"
 ENDLESS = 1_000_000
@@ -45,6 +53,8 @@ losses = { l1 = 1.0 }
 ema_decay = 0.5
 """
 OTHER = TINY.replace('"tiny"', '"other"').replace("[8]", "[4]")
+COMPARING = TINY.replace("l1 = 1.0", "l1 = 1.0, feature = 1.0") + '[features]\nnetwork = "vgg19"\n'
+RECIPES = {"tiny": TINY, "other": OTHER, "comparing": COMPARING}
 PICTURES = {"astronaut": astronaut, "camera": camera, "cell": cell, "moon": moon}
 
 
@@ -56,25 +66,52 @@ def cut(name):
     return PICTURES[name]()[100:228, 150:310]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def recipes(tmp_path, monkeypatch):
-    """Two recipes that train in a second, in place of those of the package."""
-    for name, text in (("tiny", TINY), ("other", OTHER)):
+    """Recipes that train in a second, in place of those of the package."""
+    for name, text in RECIPES.items():
         (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
-    monkeypatch.setattr("napari_deartifact.widgets.recipe_choice.RECIPES", tmp_path)
+    monkeypatch.setattr("napari_deartifact.widgets.recipe_summary.RECIPES", tmp_path)
     monkeypatch.setattr("napari_deartifact.training.recipe.RECIPES", tmp_path)
 
 
-@pytest.fixture
-def train(viewer):
-    """The Train widget in its dock, beside two clean layers, with nothing ticked."""
-    viewer.add_image(cut("astronaut"), name="astronaut", rgb=True)
-    viewer.add_image(np.stack([cut("camera"), cut("moon")]).astype(np.uint16) * 16, name="stack")
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Train")
+def prepared(widget):
     widget.recipe.setCurrentText("tiny")
     widget.device.setCurrentText("cpu")
     widget.unit.setCurrentText("steps")
     return widget
+
+
+def add_layers(viewer):
+    viewer.add_image(cut("astronaut"), name="astronaut", rgb=True)
+    viewer.add_image(np.stack([cut("camera"), cut("moon")]).astype(np.uint16) * 16, name="stack")
+
+
+@pytest.fixture
+def docked(recipes, viewer):
+    """The Train widget in its dock in a real viewer, beside two clean layers, with nothing ticked."""
+    add_layers(viewer)
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Train")
+    return prepared(widget)
+
+
+@pytest.fixture
+def layers():
+    """A list of layers that no window shows."""
+    viewer = ViewerModel()
+    add_layers(viewer)
+    return viewer
+
+
+@pytest.fixture
+def train(recipes, layers, qtbot):
+    """The Train widget by itself, for what needs no window around it."""
+    widget = TrainWidget(layers)
+    qtbot.addWidget(widget)
+    widget.show()
+    yield prepared(widget)
+    widget.stop()
+    assert QThreadPool.globalInstance().waitForDone(20_000)
 
 
 def click(qtbot, button):
@@ -96,26 +133,49 @@ def finish(qtbot, widget):
 
 LEAVING = """
 import sys, time
+from pathlib import Path
+from qtpy.QtCore import QTimer
+from skimage.data import camera
+from napari_deartifact.training import recipe
+from napari_deartifact.widgets import recipe_summary
+recipe.RECIPES = recipe_summary.RECIPES = Path(sys.argv[1])
+
+def start(viewer, widget):
+    widget.recipe.setCurrentText("tiny")
+    widget.device.setCurrentText("cpu")
+    widget.layers.layers = (viewer.add_image(camera()[:128, :160]),)
+    widget.start_button.click()
+"""
+LEAVES = {
+    "the script ends": LEAVING
+    + """
 from qtpy.QtWidgets import QApplication
 app = QApplication([])
 from napari.components import ViewerModel
-from napari_deartifact.training import recipe
-from napari_deartifact.widgets import recipe_choice
-from pathlib import Path
-from skimage.data import camera
-recipe.RECIPES = recipe_choice.RECIPES = Path(sys.argv[1])
 from napari_deartifact.widgets.train import TrainWidget
 viewer = ViewerModel()
-layer = viewer.add_image(camera()[:128, :160])
 widget = TrainWidget(viewer)
-widget.recipe.setCurrentText("tiny")
-widget.device.setCurrentText("cpu")
-widget.layers.layers = (layer,)
-widget.start_button.click()
+start(viewer, widget)
 while not widget.curve.loss.points:
     app.processEvents()
     time.sleep(0.01)
-"""
+""",
+    "the main window is closed": LEAVING
+    + """
+import napari
+viewer = napari.Viewer()
+_, widget = viewer.window.add_plugin_dock_widget("napari-deartifact", "Train")
+start(viewer, widget)
+timer = QTimer()
+timer.timeout.connect(lambda: widget.curve.loss.points and viewer.window._qt_window.close())
+timer.start(20)
+napari.run()
+""",
+}
+
+
+def pair_threads():
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("pairs")]
 
 
 def trained_steps(path):
@@ -126,9 +186,11 @@ def names(choice):
     return [choice.itemText(index) for index in range(choice.count())]
 
 
-def test_a_training_runs_to_its_end(viewer, train, qtbot, notes, own_models):
+def test_a_training_runs_to_its_end(viewer, docked, qtbot, notes, own_models):
+    train = docked
     _, restore = viewer.window.add_plugin_dock_widget(PLUGIN, "Restore")
     assert train.name.text() == "my-tiny"
+    assert train.features.isHidden()
     begin(qtbot, train, 120)
     finish(qtbot, train)
     assert notes() == []
@@ -150,45 +212,40 @@ def test_a_training_runs_to_its_end(viewer, train, qtbot, notes, own_models):
     assert "my-tiny" in names(train.start_from)
 
 
-def test_pause_holds_no_core_and_resume_goes_on(train, qtbot, own_models):
+def test_save_pause_resume_and_stop(train, qtbot, own_models):
+    models = ModelChoice()
+    qtbot.addWidget(models)
     begin(qtbot, train, ENDLESS)
+    path = own_models / "my-tiny.safetensors"
+    assert pair_threads()
+    assert "my-tiny" not in names(models)
+
+    click(qtbot, train.save_button)
+    qtbot.waitUntil(lambda: "my-tiny" in names(models), timeout=20_000)
+    assert train.status.text().startswith("Saved my-tiny.safetensors at step ")
+    assert train.stop_button.isEnabled()
+
     click(qtbot, train.pause_button)
     qtbot.waitUntil(lambda: train.live.text().startswith("Paused at step"), timeout=20_000)
     paused = int(train.live.text().split()[3].rstrip(";").replace(",", ""))
-    assert trained_steps(own_models / "my-tiny.safetensors") == paused
-    assert not [thread for thread in threading.enumerate() if thread.name == "pairs"]
+    assert trained_steps(path) == paused
+    assert pair_threads() == []
     points = len(train.curve.loss.points)
-    qtbot.wait(500)
+    qtbot.wait(300)
     assert len(train.curve.loss.points) == points
     assert train.pause_button.text() == "Resume"
+
     click(qtbot, train.pause_button)
     qtbot.waitUntil(lambda: len(train.curve.loss.points) > points, timeout=20_000)
     assert train.pause_button.text() == "Pause"
-    click(qtbot, train.stop_button)
-    finish(qtbot, train)
-    assert trained_steps(own_models / "my-tiny.safetensors") > paused
 
-
-def test_a_paused_training_can_be_stopped(train, qtbot, own_models):
-    begin(qtbot, train, ENDLESS)
     click(qtbot, train.pause_button)
     qtbot.waitUntil(lambda: train.live.text().startswith("Paused"), timeout=20_000)
     click(qtbot, train.stop_button)
     finish(qtbot, train)
     assert train.status.text() == "Stopped; my-tiny is saved as it is, and Start goes on."
     assert train.pause_button.text() == "Pause"
-
-
-def test_save_now_lists_the_model_while_training_goes_on(viewer, train, qtbot):
-    _, restore = viewer.window.add_plugin_dock_widget(PLUGIN, "Restore")
-    begin(qtbot, train, ENDLESS)
-    assert "my-tiny" not in names(restore.model)
-    click(qtbot, train.save_button)
-    qtbot.waitUntil(lambda: "my-tiny" in names(restore.model), timeout=20_000)
-    assert train.status.text().startswith("Saved my-tiny.safetensors at step ")
-    assert train.stop_button.isEnabled()
-    click(qtbot, train.stop_button)
-    finish(qtbot, train)
+    assert trained_steps(path) > paused
 
 
 def test_a_stopped_training_goes_on(train, qtbot, own_models):
@@ -200,6 +257,8 @@ def test_a_stopped_training_goes_on(train, qtbot, own_models):
     begin(qtbot, train, stopped + 5)
     finish(qtbot, train)
     assert trained_steps(path) == stopped + 5
+    steps = [step for step, _ in train.curve.loss.points]
+    assert steps[0] <= stopped < steps[-1] <= stopped + 5
     begin(qtbot, train, stopped + 5)
     finish(qtbot, train)
     assert train.status.text() == AT_ITS_END
@@ -219,7 +278,8 @@ def test_a_full_disk_is_told(train, qtbot, monkeypatch, notes):
     assert len(notes()) == 1
 
 
-def test_closing_in_the_middle_loses_nothing(viewer, train, qtbot, own_models):
+def test_closing_in_the_middle_loses_nothing(viewer, docked, qtbot, own_models):
+    train = docked
     begin(qtbot, train, ENDLESS)
     worker = train._worker
     viewer.window.remove_dock_widget(train.parent())
@@ -242,18 +302,23 @@ def test_closing_in_the_middle_loses_nothing(viewer, train, qtbot, own_models):
     assert again.name.text() == "my-tiny-2"
 
 
-def test_leaving_the_program_in_the_middle_loses_nothing(tmp_path, own_models):
+@pytest.mark.parametrize("leave", LEAVES)
+def test_leaving_in_the_middle_loses_nothing(recipes, tmp_path, own_models, leave):
     ran = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", LEAVING, str(tmp_path)],
+        [sys.executable, "-c", LEAVES[leave], str(tmp_path)],
+        env={**os.environ, "NAPARI_CONFIG": str(tmp_path / "settings.yaml")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
-    assert ran.returncode == 0
-    assert "Traceback" not in ran.stderr
-    assert trained_steps(own_models / "my-tiny.safetensors") > 0
-    assert (own_models / "my-tiny.checkpoint").is_file()
+    assert (ran.returncode, "Traceback" in ran.stderr) == (0, False), ran.stderr
+    endings = ("checkpoint", "csv", "png", "safetensors")
+    assert sorted(path.name for path in own_models.iterdir()) == [f"my-tiny.{ending}" for ending in endings]
+    steps = trained_steps(own_models / "my-tiny.safetensors")
+    assert steps > 0
+    assert torch.load(own_models / "my-tiny.checkpoint", weights_only=True)["step"] == steps
+    assert int(read_table(own_models / "my-tiny.csv")[-1]["step"]) == steps
 
 
 def test_fine_tuning_offers_the_models_that_fit(train, qtbot, own_models, tmp_path):
@@ -306,6 +371,99 @@ def test_a_folder_of_nothing_but_jpegs_is_refused(train, qtbot, tmp_path, notes,
     assert train.start_button.isEnabled()
 
 
+@pytest.fixture
+def weights(tmp_path):
+    """A file of features, untrained."""
+    torch.manual_seed(0)
+    stack = torch.nn.Sequential(*(module for _, module in SQUEEZENET_CAFFE.build()))
+    path = tmp_path / "squeezenet.npz"
+    np.savez(path, **{f"features.{name}": value.numpy() for name, value in stack.state_dict().items()})
+    return path
+
+
+def test_features_are_asked_for_where_a_recipe_compares_them(train, qtbot, own_models, weights, monkeypatch):
+    label = train.form.labelForField(train.features)
+    assert (train.features.isVisible(), label.isVisible()) == (False, False)
+    monkeypatch.setattr(train_inputs, "find_spec", lambda name: None)
+    train.layers.layers = tuple(train.layers._listed)
+    train.recipe.setCurrentText("comparing")
+    assert (train.features.isVisible(), label.isVisible()) == (True, True)
+    assert "or pip install 'napari-deartifact[perceptual]' for torchvision's vgg19." in train.status.text()
+    assert not train.start_button.isEnabled()
+    train.features.setText(str(weights))
+    begin(qtbot, train, 2)
+    finish(qtbot, train)
+    assert (
+        read_card(own_models / "my-comparing.safetensors").recipe["run"]["features"] == SQUEEZENET_CAFFE.name
+    )
+    train.recipe.setCurrentText("tiny")
+    assert not train.features.isVisible()
+    assert train.inputs().options()["features"] is None
+
+
+@pytest.mark.parametrize(
+    ("needs", "named", "installed", "given", "message"),
+    [
+        (False, "", False, "", None),
+        (True, "vgg19", True, "", None),
+        (True, "vgg19", False, "", "choose a file of its weights as Features, or pip install"),
+        (True, "", True, "", "choose a file of its weights as Features."),
+        (True, "", False, "weights", None),
+        (True, "weights", False, "", None),
+        (True, "vgg19", True, "/no/such.npz", "There is no file /no/such.npz"),
+    ],
+)
+def test_where_features_come_from(layers, weights, monkeypatch, needs, named, installed, given, message):
+    monkeypatch.setattr(train_inputs, "find_spec", lambda name: installed or None)
+    file = {"weights": str(weights)}
+    recipe = RecipeSummary("mine", "mine", needs_features=needs, features=file.get(named, named))
+    inputs = TrainInputs((layers.layers[0],), "", recipe, model_path("mine"), features=file.get(given, given))
+    error = inputs.validation_error()
+    assert error is None if message is None else message in error
+
+
+def test_summaries_say_what_recipes_say():
+    assert [summary.name for summary in read_summaries()] == list_recipes()
+    for summary in read_summaries():
+        recipe = read_recipe(summary.source)
+        named = "" if recipe.features is None else recipe.features.network
+        assert (summary.needs_features, summary.features) == (recipe.needs_features, named)
+        assert summary.can_start_from(recipe.generator.architecture, recipe.generator.arguments)
+
+
+def open_recipe(qtbot, train, monkeypatch, path):
+    """Take the last line of the list, and a file in the dialog that it opens."""
+    monkeypatch.setattr(recipe_choice.QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    train.recipe.setCurrentIndex(train.recipe.count() - 1)
+    train.recipe.activated.emit(train.recipe.count() - 1)
+    qtbot.waitUntil(train.recipe.isEnabled, timeout=20_000)
+
+
+def test_a_recipe_of_ones_own(train, qtbot, monkeypatch, tmp_path, own_models, notes):
+    own = tmp_path / "own" / "mine.toml"
+    own.parent.mkdir()
+    own.write_text(TINY, encoding="utf-8")
+    before = names(train.recipe)
+    train.name.setText("typed")
+    open_recipe(qtbot, train, monkeypatch, "")
+    assert (train.recipe.currentText(), train.name.text()) == ("tiny", "typed")
+    for description in ("first", "second"):
+        own.write_text(TINY.replace("For tests", description), encoding="utf-8")
+        open_recipe(qtbot, train, monkeypatch, own)
+        assert train.recipe.recipe.description == f"{description}."
+    assert names(train.recipe) == [*before[:-1], "mine.toml", before[-1]]
+    assert train.name.text() == "my-mine"
+    begin(qtbot, train, 2)
+    finish(qtbot, train)
+    assert read_card(own_models / "my-mine.safetensors").recipe["description"] == "second."
+
+    own.write_text(TINY.replace("l1", "l3"), encoding="utf-8")
+    open_recipe(qtbot, train, monkeypatch, own)
+    assert "losses" in notes()[-1]
+    assert "'l3'" in notes()[-1]
+    assert train.recipe.recipe.description == "second."
+
+
 BAD = {
     "nothing": ({}, NO_IMAGES),
     "no folder": ({"folder": "/no/such"}, "There is no folder /no/such"),
@@ -323,12 +481,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_inputs_are_said(viewer, train, own_models, case):
+def test_bad_inputs_are_said(layers, train, own_models, case):
     bad, message = BAD[case]
     own_models.mkdir()
     (own_models / "there.safetensors").touch()
     if case not in ("nothing", "no folder"):
-        layer = viewer.add_image(cut("camera"), name="mine", metadata=bad.get("metadata", {}))
+        layer = layers.add_image(cut("camera"), name="mine", metadata=bad.get("metadata", {}))
         train.layers.layers = (layer,)
     if "output" in bad:
         train.name.setText(bad["output"])
@@ -337,22 +495,22 @@ def test_bad_inputs_are_said(viewer, train, own_models, case):
     assert not train.start_button.isEnabled()
 
 
-def test_good_inputs_have_no_error(viewer, train):
-    layer = viewer.add_image(cut("cell"), metadata={"jpeg": jpeg_info(97)})
+def test_good_inputs_have_no_error(layers, train):
+    layer = layers.add_image(cut("cell"), metadata={"jpeg": jpeg_info(97)})
     train.layers.layers = (layer,)
     assert train.inputs().validation_error() is None
     assert train.start_button.isEnabled()
     assert not train.status.isVisible()
 
 
-def test_ticks_follow_the_viewer(viewer, train):
-    first = viewer.layers[0]
+def test_ticks_follow_the_viewer(layers, train):
+    first = layers.layers[0]
     train.layers.layers = (first,)
-    viewer.add_labels(np.zeros((4, 4), int))
+    layers.add_labels(np.zeros((4, 4), int))
     first.name = "renamed"
     assert names_of(train.layers) == ["renamed", "stack"]
     assert train.layers.layers == (first,)
-    viewer.layers.remove(first)
+    layers.layers.remove(first)
     assert train.layers.layers == ()
     assert train.status.text() == NO_IMAGES
 
@@ -366,10 +524,11 @@ def test_the_quality_that_passes_is_that_of_the_training():
 
 
 def test_inputs_become_the_arguments_of_a_training():
-    inputs = TrainInputs((), "here", "tiny", model_path("mine"), None, 2.5, None, "cpu")
+    recipe = RecipeSummary("tiny", "tiny")
+    inputs = TrainInputs((), "here", recipe, model_path("mine"), None, 2.5, None, "cpu")
     assert inputs.options() == {
         "recipe": "tiny", "output": model_path("mine"), "init": None, "minutes": 2.5, "steps": None,
-        "device": "cpu",
+        "device": "cpu", "features": None,
     }  # fmt: skip
 
 
@@ -382,3 +541,21 @@ def test_a_long_curve_keeps_its_shape():
     assert (np.diff(steps) > 0).all()
     np.testing.assert_allclose(values, 0.5 + steps / 12_345, atol=0.01)
     assert steps[-1] > 12_000
+
+
+def test_the_past_ends_at_the_checkpoint(tmp_path):
+    def row(step, phase, player="generator", gains=""):
+        entries = {"step": step, "phase": phase, "player": player, "loss": 10 * step, "gain_q10": gains}
+        return ",".join(str(entries.get(column, "")) for column in COLUMNS)
+
+    table = tmp_path / "mine.csv"
+    lines = [row(1, 0, gains=0.5), row(2, 1, "discriminator"), *(row(step, 1) for step in range(3, 1000))]
+    lines += [row(1000, 1, gains=2.5), row(1001, 1, gains=9), "1002,1,gen"]
+    table.write_text("\n".join([",".join(COLUMNS), *lines]), encoding="utf-8")
+    past = read_past(table, 1000, 1)
+    assert past.gain == [(1, 0.5), (1000, 2.5)]
+    steps, losses = np.transpose(past.loss)
+    assert len(steps) == MOST_LOSSES
+    assert 3 <= steps[0] < steps[-1] <= 1000
+    np.testing.assert_allclose(losses, 10 * steps)
+    assert read_past(table, 0, 0) == read_past(tmp_path / "none.csv", 7, 0) == Past([], [])

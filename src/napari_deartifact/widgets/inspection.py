@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
-    QFormLayout,
     QFrame,
     QLabel,
     QScrollArea,
@@ -16,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_deartifact.widgets.form import make_form
 from napari_deartifact.widgets.layer_choice import LayerChoice
 from napari_deartifact.widgets.layers import JPEG_KEY, PROVENANCE_KEY, known_jpeg, sample_plane
 from napari_deartifact.widgets.report import (
@@ -52,7 +52,7 @@ class InspectWidget(QWidget):
         self.report = Report("")
         self.layer = LayerChoice(napari_viewer)
         self.verdict = QLabel()
-        self.facts = QFormLayout()
+        self.facts = make_form()
         self.component = QComboBox()
         self.table = QuantizationTableView()
         self.note = QLabel()
@@ -69,11 +69,6 @@ class InspectWidget(QWidget):
         font.setBold(True)
         self.verdict.setFont(font)
         self.component.setToolTip("The component whose quantization table is shown")
-        chooser = QFormLayout()
-        chooser.addRow("Layer", self.layer)
-        for form in (chooser, self.facts):
-            form.setContentsMargins(0, 0, 0, 0)
-            form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         content = QWidget()
         body = QVBoxLayout(content)
         body.setContentsMargins(0, 0, 0, 0)
@@ -90,7 +85,7 @@ class InspectWidget(QWidget):
         scroll.setMinimumHeight(SHOWN_HEIGHT)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
-        layout.addLayout(chooser)
+        layout.addLayout(make_form(("Layer", self.layer)))
         layout.addWidget(scroll)
 
     def inspect(self) -> None:

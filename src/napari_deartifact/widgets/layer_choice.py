@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 
+from napari_deartifact.widgets.form import fill_the_width
 from napari_deartifact.widgets.layers import PROVENANCE_KEY
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ class LayerChoice(QComboBox):
         self._viewer = viewer
         self._skip_restored = skip_restored
         self._layers: list[Any] = []
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(12)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        fill_the_width(self)
         self.setPlaceholderText("no image layer")
         events = viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered, events.renamed):

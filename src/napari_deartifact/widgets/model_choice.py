@@ -6,10 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
 from napari_deartifact.models.model_file import SUFFIX, count_parameters, read_card
 from napari_deartifact.models.registry import ModelSummary, list_models
+from napari_deartifact.widgets.form import fill_the_width
 from napari_deartifact.widgets.workers import EXPECTED_ERRORS, show_failure
 
 OPEN_FILE = "Open model file…"
@@ -39,9 +40,7 @@ class ModelChoice(QComboBox):
         super().__init__(parent)
         self._models: list[ModelSummary] = []
         self._chosen = 0
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(12)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        fill_the_width(self)
         self.addItem(OPEN_FILE)
         self.setItemData(0, f"A {SUFFIX} file that was trained with Deartifact", Qt.ItemDataRole.ToolTipRole)
         self.refresh()

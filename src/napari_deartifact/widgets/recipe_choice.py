@@ -2,99 +2,106 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
-import napari_deartifact
 from napari_deartifact.models.model_file import read_card
 from napari_deartifact.models.registry import list_models
+from napari_deartifact.widgets.form import fill_the_width
 from napari_deartifact.widgets.model_choice import model_news
+from napari_deartifact.widgets.recipe_summary import RecipeSummary, read_own_recipe, read_summaries
+from napari_deartifact.widgets.workers import show_failure, start_function
 
-RECIPES = Path(napari_deartifact.__file__).parent / "training" / "recipes"
 PREFERRED = ("microscopy", "general")
 """Recipes, of which the first that there is is chosen at first."""
+OPEN_FILE = "Open recipe file…"
 NEW_WEIGHTS = "new weights"
 
 
-@dataclass(frozen=True)
-class RecipeSummary:
-    """What the widget shows of a recipe, read without torch.
-
-    Attributes
-    ----------
-    name, description : str
-    architecture : str
-        Of the generator.
-    arguments : dict
-        Of the generator, as far as the recipe names them.
-    """
-
-    name: str
-    description: str = ""
-    architecture: str = ""
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-    def can_start_from(self, architecture: str, arguments: Mapping[str, Any]) -> bool:
-        """Tell whether a model's weights fit the recipe's generator."""
-        stated = self.arguments.items()
-        return architecture == self.architecture and all(arguments.get(key) == value for key, value in stated)
-
-
-def read_summaries() -> list[RecipeSummary]:
-    """Read the recipes that come with the package.
-
-    Examples
-    --------
-    >>> [recipe.architecture for recipe in read_summaries() if recipe.name == "general"]
-    ['residual-unet']
-    """
-    return [_summary(path.stem, path) for path in sorted(RECIPES.glob("*.toml"))]
-
-
-def _summary(name: str, path: Path) -> RecipeSummary:
-    entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    generator = entries.get("generator", {})
-    return RecipeSummary(
-        name,
-        entries.get("description", ""),
-        generator.get("architecture", ""),
-        generator.get("arguments", {}),
-    )
-
-
 class RecipeChoice(QComboBox):
-    """Choose a recipe.
+    """Choose a recipe, one that ships or a file of one's own.
 
     Parameters
     ----------
     parent : QWidget, optional
     """
 
+    recipe_changed = Signal()
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        _fill_the_width(self)
-        self._recipes = read_summaries()
-        for index, recipe in enumerate(self._recipes):
-            self.addItem(recipe.name)
-            self.setItemData(index, recipe.description, Qt.ItemDataRole.ToolTipRole)
+        fill_the_width(self)
+        self._recipes: list[RecipeSummary] = []
+        self._chosen = 0
+        self.addItem(OPEN_FILE)
+        self.setItemData(0, "A recipe of your own, a TOML file", Qt.ItemDataRole.ToolTipRole)
+        for recipe in read_summaries():
+            self._add(recipe, recipe.name)
         names = [recipe.name for recipe in self._recipes]
         self.setCurrentText(next((name for name in PREFERRED if name in names), names[0]))
-        self.currentIndexChanged.connect(self._describe)
-        self._describe()
+        self._choose(self.currentIndex())
+        self.activated.connect(self._on_activated)
+        self.currentIndexChanged.connect(self._choose)
 
     @property
     def recipe(self) -> RecipeSummary:
         """The recipe chosen."""
-        return self._recipes[self.currentIndex()]
+        return self._recipes[self._chosen]
 
-    def _describe(self, index: int = 0) -> None:
-        self.setToolTip(self.recipe.description or "How to train")
+    def open_file(self, path: str | Path) -> None:
+        """Offer a recipe file, and choose it; it is checked in a thread, as that loads torch.
+
+        Parameters
+        ----------
+        path : path
+            A TOML file.  What is wrong with it is shown.
+        """
+        self.setEnabled(False)
+        start_function(
+            read_own_recipe,
+            path,
+            connect={"returned": self._on_read, "errored": show_failure, "finished": self._on_finished},
+        )
+
+    def _on_read(self, recipe: RecipeSummary) -> None:
+        """Add it, or take it in the place of what the same file held before."""
+        sources = [known.source for known in self._recipes]
+        if recipe.source not in sources:
+            self._add(recipe, f"{recipe.name}.toml")
+            self.setCurrentIndex(len(self._recipes) - 1)
+            return
+        index = sources.index(recipe.source)
+        self._recipes[index] = recipe
+        self.setItemData(index, recipe.description, Qt.ItemDataRole.ToolTipRole)
+        self.setCurrentIndex(index)
+        self._choose(index)
+
+    def _on_finished(self) -> None:
+        self.setEnabled(True)
+
+    def _add(self, recipe: RecipeSummary, label: str) -> None:
+        index = len(self._recipes)
+        self._recipes.append(recipe)
+        self.insertItem(index, label)
+        self.setItemData(index, recipe.description, Qt.ItemDataRole.ToolTipRole)
+
+    def _choose(self, index: int) -> None:
+        if index < len(self._recipes):  # and not the line that opens a file
+            self._chosen = index
+            self.setToolTip(self.recipe.description or "How to train")
+            self.recipe_changed.emit()
+
+    def _on_activated(self, index: int) -> None:
+        if index < len(self._recipes):
+            return
+        self.blockSignals(True)
+        self.setCurrentIndex(self._chosen)
+        self.blockSignals(False)
+        path, _ = QFileDialog.getOpenFileName(self, "Open a recipe file", "", "Recipes (*.toml)")
+        if path:
+            self.open_file(path)
 
 
 class StartChoice(QComboBox):
@@ -111,12 +118,12 @@ class StartChoice(QComboBox):
 
     def __init__(self, recipes: RecipeChoice, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        _fill_the_width(self)
+        fill_the_width(self)
         self._recipes = recipes
         self._paths: list[Path | None] = []
         self.setToolTip("The model to fine-tune, which needs less time than new weights do")
         self._offer()
-        recipes.currentIndexChanged.connect(self._offer)
+        recipes.recipe_changed.connect(self._offer)
         model_news().trained.connect(self._keep_up)
 
     @property
@@ -124,7 +131,7 @@ class StartChoice(QComboBox):
         """The model file chosen, or None for new weights."""
         return self._paths[self.currentIndex()]
 
-    def _offer(self, index: int = 0) -> None:
+    def _offer(self) -> None:
         recipe = self._recipes.recipe
         self._paths = [None]
         self.clear()
@@ -142,9 +149,3 @@ class StartChoice(QComboBox):
         chosen = self.currentText()
         self._offer()
         self.setCurrentIndex(max(self.findText(chosen), 0))
-
-
-def _fill_the_width(choice: QComboBox) -> None:
-    choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    choice.setMinimumContentsLength(12)
-    choice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
-    QFormLayout,
     QHBoxLayout,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QSpinBox,
     QVBoxLayout,
-    QWidget,
 )
 from superqt import QLabeledDoubleSlider
 
 from napari_deartifact.tiling import Progress
 from napari_deartifact.widgets.device_choice import DeviceChoice
 from napari_deartifact.widgets.error_layer import standard_error_layer_data
+from napari_deartifact.widgets.form import make_form
 from napari_deartifact.widgets.layer_choice import LayerChoice
 from napari_deartifact.widgets.layers import LayerImage, restored_layer_data
 from napari_deartifact.widgets.model_choice import ModelChoice
 from napari_deartifact.widgets.notes import make_note, say
 from napari_deartifact.widgets.restore_inputs import RestoreInputs, RestoreJob
 from napari_deartifact.widgets.script import restoration_script
-from napari_deartifact.widgets.workers import Restored, restore_levels, show_failure, start_steps
+from napari_deartifact.widgets.work_widget import WorkWidget
+from napari_deartifact.widgets.workers import Restored, restore_levels
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -42,7 +41,7 @@ TILE_STEP = 64
 LARGEST_TILE = 8192
 
 
-class RestoreWidget(QWidget):
+class RestoreWidget(WorkWidget):
     """Dock widget that restores an image layer into a new one.
 
     Parameters
@@ -53,7 +52,6 @@ class RestoreWidget(QWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._worker: Any = None
         self._job: RestoreJob | None = None
 
         self.layer = LayerChoice(napari_viewer, skip_restored=True)
@@ -68,8 +66,6 @@ class RestoreWidget(QWidget):
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
         self.copy_button = QPushButton("Copy as Python")
-        self.progress = QProgressBar()
-        self.status = make_note()
 
         self._set_up()
         self._lay_out()
@@ -96,14 +92,9 @@ class RestoreWidget(QWidget):
         self.run_button.setToolTip("Restore the layer into a new one")
         self.cancel_button.setToolTip("Stop after the tile in hand; nothing is added")
         self.copy_button.setToolTip("Put the same restoration on the clipboard, as a Python script")
-        self.progress.setTextVisible(True)
-        self.progress.setVisible(False)
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.setContentsMargins(0, 0, 0, 0)
-        for label, field in (
+        form = make_form(
             ("Layer", self.layer),
             ("", self.history),
             ("Model", self.model),
@@ -113,8 +104,7 @@ class RestoreWidget(QWidget):
             ("Tile size", self.tile_size),
             ("", self.force),
             ("", self.uncertainty),
-        ):
-            form.addRow(label, field)
+        )
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 1)
         buttons.addWidget(self.cancel_button, 1)
@@ -132,7 +122,7 @@ class RestoreWidget(QWidget):
         self.data_range.textChanged.connect(self.update_state)
         self.uncertainty.toggled.connect(self.update_state)
         self.run_button.clicked.connect(self.run)
-        self.cancel_button.clicked.connect(self.cancel)
+        self.cancel_button.clicked.connect(self.stop)
         self.copy_button.clicked.connect(self.copy_script)
 
     def inputs(self) -> RestoreInputs:
@@ -159,11 +149,10 @@ class RestoreWidget(QWidget):
         """Show what the inputs allow."""
         inputs = self.inputs()
         error = inputs.validation_error()
-        running = self._worker is not None
-        self.run_button.setEnabled(error is None and not running)
+        self.run_button.setEnabled(error is None and not self.is_working)
         self.copy_button.setEnabled(error is None)
-        self.cancel_button.setEnabled(running)
-        if not running:
+        self.cancel_button.setEnabled(self.is_working and not self.is_stopping)
+        if not self.is_working:
             say(self.status, error or "")
         image = None if inputs.layer is None else LayerImage.of(inputs.layer)
         self.data_range.setPlaceholderText("" if image is None else _range_hint(image))
@@ -172,35 +161,18 @@ class RestoreWidget(QWidget):
     def run(self) -> None:
         """Start to restore the chosen layer."""
         inputs = self.inputs()
-        if self._worker is not None or inputs.validation_error() is not None:
+        if self.is_working or inputs.validation_error() is not None:
             return
         self._job = RestoreJob.of(inputs)
-        self._worker = start_steps(
+        say(self.status, "Loading the model…")
+        self._begin(
             restore_levels,
             LayerImage.of(inputs.layer).levels,
             inputs.model,
             description=f"Restoring {inputs.layer.name}",
-            connect={
-                "yielded": self._on_step,
-                "returned": self._on_restored,
-                "errored": self._on_error,
-                "finished": self._on_finished,
-            },
             uncertainty=inputs.uncertainty,
             **inputs.options(),
         )
-        self.destroyed.connect(self._worker.quit)
-        self.progress.setRange(0, 0)
-        self.progress.setVisible(True)
-        say(self.status, "Loading the model…")
-        self.update_state()
-
-    def cancel(self) -> None:
-        """Stop after the tile in hand."""
-        if self._worker is not None:
-            self._worker.quit()
-            self.cancel_button.setEnabled(False)
-            say(self.status, "Stopping…")
 
     def copy_script(self) -> None:
         """Put a Python script that does the same on the clipboard."""
@@ -214,19 +186,14 @@ class RestoreWidget(QWidget):
             say(self.status, "The script is on the clipboard.")
 
     def _on_step(self, step: Progress) -> None:
-        worker = self._worker
-        if worker is None or not step.total:
+        if not (self.is_working and step.total):
             return
-        self.progress.setRange(0, step.total)
-        self.progress.setValue(step.done)
-        if not worker.abort_requested:
+        if not self.is_stopping:
             say(self.status, f"{step.done} of {step.total} tiles")
-        # Last, as napari handles events meanwhile, the next steps and the end among them.
-        worker.pbar.total = step.total
-        worker.pbar.update(step.done - worker.pbar.n)
+        self._show_progress(step.done, step.total)  # last, as it handles events
 
-    def _on_restored(self, restored: Restored) -> None:
-        if self._worker is None or self._worker.abort_requested or self._job is None:
+    def _on_done(self, restored: Restored) -> None:
+        if not self.is_working or self.is_stopping or self._job is None:
             return
         from napari.layers import Layer
 
@@ -244,25 +211,12 @@ class RestoreWidget(QWidget):
             layers.insert(place + 1, Layer.create(*error))
         say(self.status, f"Done: {layer.name}")
 
-    def _on_error(self, error: Exception) -> None:
-        say(self.status, show_failure(error))
+    def _end_message(self, *, stopped: bool) -> str:
+        return "Stopped; no layer was added." if stopped else self.status.text()
 
     def _on_finished(self) -> None:
-        if self._worker is None:
-            return
-        stopped = self._worker.abort_requested
-        self.destroyed.disconnect(self._worker.quit)
-        message = "Stopped; no layer was added." if stopped else self.status.text()
-        self._worker = self._job = None
-        self.progress.setVisible(False)
-        self.update_state()
-        say(self.status, message)
-
-    def event(self, event: QEvent | None) -> bool:
-        """Stop when napari takes the widget out of its dock; it does not close or delete it."""
-        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.cancel()
-        return bool(super().event(event))
+        super()._on_finished()
+        self._job = None
 
 
 def _range_hint(image: LayerImage) -> str:

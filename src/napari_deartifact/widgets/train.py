@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
     QGridLayout,
     QHBoxLayout,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -24,15 +21,22 @@ from napari_deartifact.models.model_file import SUFFIX
 from napari_deartifact.models.registry import models_folder
 from napari_deartifact.widgets.crop_view import CropView
 from napari_deartifact.widgets.device_choice import DeviceChoice
+from napari_deartifact.widgets.form import make_form, show_row
 from napari_deartifact.widgets.layer_list import LayerList
 from napari_deartifact.widgets.model_choice import model_news
 from napari_deartifact.widgets.notes import make_note, say
 from napari_deartifact.widgets.path_field import PathField
 from napari_deartifact.widgets.recipe_choice import RecipeChoice, StartChoice
-from napari_deartifact.widgets.train_inputs import LayerPictures, TrainInputs, model_path, unused_name
+from napari_deartifact.widgets.train_inputs import (
+    LayerPictures,
+    TrainInputs,
+    has_torchvision,
+    model_path,
+    unused_name,
+)
 from napari_deartifact.widgets.training_curve import TrainingCurve
 from napari_deartifact.widgets.training_steps import Trained, TrainingControl, TrainingNews, training_steps
-from napari_deartifact.widgets.workers import show_failure, start_steps
+from napari_deartifact.widgets.work_widget import WorkWidget
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -41,10 +45,14 @@ MINUTES, STEPS = "minutes", "steps"
 USUAL_LENGTH = {MINUTES: 10.0, STEPS: 2000.0}
 PERMILLE = 1000
 CONTINUED = "A training of this name goes on where it stopped; another name starts anew."
+FEATURES_TIP = (
+    "The weights of SqueezeNet 1.1, VGG16 or VGG19 (.npz, .pth or .safetensors), whose features the recipe "
+    "compares; without a file torchvision's are taken, if it is installed"
+)
 AT_ITS_END = "This training was at its end already; give it more time, or another name."
 
 
-class TrainWidget(QWidget):
+class TrainWidget(WorkWidget):
     """Dock widget that trains a model on clean images.
 
     Parameters
@@ -54,7 +62,6 @@ class TrainWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self._worker: Any = None
         self._control = TrainingControl()
         self._output = Path()
         self._phase = 0
@@ -66,6 +73,7 @@ class TrainWidget(QWidget):
         self.folder = PathField(_ask_folder, "A folder of clean images, with its subfolders", "none")
         self.recipe = RecipeChoice()
         self.start_from = StartChoice(self.recipe)
+        self.features = PathField(_ask_features, FEATURES_TIP)
         self.length = QDoubleSpinBox()
         self.unit = QComboBox()
         self.device = DeviceChoice()
@@ -74,17 +82,14 @@ class TrainWidget(QWidget):
         self.pause_button = QPushButton("Pause")
         self.stop_button = QPushButton("Stop")
         self.save_button = QPushButton("Save now")
-        self.progress = QProgressBar()
         self.live = make_note()
-        self.status = make_note()
         self.curve = TrainingCurve()
         self.crops = CropView()
 
         self._set_up()
         self._lay_out()
         self._connect()
-        self._suggest_name()
-        self.update_state()
+        self._follow_recipe()
 
     def _set_up(self) -> None:
         self.unit.addItems([MINUTES, STEPS])
@@ -96,31 +101,30 @@ class TrainWidget(QWidget):
         self.pause_button.setToolTip("Write everything and wait, without using the processor")
         self.stop_button.setToolTip("Write everything and end; Start goes on from there")
         self.save_button.setToolTip("Write the model as it is now, so that it can be tried")
-        self.progress.setRange(0, PERMILLE)
-        for widget in (self.progress, self.curve, self.crops):
+        for widget in (self.curve, self.crops):
             widget.setVisible(False)
 
     def _lay_out(self) -> None:
         length = QHBoxLayout()
         length.addWidget(self.length, 1)
         length.addWidget(self.unit)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Layers", self.layers)
-        form.addRow("Folder", self.folder)
-        form.addRow("Recipe", self.recipe)
-        form.addRow("Start from", self.start_from)
-        form.addRow("Train for", length)
-        form.addRow("Device", self.device)
-        form.addRow("Save as", self.name)
+        self.form = make_form(
+            ("Layers", self.layers),
+            ("Folder", self.folder),
+            ("Recipe", self.recipe),
+            ("Features", self.features),
+            ("Start from", self.start_from),
+            ("Train for", length),
+            ("Device", self.device),
+            ("Save as", self.name),
+        )
         buttons = QGridLayout()
         for place, button in enumerate(
             (self.start_button, self.stop_button, self.pause_button, self.save_button)
         ):
             buttons.addWidget(button, *divmod(place, 2))
         layout = QVBoxLayout(self)
-        layout.addLayout(form)
+        layout.addLayout(self.form)
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
         layout.addWidget(self.live)
@@ -132,7 +136,8 @@ class TrainWidget(QWidget):
     def _connect(self) -> None:
         self.layers.layers_changed.connect(self.update_state)
         self.folder.textChanged.connect(self.update_state)
-        self.recipe.currentIndexChanged.connect(self._suggest_name)
+        self.recipe.recipe_changed.connect(self._follow_recipe)
+        self.features.textChanged.connect(self.update_state)
         self.name.textChanged.connect(self.update_state)
         self.unit.currentIndexChanged.connect(self._set_unit)
         self.start_button.clicked.connect(self.start)
@@ -147,8 +152,14 @@ class TrainWidget(QWidget):
         self.length.setSingleStep(5 if minutes else 500)
         self.length.setValue(USUAL_LENGTH[self.unit.currentText()])
 
-    def _suggest_name(self, index: int = 0) -> None:
-        self.name.setText(unused_name(self.recipe.recipe.name))
+    def _follow_recipe(self) -> None:
+        recipe = self.recipe.recipe
+        self.name.setText(unused_name(recipe.name))
+        show_row(self.form, self.features, shown=recipe.needs_features)
+        if recipe.needs_features:
+            downloaded = recipe.features and has_torchvision()
+            self.features.line.setPlaceholderText(f"{recipe.features} of torchvision" if downloaded else "")
+        self.update_state()
 
     def inputs(self) -> TrainInputs:
         """Read the fields.
@@ -157,86 +168,71 @@ class TrainWidget(QWidget):
         -------
         TrainInputs
         """
+        recipe = self.recipe.recipe
         length, minutes = self.length.value(), self.unit.currentText() == MINUTES
         return TrainInputs(
             layers=self.layers.layers,
             folder=self.folder.text(),
-            recipe=self.recipe.recipe.name,
+            recipe=recipe,
             output=model_path(self.name.text()),
             init=self.start_from.path,
             minutes=length if minutes else None,
             steps=None if minutes else round(length),
             device=self.device.device,
+            features=self.features.text() if recipe.needs_features else "",
         )
 
     def update_state(self) -> None:
         """Show what the inputs allow."""
-        running = self._worker is not None
         inputs = self.inputs()
         error = inputs.validation_error()
-        self.start_button.setEnabled(error is None and not running)
+        self.start_button.setEnabled(error is None and not self.is_working)
         for button in (self.pause_button, self.stop_button, self.save_button):
-            button.setEnabled(running)
+            button.setEnabled(self.is_working and not self.is_stopping)
         self.pause_button.setText("Resume" if self._control.paused else "Pause")
-        if not running:
+        if not self.is_working:
             say(self.status, error or (CONTINUED if inputs.is_resumed else ""))
 
     def start(self) -> None:
         """Start to train, or go on."""
         inputs = self.inputs()
-        if self._worker is not None or inputs.validation_error() is not None:
+        if self.is_working or inputs.validation_error() is not None:
             return
         self._control = TrainingControl()
         self._output = inputs.output
         self._failed = False
-        self._worker = start_steps(
+        self._gain = self._left_out = ""
+        self.curve.clear()
+        self.crops.clear()
+        for widget in (self.curve, self.crops):
+            widget.setVisible(True)
+        self._begin(
             training_steps,
             [LayerPictures.of(layer) for layer in inputs.layers],
             inputs.folder,
             inputs.options(),
             self._control,
             description=f"Training {inputs.output.stem}",
-            connect={
-                "yielded": self._on_news,
-                "returned": self._on_trained,
-                "errored": self._on_error,
-                "finished": self._on_finished,
-            },
         )
-        self.destroyed.connect(self._worker.quit)
-        self._gain = self._left_out = ""
-        self.curve.clear()
-        self.crops.clear()
-        for widget in (self.progress, self.curve, self.crops):
-            widget.setVisible(True)
-        self.progress.setRange(0, 0)
-        self.update_state()
 
     def pause(self) -> None:
         """Wait after the step in hand, or go on."""
-        if self._worker is not None:
+        if self.is_working:
             self._control.paused = not self._control.paused
             self.update_state()
-
-    def stop(self) -> None:
-        """Write everything after the step in hand, and end."""
-        if self._worker is not None:
-            self._worker.quit()
-            for button in (self.pause_button, self.stop_button, self.save_button):
-                button.setEnabled(False)
-            say(self.status, "Stopping…")
 
     def save(self) -> None:
         """Write the model after the step in hand."""
         self._control.save = True
 
-    def _on_news(self, news: TrainingNews) -> None:
-        worker = self._worker
-        if worker is None:
+    def _on_step(self, news: TrainingNews) -> None:
+        if not self.is_working:
             return
         if news.phase != self._phase:
             self._phase = news.phase
             self.curve.loss.clear()  # the losses of another phase may be others
+        if news.past is not None:
+            self.curve.start_with(news.past)
         if news.loss is not None or news.gain is not None:
             self.curve.add(news.step, news.loss, news.gain)
         if news.crops is not None:
@@ -244,12 +240,8 @@ class TrainWidget(QWidget):
         if news.saved:
             model_news().trained.emit()
         self._tell(news)
-        if news.fraction > 0 and not worker.abort_requested:
-            self.progress.setRange(0, PERMILLE)
-            self.progress.setValue(round(PERMILLE * news.fraction))
-            # Last, as napari handles events meanwhile, the next news and the end among them.
-            worker.pbar.total = PERMILLE
-            worker.pbar.update(round(PERMILLE * news.fraction) - worker.pbar.n)
+        if news.fraction > 0 and not self.is_stopping:
+            self._show_progress(round(PERMILLE * news.fraction), PERMILLE)  # last, as it handles events
 
     def _tell(self, news: TrainingNews) -> None:
         if news.doing:
@@ -267,39 +259,34 @@ class TrainWidget(QWidget):
         elif news.saved:
             say(self.status, f"Saved {self._output.name} at step {news.step:,}.")
 
-    def _on_trained(self, trained: Trained) -> None:
+    def _on_done(self, trained: Trained) -> None:
         done = f"Done: {trained.output.stem} is in the list of models. {self._left_out}"
         say(self.status, done.strip() if trained.new_steps else AT_ITS_END)
 
     def _on_error(self, error: Exception) -> None:
         self._failed = True
-        say(self.status, show_failure(error))
+        super()._on_error(error)
+
+    def _end_message(self, *, stopped: bool) -> str:
+        if stopped and self._output.is_file() and not self._failed:
+            return f"Stopped; {self._output.stem} is saved as it is, and Start goes on."
+        return self.status.text()
 
     def _on_finished(self) -> None:
-        if self._worker is None:
-            return
-        stopped = self._worker.abort_requested
-        self.destroyed.disconnect(self._worker.quit)
-        message = self.status.text()
-        if stopped and self._output.is_file() and not self._failed:
-            message = f"Stopped; {self._output.stem} is saved as it is, and Start goes on."
-        self._worker = None
         self._control = TrainingControl()
-        self.progress.setVisible(False)
         model_news().trained.emit()
-        self.update_state()
-        if message:
-            say(self.status, message)
-
-    def event(self, event: QEvent | None) -> bool:
-        """Stop when napari takes the widget out of its dock; it does not close or delete it."""
-        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.stop()
-        return bool(super().event(event))
+        super()._on_finished()
 
 
 def _ask_folder(parent: QWidget) -> str:
     return str(QFileDialog.getExistingDirectory(parent, "Choose a folder of clean images"))
+
+
+def _ask_features(parent: QWidget) -> str:
+    path, _ = QFileDialog.getOpenFileName(
+        parent, "Choose the weights of a classifier", "", "Weights (*.npz *.pth *.safetensors)"
+    )
+    return str(path)
 
 
 def _ask_output(parent: QWidget) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_deartifact.models.model_file import SUFFIX, read_card
 from napari_deartifact.models.registry import SPP, WEIGHTS, models_folder
 from napari_deartifact.widgets.layers import PROVENANCE_KEY, LayerImage, known_jpeg
+from napari_deartifact.widgets.recipe_summary import RecipeSummary
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
@@ -29,8 +31,7 @@ class TrainInputs:
         Clean images.
     folder : str
         With clean images; empty for none.
-    recipe : str
-        Its name.
+    recipe : RecipeSummary
     output : Path
         The model file, ``*.safetensors``.
     init : Path or None
@@ -40,16 +41,19 @@ class TrainInputs:
     steps : int or None
         The same in steps; exactly one of both is given.
     device : str
+    features : str
+        The file of a network whose features the recipe compares; empty for torchvision's, or for none.
     """
 
     layers: tuple[Any, ...]
     folder: str
-    recipe: str
+    recipe: RecipeSummary
     output: Path
     init: Path | None = None
     minutes: float | None = None
     steps: int | None = None
     device: str = "auto"
+    features: str = ""
 
     def validation_error(self) -> str | None:
         """Say what is wrong with the inputs, and what to do about it; None when they are fine."""
@@ -58,7 +62,20 @@ class TrainInputs:
         if self.folder and not Path(self.folder).is_dir():
             return f"There is no folder {self.folder}; choose one that exists."
         poisoned = (_poison(layer) for layer in self.layers)
-        return next(filter(None, poisoned), None) or self._output_error()
+        return next(filter(None, poisoned), None) or self._features_error() or self._output_error()
+
+    def _features_error(self) -> str | None:
+        recipe = self.recipe
+        if self.features:
+            missing = not Path(self.features).expanduser().is_file()
+            return f"There is no file {self.features}; choose one that exists." if missing else None
+        if not recipe.needs_features or Path(recipe.features).is_file():
+            return None
+        if recipe.features and has_torchvision():
+            return None
+        error = f"{recipe.name} compares what a classifier sees: choose a file of its weights as Features"
+        download = f", or pip install 'napari-deartifact[perceptual]' for torchvision's {recipe.features}"
+        return f"{error}{download if recipe.features else ''}."
 
     def _output_error(self) -> str | None:
         name, folder = self.output.stem, self.output.parent
@@ -80,13 +97,19 @@ class TrainInputs:
     def options(self) -> dict[str, Any]:
         """Return the keyword arguments of `TrainingRun` but for the data."""
         return {
-            "recipe": self.recipe,
+            "recipe": self.recipe.source,
             "output": self.output,
             "init": self.init,
             "minutes": self.minutes,
             "steps": self.steps,
             "device": self.device,
+            "features": Path(self.features).expanduser() if self.features else None,
         }
+
+
+def has_torchvision() -> bool:
+    """Tell whether torchvision, which downloads weights, is installed, without loading it."""
+    return find_spec("torchvision") is not None
 
 
 def _poison(layer: Any) -> str | None:

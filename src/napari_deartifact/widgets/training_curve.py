@@ -9,6 +9,8 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_deartifact.widgets.training_past import Past, Point
+
 MOST_POINTS = 600
 """Of a curve; beyond that neighbours are joined to their mean."""
 FEW = 30
@@ -16,7 +18,6 @@ FEW = 30
 MARGIN = 4
 SETTLED = 0.1
 """The part of a curve, from its start, that may leave the picture above or below."""
-Point = tuple[float, float]
 
 
 class Curve:
@@ -84,6 +85,13 @@ class TrainingCurve(QWidget):
             self.loss.add(step, loss)
         if gain is not None:
             self.gain.add(step, gain)
+        self.update()
+
+    def start_with(self, past: Past) -> None:
+        """Take what was told before, ahead of what comes now."""
+        for curve, points in ((self.loss, past.loss), (self.gain, past.gain)):
+            for point in points:
+                curve.add(*point)
         self.update()
 
     def clear(self) -> None:

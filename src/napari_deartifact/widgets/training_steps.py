@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_deartifact.widgets.crop_view import Crops
 from napari_deartifact.widgets.layers import as_array
 from napari_deartifact.widgets.train_inputs import LayerPictures
+from napari_deartifact.widgets.training_past import Past, mean_gain, read_past
 from napari_deartifact.widgets.workers import WorkError
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class TrainingNews:
         What became of pictures that were not used.
     paused, saved : bool
         Whether it waits, and whether it has just written everything.
+    past : Past, optional
+        What it had told before, when it goes on.
     """
 
     doing: str = ""
@@ -82,6 +85,7 @@ class TrainingNews:
     left_out: str = ""
     paused: bool = False
     saved: bool = False
+    past: Past | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ def training_steps(
     options["output"].parent.mkdir(parents=True, exist_ok=True)
     try:
         run = TrainingRun(data=_data(layers, folder), **options)
-        yield replace(_news(run), doing="Training…", crops=run.preview(), left_out=left_out(run.found))
+        start = replace(_news(run), doing="Training…", crops=run.preview(), left_out=left_out(run.found))
+        yield replace(start, past=read_past(run.table, start.step, start.phase))
         first = run.trainer.step
         gauge = _Gauge(run)
         while run.trainer.fraction < 1:
@@ -211,18 +216,6 @@ def _news(run: TrainingRun) -> TrainingNews:
     return TrainingNews(
         step=trainer.step, phase=trainer.phase_index, fraction=trainer.fraction, seconds=trainer.seconds
     )
-
-
-def mean_gain(validation: Mapping[str, float]) -> float | None:
-    """Return the mean of the gains over the JPEGs of all qualities, or None when none was measured.
-
-    Examples
-    --------
-    >>> mean_gain({"gain_q10": 1.5, "gain_q40": 0.5, "clean_psnr": 50.0})
-    1.0
-    """
-    gains = [value for name, value in validation.items() if name.startswith("gain_")]
-    return sum(gains) / len(gains) if gains else None
 
 
 def left_out(found: PictureSet) -> str:
