@@ -1,38 +1,49 @@
-"""Files from which a run goes on, each bound to the recipe and the seed that it belongs to."""
+"""Files from which a run goes on, each bound to the recipe, the seed and the pictures that it belongs to."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from napari_deartifact.atomic import replacing
+from napari_deartifact.training.data_pictures import Picture
+from napari_deartifact.training.recipe import Recipe
 
-CHECKPOINT_FORMAT = 2
+CHECKPOINT_FORMAT = 3
+
+
+def identify(recipe: Recipe, seed: int, pictures: Sequence[Picture]) -> dict[str, Any]:
+    """Tell what a run that goes on must share with the one that was stopped.
+
+    With other pictures the split would be another, and those kept for validation had been trained on.
+    """
+    sizes = repr([(picture.name, *picture.pixels.shape) for picture in pictures])
+    told = {"number": len(pictures), "checksum of names and sizes": zlib.crc32(sizes.encode())}
+    return {"recipe": recipe.to_dict(), "seed": seed, "training pictures": told}
 
 
 def write_checkpoint(
-    path: str | os.PathLike[str], state: Mapping[str, Any], recipe: Mapping[str, Any], seed: int
+    path: str | os.PathLike[str], state: Mapping[str, Any], identity: Mapping[str, Any]
 ) -> None:
-    """Write a state, with the recipe and the seed of its run; the file appears whole or not at all."""
+    """Write a state and the run that it is of; the file appears whole or not at all."""
     with replacing(path) as temporary:
-        torch.save({**state, "format": CHECKPOINT_FORMAT, "recipe": recipe, "seed": seed}, temporary)
+        torch.save({**state, "format": CHECKPOINT_FORMAT, "identity": identity}, temporary)
 
 
 def read_checkpoint(
-    path: str | os.PathLike[str], recipe: Mapping[str, Any], seed: int, device: torch.device
+    path: str | os.PathLike[str], identity: Mapping[str, Any], device: torch.device
 ) -> dict[str, Any]:
     """Read a state.
 
     Parameters
     ----------
     path : path
-    recipe : dict
-        Of the run that is to go on.
-    seed : int
-        Of the same.
+    identity : dict
+        Of the run that is to go on, from :func:`identify`.
     device : torch.device
         Where its tensors go.
 
@@ -43,7 +54,7 @@ def read_checkpoint(
     Raises
     ------
     ValueError
-        When the file is no checkpoint, or one of another recipe or seed.
+        When the file is no checkpoint, or one of another run; the first difference is named.
     """
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
@@ -51,9 +62,7 @@ def read_checkpoint(
             raise ValueError(f"format {state['format']}")
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint of this version ({error}); delete it") from error
-    difference = _first_difference(state["recipe"], recipe)
-    if state["seed"] != seed:
-        difference = difference or f"seed is {state['seed']} there and {seed} here"
+    difference = _first_difference(state["identity"], identity)
     if difference:
         raise ValueError(
             f"{path} belongs to another run: {difference}; delete it, choose another output, or "

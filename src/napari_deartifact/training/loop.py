@@ -14,7 +14,8 @@ from torch import Tensor
 
 from napari_deartifact.generators.base import Generator
 from napari_deartifact.training.best import Best
-from napari_deartifact.training.checkpoint import read_checkpoint, write_checkpoint
+from napari_deartifact.training.chance import own_chance
+from napari_deartifact.training.checkpoint import identify, read_checkpoint, write_checkpoint
 from napari_deartifact.training.device_pairs import DevicePairSource
 from napari_deartifact.training.discriminators.base import Discriminator
 from napari_deartifact.training.features import FeatureNetwork
@@ -22,6 +23,7 @@ from napari_deartifact.training.losses import discrimination
 from napari_deartifact.training.objective import Objective
 from napari_deartifact.training.optimization import memory_format, use_bfloat16
 from napari_deartifact.training.pairs import PairSource
+from napari_deartifact.training.phase_check import check_phase
 from napari_deartifact.training.player import Player
 from napari_deartifact.training.ranks import Ranks
 from napari_deartifact.training.recipe import Recipe
@@ -94,8 +96,14 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self._cut = 0.0
+        self._behind = False
         self._stopping = False
+        self._networks = {"generator": self.generator, "average": self.average}
+        if self.discriminator is not None:
+            self._networks["discriminator"] = self.discriminator
         self._players: dict[str, Player] = {}
+        for phase in recipe.phases:
+            check_phase(phase, recipe.data.patch_size, self.generator, self.discriminator, self.features)
         self._enter_phase(0)
 
     @property
@@ -125,7 +133,7 @@ class Trainer:
                 degraded, clean = next(batches)
                 index, local = self._locate(fraction)
                 if index != self.phase_index:
-                    self._best.take_back()
+                    self._leave_phase()
                     self._enter_phase(index)
                 player = self._whose_turn()
                 rate = self._players[player].set_rate(local, self.step - self.phase_start)
@@ -139,8 +147,7 @@ class Trainer:
         finally:
             batches.close()  # type: ignore[attr-defined]
         if fraction >= 1:
-            self._update_average()
-            self._best.take_back()
+            self._leave_phase()
 
     def stop(self) -> None:
         """End :meth:`steps` before its next step, in all processes that train together."""
@@ -175,12 +182,13 @@ class Trainer:
             "phase": self.phase_index,
             "phase_start": self.phase_start,
             "cut": self._cut,
+            "behind": self._behind,
             "best": self._best.state_dict(),
-            "players": {name: player.state_dict() for name, player in self._players.items()},
-            "average": self.average.state_dict(),
-            "random": torch.get_rng_state(),
+            # All networks: one that has no part in this phase may have learnt in an earlier one.
+            "networks": {name: network.state_dict() for name, network in self._networks.items()},
+            "optimizers": {name: player.optimizer.state_dict() for name, player in self._players.items()},
         }
-        write_checkpoint(path, state, self.recipe.to_dict(), self.pairs.seed)
+        write_checkpoint(path, state, identify(self.recipe, self.pairs.seed, self.pairs.pictures))
 
     def load_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Go on from a checkpoint.
@@ -188,17 +196,19 @@ class Trainer:
         Raises
         ------
         ValueError
-            When the file is no checkpoint, or one of another recipe or seed.
+            When the file is no checkpoint, or one of another recipe, seed or set of pictures.
         """
-        state = read_checkpoint(path, self.recipe.to_dict(), self.pairs.seed, self.device)
+        state = read_checkpoint(
+            path, identify(self.recipe, self.pairs.seed, self.pairs.pictures), self.device
+        )
         self._enter_phase(state["phase"])
         self.step, self.seconds, self.phase_start = state["step"], state["seconds"], state["phase_start"]
-        self._cut = state["cut"]
+        self._cut, self._behind = state["cut"], state["behind"]
         self._best.load_state_dict(state["best"])
+        for name, network in self._networks.items():
+            network.load_state_dict(state["networks"][name])
         for name, player in self._players.items():
-            player.load_state_dict(state["players"][name])
-        self.average.load_state_dict(state["average"])
-        torch.set_rng_state(state["random"].cpu())
+            player.optimizer.load_state_dict(state["optimizers"][name])
 
     def descend(self, degraded: Tensor, clean: Tensor) -> tuple[float, dict[str, float]]:
         """Take one optimiser step, of the network whose turn it is.
@@ -219,7 +229,8 @@ class Trainer:
             its.train()
         source, target = self._to_float(degraded), self._to_float(clean)
         step = self._generator_loss if name == "generator" else self._discriminator_loss
-        loss, parts = step(source, target)
+        with own_chance(self.pairs.seed, self.step, self.ranks.rank, self.device):
+            loss, parts = step(source, target)
         norm = player.gradient_norm(loss)
         value = float(loss.detach())
         if not (math.isfinite(value) and math.isfinite(norm)):
@@ -230,6 +241,7 @@ class Trainer:
         if name == "generator":
             # These weights have just given a finite loss; those after the step have proved nothing yet.
             self._update_average()
+            self._behind = True
         player.optimizer.step()
         return value, parts
 
@@ -257,9 +269,10 @@ class Trainer:
         return loss, {**told, "restored": float(fake.detach().float().sigmoid().mean())}
 
     def _agreed_fraction(self) -> float:
-        fraction, stopping = self.ranks.largest(self.fraction, float(self._stopping))
+        """Bring the processes that train together to one time, and to what the first one judged."""
+        self.seconds, self._cut, stopping = self.ranks.largest(self.seconds, self._cut, float(self._stopping))
         self._stopping = bool(stopping)
-        return fraction
+        return self.fraction
 
     def _locate(self, fraction: float) -> tuple[int, float]:
         """Return the phase at a fraction of the run, and the fraction of that phase."""
@@ -271,7 +284,15 @@ class Trainer:
             done = max(done - phase.steps, 0.0)
         raise AssertionError("a recipe has at least one phase")
 
+    def _leave_phase(self) -> None:
+        # Once for each step: a finished run that is asked to go on has nothing to add.
+        if self._behind:
+            self._update_average()
+            self._behind = False
+        self._best.take_back()
+
     def _enter_phase(self, index: int) -> None:
+        """Make what the phase needs; players that share also take the first process's weights."""
         self.phase_index = index
         self.phase_start = self.step
         self.phase = phase = self.recipe.phases[index]

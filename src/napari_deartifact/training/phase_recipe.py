@@ -12,6 +12,8 @@ from napari_deartifact.training.schema import RecipeError, check_choice, check_r
 OPTIMIZERS = ("adam", "adamw")
 SCHEDULES = ("constant", "cosine", "one-cycle")
 PRECISIONS = ("auto", "float32", "bfloat16")
+MOST_BETA = 0.9999999
+"""A mean with a decay of 1 would never move."""
 MEASURES = ("gain", "perceptual")
 MEASURED_QUALITIES = (10, 20, 40, 75, 90)
 
@@ -36,7 +38,7 @@ class OptimizerRecipe:
         if len(self.betas) != 2:
             raise RecipeError(f"optimizer.betas is {list(self.betas)}; expected two numbers")
         for beta in self.betas:
-            check_range("optimizer.betas", beta, 0, 1)
+            check_range("optimizer.betas", beta, 0, MOST_BETA)
         check_range("optimizer.weight_decay", self.weight_decay, 0)
 
 

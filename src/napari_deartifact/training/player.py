@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,15 +84,6 @@ class Player:
         loss.backward()  # type: ignore[no-untyped-call]
         limit = self.recipe.gradient_clip or math.inf
         return float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit))
-
-    def state_dict(self) -> dict[str, Any]:
-        """What going on needs."""
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
 
 
 def _begins(name: str, prefixes: Sequence[str]) -> bool:

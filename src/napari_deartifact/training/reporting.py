@@ -60,6 +60,12 @@ def open_table(path: Path, step: int, *, wanted: bool = True) -> Iterator[Callab
         yield write
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file is the CSV of a run; one that was killed in its first minute leaves nothing else."""
+    with path.open(newline="", encoding="utf-8", errors="replace") as stream:
+        return tuple(next(csv.reader(stream), ())) == COLUMNS
+
+
 def read_table(path: Path) -> list[dict[str, str]]:
     """Return the rows of a run's CSV; none when there is no such file."""
     if not path.is_file():
@@ -78,13 +84,7 @@ def reporter(
         return lambda record: None
     for path, reason in {**found.skipped, **found.poisoned}.items():
         print(f"skipped {path}: {reason}", file=sys.stderr)
-    counts = [
-        f"{len(found.pictures)} pictures",
-        f"{len(found.skipped)} unreadable",
-        f"{len(found.poisoned)} that were JPEGs",
-        f"{found.left_out} beyond memory",
-    ]
-    print(", ".join(counts), file=sys.stderr)
+    print(found.summary(), file=sys.stderr)
     told = [0.0]
 
     def report(record: StepRecord) -> None:

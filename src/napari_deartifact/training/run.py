@@ -39,7 +39,7 @@ class TrainingResult:
     validation : dict of str to float
         Last measurement, as `napari_deartifact.training.validation.validate` gives it.
     skipped : dict of str to str
-        Files that could not be read, and why.
+        Files that were left out, because they could not be read or were JPEGs before, and why.
     """
 
     model: Path
@@ -82,10 +82,10 @@ def train(
     ----------
     recipe : Recipe, str or path
         A recipe, its name, or a TOML file.
-    data : path, glob pattern, or list of these
+    data : path, glob pattern, array, Picture, Planes, or iterable of these
         Clean pictures; folders are searched with their subfolders.
     output : path
-        The model file, ``*.safetensors``.
+        The model file, ``*.safetensors``.  It is written over only where its checkpoint lies beside it.
     init : str or path, optional
         A model that ships, or a model file, of the same architecture, to start from.
     encoder : path, optional
@@ -124,8 +124,11 @@ def train(
     ------
     FileNotFoundError
         When the data or the output's folder does not exist.
+    FileExistsError
+        When a file that the run would write exists without a checkpoint.
     ValueError
-        For a bad recipe, data of which nothing can be read, or a checkpoint of another recipe.
+        For a bad recipe, data of which nothing can be read, or a checkpoint of another recipe, seed or
+        set of pictures.
     TrainingDivergedError
         When the loss stopped being a number; the model file holds the weights from before.
     """

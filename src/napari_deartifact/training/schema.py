@@ -75,7 +75,7 @@ def check_range(
     key: str, value: float, low: float, high: float = float("inf"), *, open_low: bool = False
 ) -> None:
     """Refuse a number outside an interval; `open_low` excludes `low` itself."""
-    if not (low < value if open_low else low <= value) or not value <= high:
+    if not (low < value if open_low else low <= value) or not value <= high or value == float("inf"):
         lowest = f"more than {low:g}" if open_low else f"at least {low:g}"
         highest = "" if high == float("inf") else f" and at most {high:g}"
         raise RecipeError(f"{key} is {value}; expected {lowest}{highest}")

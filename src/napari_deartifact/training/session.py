@@ -13,18 +13,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_deartifact.atomic import check_target
 from napari_deartifact.devices import resolve_device
 from napari_deartifact.models.model_file import SUFFIX, ModelCard, save_model
 from napari_deartifact.models.registry import model_card
 from napari_deartifact.training.curves import draw_curves
 from napari_deartifact.training.data import Pictures, find_pictures, load_pictures, name_sources
-from napari_deartifact.training.data_loading import Poisoned
+from napari_deartifact.training.data_loading import Found, Poisoned
 from napari_deartifact.training.loop import Trainer
 from napari_deartifact.training.pairs import validation_pairs
 from napari_deartifact.training.phase_recipe import MEASURED_QUALITIES
 from napari_deartifact.training.ranks import Ranks
 from napari_deartifact.training.recipe import Recipe, read_recipe
-from napari_deartifact.training.reporting import open_table
+from napari_deartifact.training.reporting import is_table, open_table
 from napari_deartifact.training.start import make_features, make_networks, make_pairs
 from napari_deartifact.training.step_record import StepRecord, TrainingDivergedError
 from napari_deartifact.training.validation import preview
@@ -40,7 +41,7 @@ class TrainingRun:
     iterate.
 
     Beside `output`, say ``model.safetensors``, lie ``model.checkpoint``, from which the same run goes
-    on, ``model.csv`` and ``model.png``.
+    on, ``model.csv`` and ``model.png``.  Where there is no checkpoint, none of these files may exist.
 
     Parameters
     ----------
@@ -83,6 +84,8 @@ validate_every, features, poisoned
         ranks: Ranks | None = None,
     ) -> None:
         self.recipe = recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+        if validate_every < 1:
+            raise ValueError(f"validate_every is {validate_every}; expected at least 1")
         self.output = _checked_output(output)
         self.checkpoint = self.output.with_suffix(".checkpoint")
         self.table = self.output.with_suffix(".csv")
@@ -92,12 +95,25 @@ validate_every, features, poisoned
         self._init = init
         self._start = None if init is None else model_card(init)
         self._ranks = ranks or Ranks()
+        self._resumed = resume and self.checkpoint.is_file()
+        self._check_files()
         device_used = torch.device(resolve_device(device))
         network = make_features(recipe, features)
         generator, discriminator = make_networks(recipe, init, encoder, seed)
         patch = recipe.data.patch_size
-        self.found = load_pictures(find_pictures(data), memory, seed, poisoned=poisoned, patch_size=patch)
+        found = [entry for entry in find_pictures(data) if not _shows_curves(entry)]
+        if not found:
+            raise FileNotFoundError("the only pictures there are curves of training; give clean pictures")
+        self.found = load_pictures(found, memory, seed, poisoned=poisoned, patch_size=patch)
         training, held_out = self.found.split(recipe.data.validation_fraction, seed)
+        multiple = int(np.lcm(16, generator.size_multiple))
+        least = max(multiple, 0 if network is None else network.minimum_size)
+        held_out = tuple(picture for picture in held_out if min(picture.pixels.shape[:2]) >= least)
+        if not held_out and any(phase.keep_best for phase in recipe.phases):
+            raise ValueError(
+                f"no picture of at least {least}×{least} pixels was kept for validation, which keep_best "
+                "goes by; give more pictures, or raise data.validation_fraction"
+            )
         self._sources = _sources(sources, data)
         self.trainer = Trainer(
             recipe,
@@ -110,12 +126,11 @@ validate_every, features, poisoned
             device=device_used,
             ranks=self._ranks,
         )
-        if resume and self.checkpoint.is_file():
+        if self._resumed:
             self.trainer.load_checkpoint(self.checkpoint)
-        multiple = np.lcm(16, generator.size_multiple)
         self._crops = {
             quality: validation_pairs(
-                held_out[:VALIDATION_PICTURES], quality, generator.channels, multiple=int(multiple)
+                held_out[:VALIDATION_PICTURES], quality, generator.channels, multiple=multiple
             )
             for quality in (*MEASURED_QUALITIES, None)
         }
@@ -150,8 +165,9 @@ validate_every, features, poisoned
             except BaseException:
                 self.save()
                 raise
-        if any(phase.keep_best for phase in self.recipe.phases) and self.trainer.fraction >= 1:
-            self.validation = self._measure()
+        ended = self._ranks.is_first and self.trainer.fraction >= 1
+        if ended and any(phase.keep_best for phase in self.recipe.phases):
+            self.validation = self.measure()
         self.save()
 
     def save(self) -> None:
@@ -176,17 +192,29 @@ validate_every, features, poisoned
 
     def _measured(self, record: StepRecord) -> StepRecord:
         every = self.trainer.phase.measure_every or self._validate_every
-        if record.step % every and record.fraction < 1:
+        # One process judges, and the others follow it: means of BatchNorm are each process's own.
+        if not self._ranks.is_first or (record.step % every and record.fraction < 1):
             return record
-        self.validation = self._measure()
+        self.validation = self.measure()
         self.trainer.judge(self.validation)
         return replace(record, validation=self.validation)
 
-    def _measure(self) -> dict[str, float]:
-        # All processes need the verdict when it may end a phase, and hold the same weights.
-        if self._ranks.is_first or self.trainer.phase.keep_best:
-            return self.trainer.validate(self._crops)
-        return {}
+    def _check_files(self) -> None:
+        """Neither write over what no run of ours has made, nor let a process start apart from the others."""
+        (resumed,) = self._ranks.largest(float(self._resumed))
+        if resumed > self._resumed:
+            raise FileNotFoundError(
+                f"another process goes on from {self.checkpoint}, which is not here; on several machines the "
+                "output must lie in a folder that all see"
+            )
+        there = [path for path in (self.output, self.curves) if path.exists()]
+        if self.table.exists() and not is_table(self.table):
+            there.append(self.table)
+        if there and not self.checkpoint.is_file():
+            raise FileExistsError(
+                f"{there[0]} exists, and no {self.checkpoint.name} to go on from; choose another output, or "
+                "move it away"
+            )
 
     def _save_model(self) -> None:
         if not self._ranks.is_first:
@@ -224,9 +252,15 @@ def _checked_output(output: str | os.PathLike[str]) -> Path:
     output = Path(output)
     if output.suffix != SUFFIX:
         raise ValueError(f"output is {output.name!r}; expected a name that ends in {SUFFIX}")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"folder {output.parent} does not exist; create it first")
+    check_target(output)
     return output
+
+
+def _shows_curves(entry: Found) -> bool:
+    """Whether this is what a run has drawn beside its checkpoint, in the folder of its pictures perhaps."""
+    if not isinstance(entry, Path) or entry.suffix != ".png":
+        return False
+    return all(entry.with_suffix(suffix).is_file() for suffix in (".checkpoint", ".csv"))
 
 
 def _sources(sources: Sequence[Mapping[str, str]] | None, data: Pictures) -> list[dict[str, str]]:

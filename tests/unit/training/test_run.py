@@ -6,6 +6,7 @@ import csv
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,17 @@ from PIL import Image
 from napari_deartifact.generators import build
 from napari_deartifact.models.model_file import read_card, read_model
 from napari_deartifact.models.registry import find_model
-from napari_deartifact.training import TrainingDivergedError, TrainingRun, losses, parse_recipe, train
+from napari_deartifact.training import (
+    StepRecord,
+    TrainingDivergedError,
+    TrainingRun,
+    losses,
+    parse_recipe,
+    train,
+)
+from napari_deartifact.training.data import Picture, PictureSet
+from napari_deartifact.training.ranks import Ranks
+from napari_deartifact.training.reporting import open_table
 
 SCRIPT = """
 import json, sys
@@ -169,7 +180,7 @@ def test_progress_on_the_standard_error(recipe, pictures, tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "skipped" in captured.err
-    assert "5 pictures, 1 unreadable" in captured.err
+    assert "5 pictures of 5 files; 1 file unreadable" in captured.err
     assert captured.err.count("gain_q90") == 2
 
 
@@ -208,6 +219,103 @@ def test_training_loads_nothing_but_torch_numpy_and_pillow(recipe, pictures, tmp
     started = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)  # noqa: S603
     assert done.stdout.strip() == "[]", f"after {time.monotonic() - started:.0f} s"
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".png", ".csv"])
+def test_files_that_no_run_has_made_are_spared(recipe, pictures, tmp_path, suffix):
+    mine = tmp_path / f"cell{suffix}"
+    mine.write_bytes(b"area,mean\n1,2\n")
+    with pytest.raises(FileExistsError, match=rf"cell\{suffix} exists, and no cell\.checkpoint"):
+        train(recipe, pictures, tmp_path / "cell.safetensors")
+    assert mine.read_bytes() == b"area,mean\n1,2\n"
+    assert [path.name for path in tmp_path.iterdir()] == [mine.name]
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_starts_anew(recipe, pictures, tmp_path):
+    run = TrainingRun(recipe, pictures, tmp_path / "tiny.safetensors")
+    with open_table(run.table, 0) as write:
+        write(StepRecord(1, 0, 0.1, 0.5, 1e-3, 0.1))
+    assert train(recipe, pictures, run.output).steps == len(rows(run.table)) == 6
+
+
+def test_a_folder_that_holds_its_own_run_gives_the_same_pictures_again(recipe, pictures, tmp_path):
+    folder = shutil.copytree(pictures, tmp_path / "folder")
+    first = train(recipe, folder, folder / "tiny.safetensors", steps=3)
+    assert first.curves.parent == folder
+    again = TrainingRun(recipe, folder, first.model, steps=6)
+    assert (again.trainer.step, len(again.found.pictures)) == (3, 5)
+    (folder / "moon.png").unlink()
+    with pytest.raises(ValueError, match=r"training pictures\..* there and .* here"):
+        train(recipe, folder, first.model, steps=6)
+
+
+def test_asking_for_a_finished_run_again_changes_nothing(recipe, pictures, tmp_path):
+    first = train(recipe, pictures, tmp_path / "tiny.safetensors").model
+    before = read_model(first)[0]
+    train(recipe, pictures, first)
+    for one, other in zip(before.parameters(), read_model(first)[0].parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_held_out_pictures_too_small_to_restore_are_not_measured(recipe, tmp_path):
+    levels = {"widths": [4] * 5, "kernel_sizes": [3] * 5}
+    unet = {"architecture": "unet", "arguments": levels}
+    entries = {**recipe.to_dict(), "generator": unet}
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    found = [Picture("icon.png", pixels[:20, :20]), Picture("large.png", pixels)]
+    seed = next(
+        seed for seed in range(9) if PictureSet(tuple(found)).split(0.2, seed)[1][0].name == "icon.png"
+    )
+    result = train(
+        parse_recipe(entries), found, tmp_path / "u.safetensors", steps=2, seed=seed, poisoned="keep"
+    )
+    assert result.validation == {}
+
+
+def test_a_phase_that_goes_by_a_measure_needs_something_to_measure(make_recipe, pictures, tmp_path):
+    recipe = make_recipe(keep_best="gain_q20")
+    recipe = replace(recipe, data=replace(recipe.data, validation_fraction=0.0))
+    with pytest.raises(ValueError, match=r"was kept for validation.*raise data\.validation_fraction"):
+        train(recipe, pictures, tmp_path / "tiny.safetensors")
+
+
+class Follower(Ranks):
+    """The second of two processes; the first is as far as the test says."""
+
+    told = (0.0, 0.0, 0.0)
+
+    def share(self, network, device):
+        return network
+
+    def largest(self, *values):
+        return (
+            tuple(max(pair) for pair in zip(values, self.told, strict=True)) if len(values) == 3 else values
+        )
+
+
+def test_the_other_processes_neither_measure_nor_write_and_follow_the_first(make_recipe, pictures, tmp_path):
+    recipe = make_recipe(steps=50, keep_best="gain_q20", patience=1, measure_every=1)
+    recipe = replace(recipe, phases=(recipe.phases[0], make_recipe(steps=50).phases[0]))
+    ranks = Follower(1, 2)
+    run = TrainingRun(recipe, pictures, tmp_path / "tiny.safetensors", ranks=ranks)
+    phases = []
+    for record in run.steps():
+        phases.append(record.phase)
+        assert not record.validation
+        object.__setattr__(ranks, "told", (0.0, 0.49, 0.0))  # the first has ended its phase at step 2
+        if record.step == 4:
+            break
+    assert phases == [0, 1, 1, 1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_cannot_see_the_checkpoint_says_so(recipe, pictures, tmp_path):
+    class Alone(Ranks):
+        def largest(self, *values):
+            return tuple(1.0 for _ in values)
+
+    with pytest.raises(FileNotFoundError, match="in a folder that all see"):
+        TrainingRun(recipe, pictures, tmp_path / "tiny.safetensors", ranks=Alone(1, 2))
 
 
 def test_a_run_is_stepped_through_and_closed_in_the_middle(recipe, pictures, tmp_path):
