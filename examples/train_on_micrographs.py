@@ -105,7 +105,7 @@ def main() -> None:
     for quality in QUALITIES:
         print(f"{quality:7}  {before[quality]:+7.2f}  {gain(fields, quality, str(model)):+10.2f}")
 
-    picture = arguments.output / "micrographs.png"
+    picture = arguments.output / "micrographs_compared.png"
     Image.fromarray(side_by_side(fields, ["general", str(model)])).save(picture)
     print(f"wrote {picture}: JPEG of quality {SHOWN}, general, fine-tuned, original; and {model}")
 

@@ -26,7 +26,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
         (
             "train_on_micrographs",
             ["--minutes", "0.01"],
-            ["micrographs.png"],
+            ["micrographs_compared.png"],
             ["24 pictures of 24 files", "held-out fields", "fine-tuned"],
         ),
     ],

@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="train also on pictures that show traces of a JPEG, which are left out otherwise",
     )
+    parser.add_argument(
+        "--restart", action="store_true", help="start anew where a run of this output was stopped"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights, split and pairs")
     add_device_option(parser)
 
@@ -54,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         encoder=options.encoder,
         features=options.features,
         poisoned="keep" if options.keep_jpegs else "skip",
+        resume=not options.restart,
         seed=options.seed,
         device=options.device,
         progress=True,

@@ -66,7 +66,7 @@ def read_checkpoint(
     if difference:
         raise ValueError(
             f"{path} belongs to another run: {difference}; delete it, choose another output, or "
-            "pass resume=False"
+            "pass resume=False (--restart)"
         )
     return state
 

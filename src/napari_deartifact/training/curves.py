@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from array import array
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.atomic import replacing
-from napari_deartifact.training.reporting import MEASURED, read_table
+from napari_deartifact.training.reporting import MEASURED
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -40,12 +42,10 @@ def draw_curves(path: Path, table: Path, crops: Sequence[Crop]) -> None:
     """
     from PIL import Image, ImageDraw
 
-    rows = read_table(table)
-    gains = {name: points for name in MEASURED if name.startswith("gain") and (points := _series(rows, name))}
-    shares = {
-        name: points for name in MEASURED if name.startswith("perc") and (points := _series(rows, name))
-    }
-    panels = [("loss", _losses(rows)), ("gain over the JPEG in dB", gains)]
+    phase, losses, measured = _read(table)
+    gains = {name: points for name, points in measured.items() if name.startswith("gain")}
+    shares = {name: points for name, points in measured.items() if name.startswith("perceptual")}
+    panels = [(f"loss in phase {phase + 1}", losses), ("gain over the JPEG in dB", gains)]
     if shares:
         panels.append(("fall of the features' distance", shares))
     widest = max([sum(picture.shape[1] for picture in crop) for crop in crops], default=0)
@@ -66,19 +66,28 @@ def draw_curves(path: Path, table: Path, crops: Sequence[Crop]) -> None:
         page.save(temporary, format="PNG")
 
 
-def _losses(rows: Sequence[Mapping[str, str]]) -> dict[str, Series]:
-    """The loss of each network, averaged so that a noisy curve can be read."""
-    curves = {}
-    for player in ("generator", "discriminator"):
-        points = _series([row for row in rows if row["player"] == player], "loss")
-        if points:
-            parts = np.array_split(np.array(points), min(POINTS, len(points)))
-            curves[player] = [(float(part[:, 0].mean()), float(part[:, 1].mean())) for part in parts]
-    return curves
+def _read(table: Path) -> tuple[int, dict[str, Series], dict[str, Series]]:
+    """Read the last phase, the losses in it, and all measurements; a long run has millions of rows."""
+    phase = 0
+    losses: dict[str, array[float]] = {}
+    measured: dict[str, Series] = {}
+    with table.open(newline="", encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            if int(row["phase"]) != phase:
+                # Other losses, on another scale.
+                phase, losses = int(row["phase"]), {}
+            losses.setdefault(row["player"], array("d")).extend((float(row["step"]), float(row["loss"])))
+            for name in MEASURED if row[MEASURED[-1]] or row[MEASURED[0]] else ():
+                if row[name]:
+                    measured.setdefault(name, []).append((float(row["step"]), float(row[name])))
+    return phase, {player: _smooth(points) for player, points in losses.items()}, measured
 
 
-def _series(rows: Sequence[Mapping[str, str]], name: str) -> Series:
-    return [(float(row["step"]), float(row[name])) for row in rows if row.get(name)]
+def _smooth(points: array[float]) -> Series:
+    """Average neighbours, so that a noisy curve can be read."""
+    pairs = np.array(points).reshape(-1, 2)
+    parts = np.array_split(pairs, min(POINTS, len(pairs)))
+    return [(float(part[:, 0].mean()), float(part[:, 1].mean())) for part in parts]
 
 
 def _panel(draw: ImageDraw, left: int, title: str, curves: Mapping[str, Series]) -> None:

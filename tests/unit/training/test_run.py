@@ -25,6 +25,7 @@ from napari_deartifact.training import (
     StepRecord,
     TrainingDivergedError,
     TrainingRun,
+    curves,
     losses,
     parse_recipe,
     train,
@@ -340,6 +341,17 @@ def test_the_curves_are_a_picture(make_recipe, pictures, tmp_path):
     assert crop.std() > 20
     blue = (page[:270] == (0x44, 0x77, 0xAA)).all(axis=2)
     assert blue.sum() > 200, "no curve was drawn"
+
+
+def test_each_phase_has_a_scale_of_its_own(make_recipe, pictures, tmp_path):
+    recipe = make_recipe()
+    second = replace(recipe.phases[0], losses={"psnr": 1.0}, steps=6)
+    result = train(replace(recipe, phases=(*recipe.phases, second)), pictures, tmp_path / "two.safetensors")
+    phase, losses, measured = curves._read(result.table)
+    assert phase == 1
+    assert [step for step, _ in losses["generator"]] == [7, 8, 9, 10, 11, 12]
+    assert all(loss < -1 for _, loss in losses["generator"])
+    assert measured["gain_q10"][-1] == (12, pytest.approx(result.validation["gain_q10"], abs=1e-4))
 
 
 def test_a_full_disk_stops_the_run_and_spares_the_last_files(recipe, pictures, tmp_path, monkeypatch):
