@@ -89,7 +89,7 @@ def measure(path: Path, color: bool, options, distance) -> Path:
         answer = evaluate(
             path,
             options.images,
-            QUALITIES,
+            options.colour_qualities if color else QUALITIES,
             luma="studio",
             color=color,
             distance=distance if color else None,
@@ -119,6 +119,9 @@ def main() -> None:
     parser.add_argument("images", help="originals in colour to measure on")
     parser.add_argument("--data", nargs="+", help="clean pictures to train on; without, only measure")
     parser.add_argument("--features", required=True, metavar="FILE")
+    parser.add_argument(
+        "--colour-qualities", nargs="+", type=int, default=QUALITIES, help="fewer, where time is short"
+    )
     parser.add_argument("-o", "--output", type=Path, default=Path("recipes"))
     parser.add_argument("--recipes", nargs="+", default=RECIPES, metavar="NAME")
     parser.add_argument("--minutes", type=float, default=20)
