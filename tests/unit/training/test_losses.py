@@ -10,7 +10,8 @@ from skimage.data import astronaut
 
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.metrics import ssim
-from napari_deartifact.training.losses import LOSSES, psnr, weighted_sum
+from napari_deartifact.training.losses import PIXEL_LOSSES, discrimination, doubt, psnr
+from napari_deartifact.training.objective import Objective
 
 
 @pytest.mark.parametrize(
@@ -18,14 +19,14 @@ from napari_deartifact.training.losses import LOSSES, psnr, weighted_sum
 )
 def test_a_constant_error(name, value):
     clean = torch.full((2, 3, 4, 4), 0.25)
-    assert float(LOSSES[name](clean + 0.5, clean)) == pytest.approx(value)
+    assert float(PIXEL_LOSSES[name](clean + 0.5, clean)) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("name", ["l1", "l2", "charbonnier", "psnr"])
 def test_the_gradient_points_away_from_the_clean_picture(name):
     clean = torch.zeros(1, 1, 2, 2)
     restored = torch.tensor([[[[0.5, -0.5], [0.25, -0.25]]]], requires_grad=True)
-    LOSSES[name](restored, clean).backward()
+    PIXEL_LOSSES[name](restored, clean).backward()
     assert torch.equal(restored.grad.sign(), restored.detach().sign())
 
 
@@ -41,27 +42,64 @@ def test_the_ssim_loss_is_the_measure(quality):
     original = astronaut()[:96, :120]
     degraded = jpeg_round_trip(original, quality)
     pair = (torch.from_numpy(picture / 255).permute(2, 0, 1)[None] for picture in (degraded, original))
-    assert float(-LOSSES["ssim"](*pair)) == pytest.approx(ssim(original, degraded), abs=1e-6)
+    assert float(-PIXEL_LOSSES["ssim"](*pair)) == pytest.approx(ssim(original, degraded), abs=1e-6)
 
 
 def test_the_dct_loss_counts_coefficients():
     clean = torch.zeros(1, 1, 8, 16)
     restored = clean.clone()
     restored[..., :8] = 0.5  # one coefficient of 4 among 128
-    assert float(LOSSES["dct"](restored, clean)) == pytest.approx(4 / 128)
+    assert float(PIXEL_LOSSES["dct"](restored, clean)) == pytest.approx(4 / 128)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", PIXEL_LOSSES)
 def test_a_step_along_the_gradient_helps(name):
     torch.manual_seed(0)
     clean = torch.rand(2, 3, 32, 32)
     restored = (clean + 0.1 * torch.randn(clean.shape)).requires_grad_()
-    before = LOSSES[name](restored, clean)
+    before = PIXEL_LOSSES[name](restored, clean)
     before.backward()
-    after = LOSSES[name](restored.detach() - 1e-2 * restored.grad / restored.grad.norm(), clean)
+    after = PIXEL_LOSSES[name](restored.detach() - 1e-2 * restored.grad / restored.grad.norm(), clean)
     assert float(after) < float(before.detach())
 
 
 def test_weights_add_up():
+    clean, restored = torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 0.5, requires_grad=True)
+    total, parts = Objective({"l1": 2.0, "l2": 4.0})(restored, clean, restored)
+    assert float(total.detach()) == pytest.approx(2.0)
+    assert parts == {"l1": 0.5, "l2": 0.25}
+    total.backward()
+    assert (restored.grad > 0).all()
+
+
+def test_the_adversarial_part_asks_the_judge_about_the_pair():
     clean, restored = torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 0.5)
-    assert float(weighted_sum(restored, clean, {"l1": 2.0, "l2": 4.0})) == pytest.approx(2.0)
+    asked = []
+
+    def judge(candidate, degraded):
+        asked.append((candidate, degraded))
+        return torch.zeros(3, 1)
+
+    total, parts = Objective({"adversarial": 2.0}, discriminator=judge)(restored, clean, clean + 1)
+    assert parts["adversarial"] == pytest.approx(math.log(2))
+    assert float(total) == pytest.approx(2 * math.log(2))
+    assert torch.equal(asked[0][0], restored)
+    assert torch.equal(asked[0][1], clean + 1)
+
+
+@pytest.mark.parametrize(
+    ("original", "restored", "label", "value"),
+    [
+        (0.0, 0.0, 1.0, math.log(2)),
+        (50.0, -50.0, 1.0, 0.0),
+        (50.0, -50.0, 0.9, 2.5),
+        (-4.0, 4.0, 1.0, 4.0181),
+    ],
+)
+def test_a_judge_that_is_too_sure_pays_for_it(original, restored, label, value):
+    logits = torch.full((2, 1), original), torch.full((2, 1), restored)
+    assert float(discrimination(*logits, label)) == pytest.approx(value, abs=1e-3)
+
+
+def test_doubt_falls_where_the_judge_is_fooled():
+    assert float(doubt(torch.tensor([[4.0]]))) < float(doubt(torch.tensor([[-4.0]])))
