@@ -15,7 +15,7 @@ from PIL import Image
 def test_help_lists_the_commands(run):
     done = run("--help")
     assert done.returncode == 0
-    for command in ("restore", "inspect", "models", "train", "recipes", "evaluate"):
+    for command in ("restore", "inspect", "models", "train", "recipes", "evaluate", "export"):
         assert command in done.stdout
 
 
@@ -94,8 +94,15 @@ def test_train_writes_a_model_that_restores(run, pictures, tmp_path):
     for name in ("camera", "coffee", "moon"):
         io.imsave(tmp_path / "clean" / f"{name}.png", getattr(data, name)()[:256, :256])
     done = run("train", "compact-cnn", "clean", "-o", "mine.safetensors", "--steps", "3")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    pictures_line, last_line = done.stderr.splitlines()
+    assert pictures_line == "3 pictures of 3 files"
+    assert "step 3" in last_line
+    assert "gain_q10" in last_line
     assert "3 steps" in done.stdout
+    assert {path.name for path in tmp_path.glob("mine.*")} == {
+        f"mine.{suffix}" for suffix in ("safetensors", "checkpoint", "csv", "png")
+    }
     done = run("restore", pictures / "photo.jpg", "-o", "a.png", "--model", "mine.safetensors")
     assert (done.returncode, done.stderr) == (0, "")
 
