@@ -31,6 +31,7 @@ from napari_deartifact.training.step_record import StepRecord, TrainingDivergedE
 from napari_deartifact.training.validation import preview
 
 VALIDATION_PICTURES = 16
+VALIDATION_SIZE = 256
 PREVIEW_PICTURES = 4
 PREVIEW_QUALITY = 20
 CHECKPOINT_SECONDS = 60.0
@@ -130,7 +131,12 @@ validate_every, features, poisoned
             self.trainer.load_checkpoint(self.checkpoint)
         self._crops = {
             quality: validation_pairs(
-                held_out[:VALIDATION_PICTURES], quality, generator.channels, multiple=multiple
+                held_out[:VALIDATION_PICTURES],
+                quality,
+                generator.channels,
+                # A network with global parts is measured on what it will see.
+                size=generator.fixed_tile or VALIDATION_SIZE,
+                multiple=multiple,
             )
             for quality in (*MEASURED_QUALITIES, None)
         }

@@ -10,7 +10,7 @@ import torch
 
 from napari_deartifact.generators import build
 from napari_deartifact.models.model_file import read_model
-from napari_deartifact.training import list_recipes, read_recipe, train
+from napari_deartifact.training import TrainingRun, list_recipes, read_recipe, train
 from napari_deartifact.training.feature_weights import SQUEEZENET_CAFFE
 
 PARAMETERS = {
@@ -58,6 +58,13 @@ def test_a_published_system_trains(name, pictures, features, tmp_path):
         for (key, mine), first in zip(generator.named_parameters(), start.parameters(), strict=True)
     }
     assert all(moved.values()), [key for key, changed in moved.items() if not changed]
+
+
+def test_a_network_with_global_parts_is_measured_on_its_own_tiles(pictures, features, tmp_path):
+    recipe = read_recipe("mobile-nogan")
+    run = TrainingRun(recipe, pictures, tmp_path / "m.safetensors", steps=1, features=features)
+    (degraded, restored, clean), *_ = run.preview()
+    assert degraded.shape == restored.shape == clean.shape == (64, 64, 3)
 
 
 def test_all_published_systems_are_here():
