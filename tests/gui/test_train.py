@@ -317,7 +317,7 @@ def test_leaving_in_the_middle_loses_nothing(recipes, tmp_path, own_models, leav
     assert sorted(path.name for path in own_models.iterdir()) == [f"my-tiny.{ending}" for ending in endings]
     steps = trained_steps(own_models / "my-tiny.safetensors")
     assert steps > 0
-    assert torch.load(own_models / "my-tiny.checkpoint", weights_only=True)["step"] == steps
+    assert torch.load(own_models / "my-tiny.checkpoint", weights_only=True)["clock"]["step"] == steps
     assert int(read_table(own_models / "my-tiny.csv")[-1]["step"]) == steps
 
 

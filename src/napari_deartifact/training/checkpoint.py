@@ -13,7 +13,7 @@ from napari_deartifact.atomic import replacing
 from napari_deartifact.training.data_pictures import Picture
 from napari_deartifact.training.recipe import Recipe
 
-CHECKPOINT_FORMAT = 3
+CHECKPOINT_FORMAT = 4
 
 
 def identify(recipe: Recipe, seed: int, pictures: Sequence[Picture]) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from napari_deartifact.generators.base import Generator
 from napari_deartifact.training.best import Best
 from napari_deartifact.training.chance import own_chance
 from napari_deartifact.training.checkpoint import identify, read_checkpoint, write_checkpoint
+from napari_deartifact.training.clock import Clock
 from napari_deartifact.training.device_pairs import DevicePairSource
 from napari_deartifact.training.discriminators.base import Discriminator
 from napari_deartifact.training.features import FeatureNetwork
-from napari_deartifact.training.losses import discrimination
-from napari_deartifact.training.objective import Objective
-from napari_deartifact.training.optimization import memory_format, use_bfloat16
+from napari_deartifact.training.objective import Objective, judgement
+from napari_deartifact.training.optimization import memory_format, move_average, use_bfloat16
 from napari_deartifact.training.pairs import PairSource
 from napari_deartifact.training.phase_check import check_phase
 from napari_deartifact.training.player import Player
@@ -34,9 +34,8 @@ from napari_deartifact.training.validation import Crops, validate
 class Trainer:
     """A network on its way through a recipe.
 
-    The run's length is counted in steps, in minutes, or in both; the share that is done is then
-    the larger of the two shares.  Phases and learning rates follow that share, so a run that is
-    limited by time still ends its schedule.
+    Phases and learning rates follow the share of the run that is done, so a run that is limited by time
+    still ends its schedule.
 
     Parameters
     ----------
@@ -60,10 +59,8 @@ class Trainer:
     ----------
     average : Generator
         The running mean of the weights: the model.
-    step : int
-        Steps done.
-    seconds : float
-        Wall time spent in :meth:`steps`.
+    clock : Clock
+        How far the run is.
     """
 
     def __init__(
@@ -79,13 +76,9 @@ class Trainer:
         device: torch.device | None = None,
         ranks: Ranks | None = None,
     ) -> None:
-        for name, value in (("steps", steps), ("minutes", minutes)):
-            if value is not None and value <= 0:
-                raise ValueError(f"{name} is {value}; expected more than 0")
         self.recipe = recipe
         self.pairs = pairs
-        self.total_steps = recipe.steps if steps is None and minutes is None else steps
-        self.total_seconds = None if minutes is None else 60 * minutes
+        self.clock = Clock(recipe, steps=steps, minutes=minutes)
         self.device = device or torch.device("cpu")
         self.ranks = ranks or Ranks()
         self.memory_format = memory_format(generator, self.device)
@@ -93,9 +86,6 @@ class Trainer:
         self.average = copy.deepcopy(generator).eval().requires_grad_(False)
         self.discriminator = None if discriminator is None else discriminator.to(self.device)
         self.features = None if features is None else features.to(self.device)
-        self.step = 0
-        self.seconds = 0.0
-        self._cut = 0.0
         self._behind = False
         self._stopping = False
         self._networks = {"generator": self.generator, "average": self.average}
@@ -107,11 +97,19 @@ class Trainer:
         self._enter_phase(0)
 
     @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.clock.step
+
+    @property
+    def seconds(self) -> float:
+        """Wall time spent in :meth:`steps`."""
+        return self.clock.seconds
+
+    @property
     def fraction(self) -> float:
         """How much of the run is done, 0 to 1."""
-        by_steps = self.step / self.total_steps if self.total_steps else 0.0
-        by_time = self.seconds / self.total_seconds if self.total_seconds else 0.0
-        return min(max(by_steps, by_time) + self._cut, 1.0)
+        return self.clock.fraction
 
     def steps(self) -> Iterator[StepRecord]:
         """Train until the run is done; to stop earlier, stop iterating.
@@ -129,24 +127,24 @@ class Trainer:
         batches = self.pairs.batches(self.step)
         try:
             before = time.monotonic()
-            while (fraction := self._agreed_fraction()) < 1 and not self._stopping:
+            while not self._ends():
                 degraded, clean = next(batches)
-                index, local = self._locate(fraction)
+                index, local = self.clock.locate()
                 if index != self.phase_index:
                     self._leave_phase()
                     self._enter_phase(index)
                 player = self._whose_turn()
                 rate = self._players[player].set_rate(local, self.step - self.phase_start)
                 loss, parts = self.descend(degraded, clean)
-                self.step += 1
+                self.clock.step += 1
                 # What the caller did since the last step, such as measuring, is part of the time.
                 now = time.monotonic()
-                self.seconds += now - before
+                self.clock.seconds += now - before
                 before = now
                 yield StepRecord(self.step, index, self.fraction, loss, rate, self.seconds, player, parts)
         finally:
             batches.close()  # type: ignore[attr-defined]
-        if fraction >= 1:
+        if self.fraction >= 1:
             self._leave_phase()
 
     def stop(self) -> None:
@@ -171,17 +169,14 @@ class Trainer:
             When it lacks the measure that the phase goes by.
         """
         if self._best.see(validation):
-            ends = sum(phase.steps for phase in self.recipe.phases[: self.phase_index + 1])
-            self._cut += max(ends / self.recipe.steps - self.fraction, 0.0)
+            self.clock.skip_to_end_of(self.phase_index)
 
     def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Write everything that the run needs to go on exactly as if it had not stopped."""
         state = {
-            "step": self.step,
-            "seconds": self.seconds,
+            "clock": self.clock.state_dict(),
             "phase": self.phase_index,
             "phase_start": self.phase_start,
-            "cut": self._cut,
             "behind": self._behind,
             "best": self._best.state_dict(),
             # All networks: one that has no part in this phase may have learnt in an earlier one.
@@ -202,8 +197,8 @@ class Trainer:
             path, identify(self.recipe, self.pairs.seed, self.pairs.pictures), self.device
         )
         self._enter_phase(state["phase"])
-        self.step, self.seconds, self.phase_start = state["step"], state["seconds"], state["phase_start"]
-        self._cut, self._behind = state["cut"], state["behind"]
+        self.clock.load_state_dict(state["clock"])
+        self.phase_start, self._behind = state["phase_start"], state["behind"]
         self._best.load_state_dict(state["best"])
         for name, network in self._networks.items():
             network.load_state_dict(state["networks"][name])
@@ -263,26 +258,12 @@ class Trainer:
         with self._autocast():
             with torch.no_grad():
                 restored = self.generator(source).float()
-            original, fake = judge(target, source), judge(restored, source)
-            loss = discrimination(original, fake, self.recipe.discriminator.label)
-        told = {"original": float(original.detach().float().sigmoid().mean())}
-        return loss, {**told, "restored": float(fake.detach().float().sigmoid().mean())}
+            return judgement(judge, target, restored, source, self.recipe.discriminator.label)
 
-    def _agreed_fraction(self) -> float:
-        """Bring the processes that train together to one time, and to what the first one judged."""
-        self.seconds, self._cut, stopping = self.ranks.largest(self.seconds, self._cut, float(self._stopping))
-        self._stopping = bool(stopping)
-        return self.fraction
-
-    def _locate(self, fraction: float) -> tuple[int, float]:
-        """Return the phase at a fraction of the run, and the fraction of that phase."""
-        done = fraction * self.recipe.steps
-        for index, phase in enumerate(self.recipe.phases):
-            # A phase that was cut short ends within rounding.
-            if done < phase.steps * (1 - 1e-9) or index == len(self.recipe.phases) - 1:
-                return index, min(done / phase.steps, 1.0)
-            done = max(done - phase.steps, 0.0)
-        raise AssertionError("a recipe has at least one phase")
+    def _ends(self) -> bool:
+        """Bring the processes that train together to one time and to what the first one judged."""
+        self._stopping = self.clock.agree(self.ranks, self._stopping)
+        return self._stopping or self.fraction >= 1
 
     def _leave_phase(self) -> None:
         # Once for each step: a finished run that is asked to go on has nothing to add.
@@ -310,13 +291,9 @@ class Trainer:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
 
-    @torch.no_grad()
     def _update_average(self) -> None:
         decay = min(self.phase.ema_decay, (1 + self.step) / (10 + self.step)) if self.phase.ema_decay else 0.0
-        for mean, current in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-            mean.lerp_(current, 1 - decay)
-        for copied, buffer in zip(self.average.buffers(), self.generator.buffers(), strict=True):
-            copied.copy_(buffer)
+        move_average(self.average, self.generator, decay)
 
     def _to_float(self, pixels: Tensor) -> Tensor:
         moved = pixels.to(self.device, memory_format=self.memory_format, non_blocking=True)

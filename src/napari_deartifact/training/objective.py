@@ -1,4 +1,4 @@
-"""What a generator is to make small: errors of pixels and of features, and a discriminator's doubt."""
+"""What the networks learn from: errors of pixels and of features, a discriminator's doubt and judgement."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from napari_deartifact.training.losses import (
     NEEDS_DISCRIMINATOR,
     NEEDS_FEATURES,
     PIXEL_LOSSES,
+    discrimination,
     doubt,
 )
 
@@ -93,6 +94,35 @@ class Objective:
             return distance
         assert self.discriminator is not None
         return doubt(self.discriminator(restored, degraded))
+
+
+def judgement(
+    judge: Callable[[Tensor, Tensor], Tensor],
+    original: Tensor,
+    restored: Tensor,
+    degraded: Tensor,
+    label: float,
+) -> tuple[Tensor, dict[str, float]]:
+    """Ask a discriminator of both pictures.
+
+    Parameters
+    ----------
+    judge : callable
+        The discriminator.
+    original, restored, degraded : Tensor, shape (N, C, Y, X)
+    label : float
+        What it is to say of originals.
+
+    Returns
+    -------
+    loss : Tensor
+        See `napari_deartifact.training.losses.discrimination`.
+    parts : dict of str to float
+        How probable it finds each to be original, on average.
+    """
+    logits = {"original": judge(original, degraded), "restored": judge(restored, degraded)}
+    loss = discrimination(logits["original"], logits["restored"], label)
+    return loss, {name: float(told.detach().float().sigmoid().mean()) for name, told in logits.items()}
 
 
 def _lpips(device: torch.device | None) -> nn.Module:

@@ -38,6 +38,15 @@ def _fall(share: float) -> float:
     return (1 + math.cos(math.pi * share)) / 2
 
 
+@torch.no_grad()
+def move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move a running mean of a network's weights towards them; its buffers are taken as they are."""
+    for mean, current in zip(average.parameters(), network.parameters(), strict=True):
+        mean.lerp_(current, 1 - decay)
+    for copied, buffer in zip(average.buffers(), network.buffers(), strict=True):
+        copied.copy_(buffer)
+
+
 def memory_format(network: nn.Module, device: torch.device) -> torch.memory_format:
     """Channels last is faster, but for one case in which oneDNN computes it wrongly.
 
