@@ -7,6 +7,8 @@ import io
 import os
 import shutil
 import warnings
+from itertools import count
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from napari_deartifact import deartifact
 from napari_deartifact.cli import main
 from napari_deartifact.files.ome_zarr import Pyramid
 from napari_deartifact.files.slides import restore_slide
+from napari_deartifact.files.slides_base import Slide
 from napari_deartifact.files.slides_open import is_slide, open_slide
 from napari_deartifact.jpeg.consistency import consistency_report
 from napari_deartifact.jpeg.info import JPEGInfo
@@ -292,6 +295,39 @@ def test_missing_and_damaged_tiles(tmp_path, consistency):
     np.testing.assert_array_equal(found[112:], undamaged[112:])  # farther away than the model sees
     told = zarr.open_group(target, mode="r").attrs["napari-deartifact"]["damaged_tiles"]
     assert [(one["row"], one["column"]) for one in told] == [(0, 1), (1, 2)]
+
+
+def test_neighbours_are_read_and_written_beside_the_model(tmp_path, monkeypatch):
+    """Reading and the model wait for each other, and so do the model and writing: in turns none would end."""
+    source, target = write(tmp_path / "a.tif", data.astronaut()[:256, :256]), tmp_path / "a.ome.zarr"
+    regions = 4
+    reading, writing = Barrier(2, timeout=30), Barrier(2, timeout=30)
+    calls = {"decode": count(), "restore": count(), "write": count()}
+    decode, save, restore = Slide.decode_ahead, Pyramid.write, Smoother.restore
+
+    def decode_ahead(self, window):
+        if next(calls["decode"]):
+            reading.wait()
+        decode(self, window)
+
+    def restore_meanwhile(self, tiles, jpeg):
+        region = next(calls["restore"])
+        if region < regions - 1:
+            reading.wait()
+        if region > 0:
+            writing.wait()
+        return restore(self, tiles, jpeg)
+
+    def write_meanwhile(self, level, *rest):
+        if level == 0 and next(calls["write"]) < regions - 1:
+            writing.wait()
+        save(self, level, *rest)
+
+    monkeypatch.setattr(Slide, "decode_ahead", decode_ahead)
+    monkeypatch.setattr(Smoother, "restore", restore_meanwhile)
+    monkeypatch.setattr(Pyramid, "write", write_meanwhile)
+    run(source, target)
+    assert [next(calls[name]) for name in calls] == [regions, regions, regions]
 
 
 def test_truncated_file(tmp_path):
