@@ -28,7 +28,9 @@ def chosen(channels: tuple[int, ...], most: int) -> list[int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("images", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--planes", type=int, default=2, help="of each channel of a file, at most")
