@@ -221,8 +221,9 @@ def test_perceptual_reaches_the_model(folder, capsys, pair):
 
 def test_models_with_a_twin_are_listed_as_such(capsys, pair):
     assert main(["models"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines if line.endswith("With a perceptual twin.")] == ["pair"]
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    told = [lines[name].endswith("With a perceptual twin.") for name in ("pair", "pair-perceptual", "spp")]
+    assert told == [True, False, False]
 
 
 def test_features_measure_a_perceptual_distance(folder, capsys):
