@@ -107,6 +107,7 @@ def run(options: argparse.Namespace) -> int:
             jpeg_info=options.jpeg_info,
             consistency=options.consistency,
             defaults=options.defaults,
+            perceptual=options.perceptual,
             distance=distance,
             device=options.device,
             tile_size=options.tile_size,

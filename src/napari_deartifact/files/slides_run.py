@@ -20,6 +20,7 @@ from napari_deartifact.files.slides_base import Damage, Slide, Window
 from napari_deartifact.files.slides_history import Judgement
 from napari_deartifact.files.slides_job import SlideJob
 from napari_deartifact.files.slides_region import RegionAnswer, RegionRestorer
+from napari_deartifact.models.twin import mixed_name
 from napari_deartifact.request import Request
 from napari_deartifact.tiling import Progress
 
@@ -110,7 +111,7 @@ class SlideRun:
         product = self.pyramid.folder
         if kind == "tiff":
             product = self.job.folder / _TIFF
-            for step in write_ome_tiff(product, self.pyramid, self._labels()):
+            for step in write_ome_tiff(product, self.pyramid, self._labels(judgement)):
                 yield Progress(len(work) + step.done, total)
         self._tell(judgement, damaged)
         self.job.publish(product)
@@ -203,17 +204,21 @@ class SlideRun:
             },
             "model": self._model_name() if judgement.restore else None,
             "strength": self.request.strength,
+            "perceptual": self.request.perceptual_share() if judgement.restore else 0.0,
             "quantization_tables": "of each tile" if self.consistency and judgement.tables else None,
             "damaged_tiles": [vars(damage) for damage in damaged],
         }
 
     def _model_name(self) -> str:
         model = self.request.model
-        return Path(model).stem if isinstance(model, str | os.PathLike) else model.name
+        if isinstance(model, str | os.PathLike):
+            return mixed_name(Path(model).stem, self.request.perceptual)
+        return model.name
 
-    def _labels(self) -> TIFFLabels:
+    def _labels(self, judgement: Judgement) -> TIFFLabels:
         slide = self.slide
-        properties = {"restored by": f"napari-deartifact {__version__}", **slide.properties}
+        model = f", model {self._model_name()}" if judgement.restore else ""
+        properties = {"restored by": f"napari-deartifact {__version__}{model}", **slide.properties}
         return TIFFLabels(slide.photometric, slide.description, properties, self.job.uuid, slide.icc)
 
     def _tell(self, judgement: Judgement, damaged: list[Damage]) -> None:
