@@ -31,6 +31,7 @@ RECIPE = {
     "data": {"patch_size": 96, "batch_size": 8, "qualities": [{"low": 5, "high": 95, "weight": 1.0}]},
     "run": RUN,
 }
+DONE = "1,234 steps of 8 patches of 96×96 pixels, drawn from 7 pictures, in 5 minutes on `cpu`, seed 3"
 ROWS = [
     {
         "quality": "clean",
@@ -76,10 +77,7 @@ def test_the_cards_that_ship_are_current():
         ({}, "| clean | ∞ / 1.0 | 47.123 / 0.9987 | a.png: 41.5 / 0.99 |"),
         ({}, "`deartifact evaluate --model tiny`"),
         ({}, "Compute spent: 5 minutes on `cpu`, in one run."),
-        (
-            {},
-            "1,234 steps of 8 patches of 96×96 pixels, drawn from 7 pictures, in 5 minutes on `cpu`, seed 3.",
-        ),
+        ({}, f"{DONE}."),
         ({}, "| 1 | 100 | `l2` | 0.001, constant |"),
         ({}, "| Mine &#124; yours | CC0 |"),
         ({}, "| Text | letters | 8, 16 | 10 | 20.00 | 19.50 (−0.50) | 20.25 (+0.25) |"),
@@ -95,8 +93,7 @@ def test_the_cards_that_ship_are_current():
         ),
         (
             {"recipe": {**RECIPE, "run": {**RUN, "init": "there/general.safetensors"}}},
-            "1,234 steps of 8 patches of 96×96 pixels, drawn from 7 pictures, in 5 minutes on `cpu`, seed 3, "
-            "from `general`.",
+            f"{DONE}, from `general`.",
         ),
         (
             {"recipe": {**RECIPE, "interpolated": {"share": 0.7, "first": {"steps": 5}, "second": RUN}}},

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_deartifact.models.model_file import TWIN_MARK
+
 SEARCH = 1
 """To be raised when other crops are searched, or shown in another way: it makes all pictures stale."""
 RECORD = "napari_deartifact"
-TWIN_MARK = "-perceptual"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Findings:
     Attributes
     ----------
     weights : str
-        Digest of the weights file; empty for a method without weights.
+        Digest of the weights, and of those of a faithful twin; empty for a method without.
     rows : list of Row
     losses : dict
         For each case, the smallest gain of a crop at each of `QUALITIES`; None where no error is visible.
@@ -72,13 +73,20 @@ class Findings:
 
 
 def digest(weights: Path | None) -> str:
-    """Tell weights from others."""
-    return "" if weights is None else hashlib.sha256(weights.read_bytes()).hexdigest()
+    """Tell weights, and those of a faithful twin beside them, from others."""
+    if weights is None:
+        return ""
+    twin = faithful_twin(weights)
+    files = [weights, *([] if twin is None else [twin])]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def faithful_twin(model: str) -> str | None:
-    """Name the model of which another is the perceptual twin."""
-    return model.removesuffix(TWIN_MARK) if model.endswith(TWIN_MARK) else None
+def faithful_twin(weights: Path | None) -> Path | None:
+    """Find the model of which another is the perceptual twin."""
+    if weights is None or not weights.stem.endswith(TWIN_MARK):
+        return None
+    twin = weights.with_name(weights.stem.removesuffix(TWIN_MARK) + weights.suffix)
+    return twin if twin.is_file() else None
 
 
 def read_findings(path: Path) -> Findings:

@@ -31,7 +31,7 @@ ERROR_SCALE = 16.0
 """Levels of error, more or less than the JPEG's, that are shown in full colour."""
 
 
-def load(model: str) -> Restorer:
+def load(model: str | Path) -> Restorer:
     """Load a model in float32, which is the same on all machines but for the last bit."""
     return load_model(model, "cpu", precision="float32")
 
@@ -55,22 +55,24 @@ def make_picture(model: str, weights: Path | None, target: Path) -> Findings:
     Raises
     ------
     ValueError
-        When the model, or the faithful twin of a perceptual one, is not known.
+        When the model is not known.
     """
     from PIL.PngImagePlugin import PngInfo
 
     loaded = load(model)
-    twin = faithful_twin(model)
+    twin = faithful_twin(weights)
+    faithful = None if twin is None else load(twin)
     tried: list[Sample] = []
     for picture in PICTURES:
         tried += samples(loaded, picture)
         print(f"{model}: {len(tried)} of {len(PICTURES) * len(QUALITIES)} restored", flush=True)
     shown = [(case, *one) for case, one in chosen(tried)]
-    strips = [Strip.of(loaded, None if twin is None else load(twin), *entry) for entry in shown]
+    strips = [Strip.of(loaded, faithful, *entry) for entry in shown]
     found = Findings(digest(weights), [strip.row for strip in strips], losses(tried))
     text = PngInfo()
     text.add_text(RECORD, json.dumps(asdict(found), ensure_ascii=True))
-    headings = ["original", "JPEG", model, *([] if twin is None else [twin]), "error: red grew, blue fell"]
+    answers = [model] if twin is None else [model, twin.stem]
+    headings = ["original", "JPEG", *answers, "error: red grew, blue fell"]
     with replacing(target) as temporary:
         draw(strips, headings).save(temporary, pnginfo=text, optimize=True)
     return found

@@ -25,8 +25,11 @@ CASE_QUALITY = 10
 WORST = 3
 """How many of the largest losses on any picture at any quality follow the cases."""
 CROP, STEP = 64, 8
+MARGIN = CROP // 4
+"""What lies around the middle of a crop."""
 VISIBLE = 2.0
-"""Root mean square error of an answer, in levels of 255, below which nobody sees what is wrong."""
+"""Root mean square error of an answer, in levels of 255, below which nobody sees what is wrong; it is asked
+of the middle of a crop, so that what is wrong does not lie at its edge."""
 ROUNDING = 0.5
 """Errors below half a level count as half a level."""
 
@@ -43,15 +46,17 @@ class Sample:
     restored: Pixels
     gains: Floats = field(init=False)
     errors: Floats = field(init=False)
+    visible: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
         before = crop_errors(self.original, self.degraded)
         self.errors = crop_errors(self.original, self.restored)
+        self.visible = crop_errors(self.original, self.restored, MARGIN) >= VISIBLE
         self.gains = 20 * np.log10(np.maximum(before, ROUNDING) / np.maximum(self.errors, ROUNDING))
 
     def least_gain(self) -> tuple[float, Place] | None:
         """Find the crop with a visible error that gains least, in dB."""
-        gains = np.where(self.errors >= VISIBLE, self.gains, np.inf)
+        gains = np.where(self.visible, self.gains, np.inf)
         return None if np.isinf(gains).all() else (float(gains.min()), place_of(gains.argmin(), gains))
 
     def largest_error(self) -> tuple[float, Place]:
@@ -65,13 +70,15 @@ def place_of(index: np.intp, crops: Floats) -> Place:
     return int(y) * STEP, int(x) * STEP
 
 
-def crop_errors(original: Pixels, picture: Pixels) -> Floats:
-    """Root mean square error of all crops."""
+def crop_errors(original: Pixels, picture: Pixels, margin: int = 0) -> Floats:
+    """Root mean square error of all crops, or of what lies within a margin of each."""
+    size = CROP - 2 * margin
     square = (picture.astype(float) - original) ** 2
+    square = square[margin : len(square) - margin, margin : square.shape[1] - margin]
     sums = np.pad(square if square.ndim == 2 else square.mean(axis=-1), ((1, 0), (1, 0)))
     sums = sums.cumsum(axis=0).cumsum(axis=1)
-    boxes = sums[CROP:, CROP:] - sums[:-CROP, CROP:] - sums[CROP:, :-CROP] + sums[:-CROP, :-CROP]
-    errors: Floats = np.sqrt(boxes[::STEP, ::STEP].clip(0) / CROP**2)
+    boxes = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    errors: Floats = np.sqrt(boxes[::STEP, ::STEP].clip(0) / size**2)
     return errors
 
 

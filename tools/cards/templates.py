@@ -67,7 +67,7 @@ The originals below go through JPEG (4:2:0) at quality {qualities} and through t
 It is not told of the JPEG (`spp` gets its tables), and its answer is not projected onto the JPEG's cells.
 All crops of {crop}×{crop} pixels, {step} apart, are measured.
 For each case the crop is shown that gains least in PSNR at quality {quality}, \
-of those whose error is more than {visible:g} levels, which can be seen.
+of those with an error that can be seen, more than {visible:g} levels in their middle.
 Then come the {worst} crops that gain least of all, each on another picture.
 Nothing is chosen by eye.
 Crops of little contrast are stretched, all of a row alike.

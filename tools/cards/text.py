@@ -14,7 +14,7 @@ from cards.originals import PICTURES
 from cards.search import CASE_QUALITY, CROP, QUALITIES, STEP, VISIBLE, WORST
 from cards.templates import CARD, FAILURES, INDEX, TRAINED
 from cards.training import sources, training
-from napari_deartifact.models.model_file import ModelCard, count_parameters, read_model
+from napari_deartifact.models.model_file import TWIN_MARK, ModelCard, count_parameters, read_model, twin_file
 
 MEASURES = {"psnr": "PSNR, dB", "psnr_b": "PSNR-B, dB", "ssim": "SSIM", "perceptual": "perceptual distance"}
 COLUMNS = {
@@ -142,13 +142,21 @@ def facts(model: Model) -> str:
                 f"`{model.path.name}`, {model.path.stat().st_size / 1e6:.1f} MB, version {card.version}",
             ),
             ("licence of the weights", card.licence),
+            *_relatives(model.path),
         ],
     )
 
 
+def _relatives(path: Path) -> list[tuple[str, str]]:
+    faithful, perceptual = faithful_twin(path), twin_file(path)
+    if faithful is not None:
+        return [("faithful twin", f"[`{faithful.stem}`]({faithful.stem}.md): this is its `perceptual=1`")]
+    return [("perceptual twin", f"[`{perceptual.stem}`]({perceptual.stem}.md)")] * perceptual.is_file()
+
+
 def failures(name: str, findings: Findings) -> str:
     """Show the picture of failures, and its figures."""
-    twin = faithful_twin(name)
+    twin = name.removesuffix(TWIN_MARK) if any(row.faithful is not None for row in findings.rows) else None
     head = ["case", "picture", "row, column", "quality", "JPEG", f"`{name}`", "bound to the file"]
     return FAILURES.format(
         name=name,
