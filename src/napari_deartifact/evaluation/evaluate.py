@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_deartifact.evaluation.condition import Condition, Quality, Sample
 from napari_deartifact.evaluation.originals import LUMAS, Luma, find_images, read_original
 from napari_deartifact.evaluation.records import Evaluation, Record
-from napari_deartifact.evaluation.scores import PictureDistance, Scores
+from napari_deartifact.evaluation.scores import Measure, Scores, names_of
 from napari_deartifact.models.registry import DEFAULT_MODEL, load_model
 from napari_deartifact.restoration import deartifact
 
@@ -38,7 +38,7 @@ def evaluate(
     jpeg_info: bool = False,
     consistency: bool = False,
     defaults: bool = False,
-    distance: PictureDistance | None = None,
+    measures: Sequence[Measure] = (),
     device: str = "auto",
     tile_size: int | None = None,
     progress: Callable[[int, int], object] | None = None,
@@ -81,9 +81,10 @@ def evaluate(
         Do as :func:`~napari_deartifact.deartifact` does unless it is told otherwise: leave pictures
         alone that show no JPEG history, and obey the tables that the pixels tell beyond doubt.
         Off by default, so that the network is judged bare.
-    distance : PictureDistance, optional
-        Measures what the other scores do not, such as
-        :class:`~napari_deartifact.training.features.FeatureDistance`.
+    measures : sequence of Measure
+        Each measures what PSNR, PSNR-B and SSIM do not, such as
+        :class:`~napari_deartifact.training.features.FeatureDistance` and
+        :class:`~napari_deartifact.niqe.NIQE`.
     device, tile_size
         As for :func:`~napari_deartifact.deartifact`.
     progress : callable, optional
@@ -97,8 +98,8 @@ def evaluate(
     Raises
     ------
     ValueError
-        For an unknown model or codec, a quality or an option out of its range, or when nothing
-        could be evaluated.
+        For an unknown model or codec, a quality or an option out of its range, measures of the
+        same key, or when nothing could be evaluated.
     FileNotFoundError
         When there is no such folder or model file.
     ImportError
@@ -113,6 +114,7 @@ def evaluate(
     """
     condition = Condition(codec, subsampling, shift)
     told = jpeg_info or consistency
+    names = names_of(measures)
     _check(condition, qualities, luma=luma, passes=passes, told=told)
     paths = find_images(images) if isinstance(images, str | os.PathLike) else [Path(item) for item in images]
     loaded = load_model(model, device) if isinstance(model, str | os.PathLike) else model
@@ -131,7 +133,7 @@ def evaluate(
             continue
         for step, quality in enumerate(qualities, 1):
             sample = condition.apply(original, quality)
-            records.append(_measure(path.name, original, quality, sample, restoration, distance))
+            records.append(_measure(path.name, original, quality, sample, restoration, measures))
             if progress is not None:
                 progress(index * len(qualities) + step, len(paths) * len(qualities))
     if not records:
@@ -151,7 +153,7 @@ def evaluate(
         shift=shift,
         passes=passes,
         defaults=defaults,
-        features=None if distance is None else distance.name,
+        measured_by=names,
     )
 
 
@@ -217,7 +219,7 @@ def _measure(
     quality: Quality,
     sample: Sample,
     restoration: _Restoration,
-    distance: PictureDistance | None,
+    measures: Sequence[Measure],
 ) -> Record:
     aligned = None
     with warnings.catch_warnings():
@@ -231,7 +233,7 @@ def _measure(
     y, x = sample.cut
 
     def scores(picture: NDArray[np.uint8]) -> Scores:
-        return Scores.of(sample.original, picture, cut=sample.cut, distance=distance)
+        return Scores.of(sample.original, picture, cut=sample.cut, measures=measures)
 
     return Record(
         image=name,
@@ -245,4 +247,5 @@ def _measure(
         aligned=None if aligned is None else scores(aligned[y:, x:]),
         bits_per_pixel=sample.bits_per_pixel(None if sample.file is None else len(sample.file)),
         jpeg_bits_per_pixel=sample.bits_per_pixel(sample.jpeg_size),
+        original={m.key: m(sample.original, sample.original) for m in measures if not m.needs_original},
     )
