@@ -17,7 +17,7 @@ _BLOCK = 8
 
 
 class Measure(Protocol):
-    """What is measured beside PSNR, PSNR-B and SSIM, by whatever means; less is better."""
+    """What is measured beside PSNR, PSNR-B and SSIM, by whatever means."""
 
     @property
     def key(self) -> str:
