@@ -12,9 +12,11 @@ test: $(VENV)/installed lint gui-libraries
 	$(BIN)/python -m pytest
 
 # make weights DATA=pictures: what tools/weights_sources.toml lists, in natural/, microscopy/ and medical/.
+# FEATURES=file adds general-perceptual, which learns from a classifier's features.
 weights: $(VENV)/installed
 	@test -n "$(DATA)" || { echo "Name the folder of training pictures: make weights DATA=pictures"; exit 2; }
-	$(BIN)/python tools/make_weights.py train "$(DATA)" weights
+	$(BIN)/python tools/make_weights.py train "$(DATA)" weights --recipes general general-fast microscopy medical
+	$(if $(FEATURES),$(BIN)/python tools/make_weights.py train "$(DATA)" weights --recipes general-perceptual --features "$(FEATURES)")
 	$(BIN)/python tools/make_weights.py head "$(DATA)" weights
 
 lint: $(VENV)/installed

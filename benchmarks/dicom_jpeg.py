@@ -49,7 +49,7 @@ def main() -> None:
         lossy, original = read_image(file), read_image(other).pixels.astype(float)
         print(f"{file.name}: {lossy.jpeg}")
         report("lossy", lossy.pixels, original)
-        for model in options.model or ["compact-cnn", "spp"]:
+        for model in options.model or ["general", "compact-cnn", "spp"]:
             for consistent in (False, True):
                 answer = restored(lossy, model, consistent=consistent, device=options.device)
                 report(f"{Path(model).stem}{', consistent' * consistent}", answer, original)

@@ -2,7 +2,7 @@
 
 Each step goes on where it was interrupted.  Steps, in order:
 
-train    trains a recipe on every picture below DATA and writes OUT/NAME.safetensors
+train    trains recipes on the pictures below DATA and writes OUT/NAME.safetensors for each
 head     trains the error head on what the models of OUT, and those that ship, get wrong
 judge    prints which shares of the errors a head's standard errors hold, on pictures that it has not seen
 publish  writes a model in half precision, or as it is; its card gets tables of ``deartifact evaluate --json``
@@ -16,7 +16,8 @@ import shlex
 import sys
 import time
 import tomllib
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from napari_deartifact import load_model
@@ -30,18 +31,37 @@ from napari_deartifact.training.step_record import StepRecord
 from napari_deartifact.training.uncertainty import held_out_examples, part_pictures, train_head
 
 SOURCES = Path(__file__).with_name("weights_sources.toml")
-MINUTES = {"general": 187.0, "general-fast": 36.0}
-"""On one core of a server CPU with bfloat16, which is what the shipped weights have had, in two runs each."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model that ships is trained, and on what."""
+
+    minutes: float
+    folders: tuple[str, ...] = ("natural", "microscopy", "medical")
+    init: str | None = None
+
+
+TRAININGS = {
+    "general": Training(187),
+    "general-fast": Training(36),
+    "microscopy": Training(32, ("microscopy",), init="general"),
+    "medical": Training(26, ("medical",), init="general"),
+    "general-perceptual": Training(45, ("natural",), init="general"),
+}
+"""Minutes are those of one core of a server CPU with bfloat16, which is what the shipped weights have had,
+the first two in two runs each."""
 HEAD_SHARES = {"natural": 5, "microscopy": 4, "medical": 1}
 """Of the examples for the error head: photographs and micrographs are what it is measured on."""
 HEAD_MODELS = ("general", "general-fast", "compact-cnn", "spp")
 
 
-def sources() -> list[dict[str, str]]:
-    """Read the names and licences that go into the cards."""
+def sources(folders: Sequence[str]) -> list[dict[str, str]]:
+    """Read the names and licences of what is in some folders, which go into the cards."""
     with SOURCES.open("rb") as file:
         entries = tomllib.load(file)["source"]
-    return [{"name": entry["name"], "licence": entry["licence"]} for entry in entries]
+    chosen = [entry for entry in entries if entry["folder"] in folders]
+    return [{"name": entry["name"], "licence": entry["licence"]} for entry in chosen]
 
 
 def make_model(name: str, options: argparse.Namespace) -> None:
@@ -52,15 +72,18 @@ def make_model(name: str, options: argparse.Namespace) -> None:
             measured = "  ".join(f"{key} {value:.3f}" for key, value in record.validation.items())
             print(f"{name} {100 * record.fraction:5.1f} %  step {record.step}  {measured}", flush=True)
 
+    training = TRAININGS[name]
+    own = options.out / f"{training.init}.safetensors"
     train(
         name,
-        options.data,
+        [options.data / folder for folder in training.folders if (options.data / folder).is_dir()],
         options.out / f"{name}.safetensors",
-        init=options.init,
-        minutes=options.minutes or MINUTES[name],
+        init=options.init or (own if own.is_file() else training.init),
+        minutes=options.minutes or training.minutes,
+        features=options.features,
         device=options.device,
         progress=show,
-        sources=sources(),
+        sources=sources(training.folders),
         validate_every=1000,
     )
 
@@ -85,7 +108,7 @@ def make_head(options: argparse.Namespace) -> None:
             print(f"{what} {done} of {total}, loss {loss:.3f}, {time.monotonic() - start:.0f} s", flush=True)
 
     output = options.out / "error-head.safetensors"
-    train_head(head_folders(options.data), output, models, sources=sources(), progress=show)
+    train_head(head_folders(options.data), output, models, sources=sources(tuple(HEAD_SHARES)), progress=show)
 
 
 def judge(options: argparse.Namespace) -> None:
@@ -127,7 +150,7 @@ def publish(options: argparse.Namespace) -> None:
     save_model(
         options.target,
         generator if options.full_precision else generator.half(),
-        replace(card, results=results),
+        replace(card, results=results, data=card.data or sources(TRAININGS[card.name].folders)),
     )
 
 
@@ -153,9 +176,14 @@ def main() -> None:
         command.add_argument("--device", default="auto")
         command.set_defaults(work=step)
     command = steps.choices["train"]
-    command.add_argument("--recipes", nargs="+", default=list(MINUTES), metavar="NAME")
+    command.add_argument(
+        "--recipes", nargs="+", choices=list(TRAININGS), default=list(TRAININGS), metavar="NAME"
+    )
     command.add_argument("--minutes", type=float, help="for each, in place of those of the shipped weights")
-    command.add_argument("--init", type=Path, help="weights to start from")
+    command.add_argument("--init", type=Path, help="weights to start from, in place of the usual ones")
+    command.add_argument(
+        "--features", metavar="FILE", help="as of 'deartifact train', for general-perceptual"
+    )
     command = steps.add_parser("judge", help="print what a head's standard errors hold")
     command.add_argument("data", type=Path, help="the folder that it was trained on")
     command.add_argument("--head", type=Path, default=HEAD, help="by default the one that ships")

@@ -1,10 +1,13 @@
-"""Wording shared by messages: the nearest known name, the extra to install, one printable line."""
+"""What messages share: the nearest known name, what is no fraction, the extra to install, printable lines."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
@@ -19,6 +22,24 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
     """
     matches = get_close_matches(name, list(known), n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""
+
+
+def check_fraction(name: str, value: Any) -> None:
+    """Refuse what is no number from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+
+    Examples
+    --------
+    >>> check_fraction("strength", 1.5)
+    Traceback (most recent call last):
+    ...
+    ValueError: strength is 1.5; expected a number from 0 to 1
+    """
+    if not isinstance(value, int | float | np.integer | np.floating) or not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1")
 
 
 def needs_extra(path: str | os.PathLike[str], extra: str) -> str:

@@ -12,7 +12,9 @@ import numpy as np
 from napari_deartifact.axes import PictureLayout, check_dtype
 from napari_deartifact.devices import resolve_device
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.messages import check_fraction
 from napari_deartifact.models.registry import find_model, load_model
+from napari_deartifact.models.twin import check_perceptual
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.estimate import JPEGEstimate
@@ -59,15 +61,8 @@ class Request:
 
     def checked(self) -> Request:
         """Refuse what makes no sense, before any work is done, and resolve what was left open."""
-        for name in ("strength", "perceptual"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float | np.number) or not 0 <= value <= 1:
-                raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1")
-        if self.perceptual > 0:
-            raise ValueError(
-                f"perceptual is {self.perceptual}, but model {self.model!r} has no perceptual twin; "
-                "use perceptual=0"
-            )
+        check_fraction("strength", self.strength)
+        check_fraction("perceptual", self.perceptual)
         if self.consistency not in ("auto", True, False):
             raise ValueError(f"consistency is {self.consistency!r}; expected 'auto', True or False")
         check_tile_size(self.tile_size)
@@ -83,16 +78,21 @@ class Request:
                 raise TypeError(
                     f"model is {self.model!r}; expected a name, a path, or what load_model returned"
                 )
-            return replace(self, jpeg=jpeg)
-        find_model(self.model)
-        resolve_device(self.device)
+        else:
+            find_model(self.model)
+            resolve_device(self.device)
+        check_perceptual(self.model, self.perceptual)
         return replace(self, jpeg=jpeg)
 
     def loaded_model(self) -> Restorer:
         """Return the model, on its device."""
         if isinstance(self.model, str | os.PathLike):
-            return load_model(self.model, self.device)
+            return load_model(self.model, self.device, perceptual=self.perceptual)
         return self.model
+
+    def perceptual_share(self) -> float:
+        """Return how far the model goes towards its perceptual twin, also where it is loaded already."""
+        return float(self.perceptual or getattr(self.model, "perceptual", 0.0))
 
     def layout_of(self, image: Any) -> PictureLayout:
         """Say what the image's axes are, once its dtype and the JPEG have been found to fit it."""

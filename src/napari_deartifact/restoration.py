@@ -72,7 +72,10 @@ def deartifact(
     strength : float
         0 returns the input exactly, 1 the model's answer.
     perceptual : float
-        0 is faithful, 1 the perceptual twin of a model that has one.
+        0 is the model, trained to be as near to the original as can be; 1 its perceptual twin, trained to
+        look like one, which may invent detail: keep 0 for whatever is measured.  Between them the weights
+        are interpolated, see :func:`load_model`, which takes the number too; a loaded model has its own.
+        A model has a twin when ``NAME-perceptual.safetensors`` lies beside its file.
     jpeg : JPEGInfo or path, optional
         The JPEG that the pixels were decoded from; for a cut-out use :meth:`JPEGInfo.crop`.
         Without it a method that needs the tables estimates them from the pixels.
@@ -100,7 +103,8 @@ def deartifact(
     Raises
     ------
     ValueError
-        For an argument out of its range, an unknown model, or a shape that needs explaining.
+        For an argument out of its range, an unknown model, a model without the perceptual twin that is
+        asked for, or a shape that needs explaining.
     TypeError
         For a dtype that is no image's.
     FileNotFoundError
@@ -247,6 +251,7 @@ def _restore_lazily(source: Any, request: Request) -> Any:
     portable = replace(
         request,
         model=_portable(request, model),
+        perceptual=0.0,  # which the model brings along
         jpeg=None,
         data_range=(scale.black, scale.white),
         force=True,
@@ -264,11 +269,16 @@ def _restore_lazily(source: Any, request: Request) -> Any:
 def _portable(request: Request, model: Restorer) -> Any:
     """Refer to a model by its file, or keep it where it has none."""
     if isinstance(request.model, str | os.PathLike):
-        return ModelReference.of(request.model, request.device)
+        return ModelReference.of(request.model, request.device, perceptual=request.perceptual)
     path = getattr(model, "path", None)
     if path is None:
         return model
-    return ModelReference.of(path, getattr(model, "device", "auto"), getattr(model, "precision", "auto"))
+    return ModelReference.of(
+        path,
+        getattr(model, "device", "auto"),
+        getattr(model, "precision", "auto"),
+        getattr(model, "perceptual", 0.0),
+    )
 
 
 def _restore_block(

@@ -25,8 +25,10 @@ from napari_deartifact.axes import (
 from napari_deartifact.devices import default_tile_size, resolve_device
 from napari_deartifact.history import estimate_of
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.messages import check_fraction
 from napari_deartifact.models.error_network import HALO, LEVELS, SIZE_MULTIPLE, log_standard_error
 from napari_deartifact.models.registry import DEFAULT_MODEL
+from napari_deartifact.models.twin import is_perceptual
 from napari_deartifact.progress import ProgressCallback, run_steps
 from napari_deartifact.restoration import restoration_steps
 from napari_deartifact.tiling import Progress, TileGrid
@@ -73,7 +75,7 @@ def restore_with_uncertainty(
     Parameters
     ----------
     image, model, progress, **options
-        As for :func:`~napari_deartifact.deartifact`, but no dask array.
+        As for :func:`~napari_deartifact.deartifact`, but no dask array and nothing perceptual.
     source : {"both", "quantization", "network"}
         What the standard error is taken from.  "quantization" is what the JPEG's tables leave open,
         computed in closed form, whatever the model made of the file; "network" is what a network
@@ -87,7 +89,8 @@ def restore_with_uncertainty(
     Raises
     ------
     ValueError, TypeError, FileNotFoundError
-        As :func:`~napari_deartifact.deartifact`; TypeError as well for a lazy array.
+        As :func:`~napari_deartifact.deartifact`; TypeError as well for a lazy array, and ValueError for
+        a perceptual model: the standard errors were learnt from faithful answers.
 
     Warns
     -----
@@ -155,6 +158,7 @@ def uncertainty_steps(
             "image is a lazy array, and a standard error is fitted to whole pictures; give image.compute(), "
             "or a part of it"
         )
+    check_faithful(model, options.get("perceptual", 0.0))
     image = np.asarray(image)
     jpeg = options.get("jpeg")
     if isinstance(jpeg, str | os.PathLike):
@@ -172,6 +176,24 @@ def uncertainty_steps(
     for tile in pictures.fill(error, image, restored):
         yield Progress(step.total + tile.done, step.total + tile.total)
     return Restoration(restored, error)
+
+
+def check_faithful(model: str | os.PathLike[str] | Restorer, perceptual: float) -> None:
+    """Refuse a model whose answers may hold invented detail, of which no standard error is known.
+
+    Raises
+    ------
+    ValueError
+        Also for a `perceptual` that is no number from 0 to 1, and an unknown model.
+    FileNotFoundError
+        For a model file that is not there.
+    """
+    check_fraction("perceptual", perceptual)
+    if perceptual > 0 or is_perceptual(model):
+        raise ValueError(
+            "the standard errors were learnt from faithful answers and do not hold for perceptual ones; "
+            "leave the standard error out, or use the model without its perceptual twin (perceptual=0)"
+        )
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,21 @@ def test_files_are_restored_as_here(cluster, client, folder, tmp_path):
     assert sorted(result.status for result in again) == ["failed", *["skipped"] * 5]
 
 
+def test_every_worker_is_as_perceptual(cluster, client, folder, degraded, tmp_path, pair):
+    image = da.from_array(degraded, chunks=64)
+    lazy = deartifact(image, "pair", perceptual=0.5, device="cpu")
+    expected = lazy.compute(scheduler="synchronous")
+    with client.as_current():
+        np.testing.assert_array_equal(lazy.compute(), expected)
+    options = {"perceptual": 0.5, "device": "cpu"}
+    list(restore_jobs(plan_jobs([folder], tmp_path / "here"), "pair", **options))
+    list(restore_jobs_on(client, plan_jobs([folder], tmp_path / "there"), "pair", **options))
+    for path in (tmp_path / "here").iterdir():
+        assert (tmp_path / "there" / path.name).read_bytes() == path.read_bytes()
+    with pytest.raises(ValueError, match="no perceptual twin"):
+        restore_jobs_on(client, plan_jobs([folder], tmp_path / "there"), MODEL, perceptual=0.5)
+
+
 def test_slides_are_jobs_like_others(client, folder, tmp_path):
     source = tmp_path / "slide.svs"
     tifffile.imwrite(

@@ -63,7 +63,7 @@ def gated(monkeypatch):
 
     def install(error: Exception | None = None) -> GatedModel:
         models.append(GatedModel(error))
-        monkeypatch.setattr("napari_deartifact.models.registry.load_model", lambda *_: models[-1])
+        monkeypatch.setattr("napari_deartifact.models.registry.load_model", lambda *_, **__: models[-1])
         return models[-1]
 
     yield install

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import dask.array as da
@@ -15,6 +16,8 @@ from skimage.data import astronaut, camera
 from napari_deartifact import deartifact, restore_with_uncertainty
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.widgets.model_choice import model_news
+from napari_deartifact.widgets.report import report_on_restored
 from napari_deartifact.widgets.restore_inputs import NO_LAYER, RestoreInputs, parse_range
 
 GREY = jpeg_round_trip(camera()[100:164, 200:272], 10)  # what was no JPEG comes back unchanged
@@ -125,11 +128,82 @@ def test_provenance_is_json(viewer, restore, qtbot):
         "source": "stack",
         "model": "tiny",
         "strength": 0.5,
+        "perceptual": 0.0,
         "tile_size": 64,
         "device": "cpu",
         "data_range": [0, 4095],
         "jpeg_quality": None,
     }
+
+
+@pytest.fixture
+def with_twin(restore, pair):
+    """The Restore widget with a model chosen that has a perceptual twin."""
+    restore.model.refresh()
+    restore.model.setCurrentText("pair")
+    return restore
+
+
+def test_a_perceptual_answer_says_so(viewer, with_twin, qtbot, monkeypatch):
+    viewer.add_image(GREY, name="picture")
+    with_twin.perceptual.setValue(0.5)
+    run(qtbot, with_twin)
+    layer = viewer.layers[1]
+    np.testing.assert_array_equal(layer.data, deartifact(GREY, "pair", perceptual=0.5, device="cpu"))
+    assert layer.name == "picture restored (pair, perceptual 0.5)"
+    provenance = layer.metadata["deartifact"]
+    assert (provenance["model"], provenance["perceptual"]) == ("pair, perceptual 0.5", 0.5)
+    assert dict(report_on_restored(provenance).facts)["Perceptual"] == "0.5"
+    click(qtbot, with_twin.copy_button)
+    monkeypatch.setattr("napari.current_viewer", lambda: viewer)
+    names: dict[str, object] = {}
+    exec(QApplication.clipboard().text(), names)  # noqa: S102
+    np.testing.assert_array_equal(names["restored"], layer.data)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("compact-cnn", "no file .*compact-cnn-perceptual.safetensors"),
+        ("spp", "spp has no perceptual twin: it has no weights"),
+        ("pair-perceptual", "it is that of 'pair'"),
+    ],
+)
+def test_the_slider_moves_where_there_is_a_twin(viewer, with_twin, name, reason):
+    viewer.add_image(GREY)
+    assert with_twin.perceptual.isEnabled()
+    assert "detail may be invented" in with_twin.perceptual.toolTip()
+    with_twin.perceptual.setValue(0.7)
+    assert with_twin.inputs().options()["perceptual"] == 0.7
+    with_twin.model.setCurrentText(name)
+    assert not with_twin.perceptual.isEnabled()
+    assert re.search(reason, with_twin.perceptual.toolTip())
+    assert with_twin.perceptual.value() == with_twin.inputs().options()["perceptual"] == 0
+    with_twin.model.setCurrentText("pair")
+    assert with_twin.perceptual.isEnabled()
+
+
+def test_a_twin_may_come_later(restore, own_models, save_tiny):
+    save_tiny(own_models / "late.safetensors")
+    model_news().trained.emit()
+    restore.model.setCurrentText("late")
+    assert not restore.perceptual.isEnabled()
+    save_tiny(own_models / "late-perceptual.safetensors", 1)
+    model_news().trained.emit()
+    assert restore.perceptual.isEnabled()
+
+
+def test_a_twin_of_another_architecture_is_reported_by_the_worker(
+    viewer, with_twin, qtbot, notes, pair, save_tiny
+):
+    save_tiny(pair.with_name("pair-perceptual.safetensors"), arguments={"widths": [5], "dilations": [1, 1]})
+    viewer.add_image(GREY)
+    with_twin.perceptual.setValue(1)
+    run(qtbot, with_twin)
+    assert len(notes()) == 1
+    assert "only models of one architecture" in notes()[0]
+    assert len(viewer.layers) == 1
+    assert_idle(with_twin)
 
 
 def test_classical_method_on_a_jpeg(viewer, restore, qtbot, notes):
@@ -384,6 +458,7 @@ def test_history_is_said(viewer, restore):
         ({"range_text": "dark"}, "0 4095"),
         ({"range_text": "0 inf"}, "0 4095"),
         ({"needs_tables": True}, "lazy"),
+        ({"perceptual": 0.5, "uncertainty": True}, "learnt from faithful answers"),
         ({}, None),
     ],
 )

@@ -56,6 +56,10 @@ TRAIN = ["train", "compact-cnn", "missing", "-o", "m.safetensors"]
         ([*RESTORE, "--model", "missing.safetensors"], 2, "no model file at missing.safetensors"),
         ([*RESTORE, "--model", "file"], 2, "file is not a model file"),
         ([*RESTORE, "--model", "spp", "--strength", "2"], 2, "strength is 2.0"),
+        ([*RESTORE, "--model", "spp", "--perceptual", "2"], 2, "perceptual is 2.0"),
+        ([*RESTORE, "--model", "spp", "--perceptual", "nan"], 2, "perceptual is nan"),
+        ([*RESTORE, "--perceptual", "much"], 2, "invalid float value: 'much'"),
+        ([*RESTORE, "--model", "spp", "--perceptual", "1"], 2, "with --perceptual 0 none is needed"),
         ([*RESTORE, "--model", "spp", "--device", "cuda:99"], 2, "available: auto"),
         (["restore", "empty", "-o", "out", "--model", "spp"], 2, "no picture found in empty"),
         (["restore", "*.gif", "-o", "out", "--model", "spp"], 2, "no picture found in *.gif"),
@@ -79,6 +83,7 @@ TRAIN = ["train", "compact-cnn", "missing", "-o", "m.safetensors"]
         ([*EVALUATE, "--shift", "3,16"], 2, "shift is (3, 16)"),
         ([*EVALUATE, "--passes", "0"], 2, "passes is 0"),
         ([*EVALUATE, "--model", "sppp"], 2, "did you mean 'spp'?"),
+        ([*EVALUATE, "--perceptual", "0.5"], 2, "'spp' has no perceptual twin"),
         ([*EVALUATE, "--features", "missing.npz"], 2, "no file of weights at missing.npz"),
         ([*EVALUATE, "--features", "file"], 2, "file holds no weights that can be read"),
         ([*EVALUATE, "--niqe", "missing.npz"], 2, "no file of a pristine model at missing.npz"),
@@ -182,7 +187,7 @@ def test_evaluation_in_color_skips_grey_and_says_so(folder, capsys, monkeypatch)
             return tiles
 
     module = importlib.import_module("napari_deartifact.evaluation.evaluate")
-    monkeypatch.setattr(module, "load_model", lambda *_: Identity())
+    monkeypatch.setattr(module, "load_model", lambda *_, **__: Identity())
     assert main([*EVALUATE, "--qualities", "20", "--color", "--json", "out.json"]) == 1
     told = capsys.readouterr()
     assert "grey.png is grey" in one_line(told.err)
@@ -197,6 +202,30 @@ def test_evaluation_options_reach_the_evaluation(folder, capsys):
     assert " 10:30 " in told
     assert main([*EVALUATE, "--qualities", "20", "--codec", "jpeg2000"]) == 0
     assert "JPEG 2000 at the bitrate of JPEG" in capsys.readouterr().out
+
+
+def test_perceptual_reaches_the_model(folder, capsys, pair):
+    def restored(name, *words):
+        assert main(["restore", "photo.jpg", "-o", name, "--device", "cpu", *words]) == 0
+        return Path(name).read_bytes()
+
+    assert restored("a.png", "--model", "pair", "--perceptual", "1") == restored(
+        "b.png", "--model", "pair-perceptual"
+    )
+    assert restored("c.png", "--model", "pair", "--perceptual", "0.5") != Path("a.png").read_bytes()
+    assert restored("d.png", "--model", "pair") == restored("e.png", "--model", "pair", "--perceptual", "0")
+    words = ["--model", "pair", "--perceptual", "0.5", "--qualities", "20", "--device", "cpu"]
+    assert main(["evaluate", "--images", "originals", *words]) == 0
+    assert "pair, perceptual 0.5: 2 pictures" in capsys.readouterr().out
+    assert main(["restore", "photo.jpg", "-o", "f.png", *words[:4], "--uncertainty"]) == 2
+    assert "(--perceptual 0)" in one_line(capsys.readouterr().err)
+
+
+def test_models_with_a_twin_are_listed_as_such(capsys, pair):
+    assert main(["models"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    told = [lines[name].endswith("With a perceptual twin.") for name in ("pair", "pair-perceptual", "spp")]
+    assert told == [True, False, False]
 
 
 def test_features_measure_a_perceptual_distance(folder, capsys):

@@ -8,7 +8,14 @@ import pytest
 from scipy.stats import spearmanr
 from skimage.data import astronaut, camera
 
-from napari_deartifact import JPEGInfo, Restoration, deartifact, list_models, restore_with_uncertainty
+from napari_deartifact import (
+    JPEGInfo,
+    Restoration,
+    deartifact,
+    list_models,
+    load_model,
+    restore_with_uncertainty,
+)
 from napari_deartifact.degradation import jpeg_encode, jpeg_round_trip
 from napari_deartifact.models.error_network import HEAD, error_head_card
 from napari_deartifact.uncertainty import uncertainty_steps
@@ -177,6 +184,26 @@ def test_path_of_a_jpeg(tmp_path):
 def test_bad_arguments(image, options, error, message):
     with pytest.raises(error, match=message):
         restore_with_uncertainty(image, "compact-cnn", **options, **OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("pair", {"perceptual": 0.5}),
+        ("pair-perceptual", {}),
+        (lambda: load_model("pair", "cpu", perceptual=0.1), {}),
+        (lambda: load_model("pair-perceptual", "cpu"), {"source": "quantization"}),
+    ],
+    ids=["named", "the twin", "loaded", "the twin loaded"],
+)
+def test_perceptual_models_are_refused(pair, model, options):
+    with pytest.raises(ValueError, match="learnt from faithful answers"):
+        restore_with_uncertainty(GREY, model if isinstance(model, str) else model(), **options, **OPTIONS)
+
+
+def test_a_model_with_a_twin_is_as_good_as_any(pair):
+    answer = restore_with_uncertainty(STACK, "pair", perceptual=0, **OPTIONS)
+    np.testing.assert_array_equal(answer.image, deartifact(STACK, "pair", **OPTIONS))
 
 
 def test_shipped_head_is_no_restorer_and_says_what_it_learned_from():

@@ -17,6 +17,7 @@ _LONGEST = 1000
 _EVERY = 60.0
 """Seconds between two lines about work that goes on, where no bar is shown."""
 _SWITCH, _NUMBER = re.compile(r"\b(force|overwrite)=True\b"), re.compile(r"\btile_size\b(?= is )")
+_SHARE = re.compile(r"\bperceptual=(?=[01])")
 # What says that the command, not the machine, is at fault.
 USAGE_ERRORS = (
     ValueError,
@@ -110,8 +111,10 @@ def in_words_of_options(message: str) -> str:
     --------
     >>> in_words_of_options("tile_size is 3; restore it all the same with force=True")
     '--tile-size is 3; restore it all the same with --force'
+    >>> in_words_of_options("name model 'general' with perceptual=1")
+    "name model 'general' with --perceptual 1"
     """
-    return _NUMBER.sub("--tile-size", _SWITCH.sub(r"--\1", message))
+    return _SHARE.sub("--perceptual ", _NUMBER.sub("--tile-size", _SWITCH.sub(r"--\1", message)))
 
 
 def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

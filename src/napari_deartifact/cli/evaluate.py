@@ -120,6 +120,7 @@ def run(options: argparse.Namespace) -> int:
             jpeg_info=options.jpeg_info,
             consistency=options.consistency,
             defaults=options.defaults,
+            perceptual=options.perceptual,
             measures=measures,
             device=options.device,
             tile_size=options.tile_size,

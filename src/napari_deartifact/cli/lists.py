@@ -12,7 +12,8 @@ def run_models(options: argparse.Namespace) -> int:
 
     for model in list_models():
         size = f"{model.parameter_count:,} parameters" if model.parameter_count else "no weights"
-        print(f"{model.name:16} {model.kind:10} {model.color:5} {size:20} {model.description}")
+        told = f"{model.description} With a perceptual twin." if model.twin else model.description
+        print(f"{model.name:18} {model.kind:10} {model.color:5} {size:20} {told}")
     return OK
 
 

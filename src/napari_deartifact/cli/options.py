@@ -7,6 +7,10 @@ import argparse
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", help="a name that 'deartifact models' lists, or a model file")
+    parser.add_argument(
+        "--perceptual", type=float, default=0.0, metavar="P",
+        help="0 (faithful, the default) to 1 (the model's perceptual twin, which may invent detail)",
+    )  # fmt: skip
     add_device_option(parser)
     parser.add_argument(
         "--tile-size",

@@ -76,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
             report=_report(options, several=several),
             reference=options.reference,
             strength=options.strength,
+            perceptual=options.perceptual,
             force=options.force,
             device=options.device,
             tile_size=options.tile_size,

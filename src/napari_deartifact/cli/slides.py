@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         target,
         chosen_model(options),
         strength=options.strength,
+        perceptual=options.perceptual,
         force=options.force,
         device=options.device,
         tile_size=options.tile_size,

@@ -18,6 +18,7 @@ from napari_deartifact.evaluation.originals import LUMAS, Luma, find_images, rea
 from napari_deartifact.evaluation.records import Evaluation, Record
 from napari_deartifact.evaluation.scores import Measure, Scores, names_of
 from napari_deartifact.models.registry import DEFAULT_MODEL, load_model
+from napari_deartifact.models.twin import check_perceptual, mixed_name
 from napari_deartifact.restoration import deartifact
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def evaluate(
     jpeg_info: bool = False,
     consistency: bool = False,
     defaults: bool = False,
+    perceptual: float = 0.0,
     measures: Sequence[Measure] = (),
     device: str = "auto",
     tile_size: int | None = None,
@@ -81,6 +83,8 @@ def evaluate(
         Do as :func:`~napari_deartifact.deartifact` does unless it is told otherwise: leave pictures
         alone that show no JPEG history, and obey the tables that the pixels tell beyond doubt.
         Off by default, so that the network is judged bare.
+    perceptual : float
+        As for :func:`~napari_deartifact.deartifact`.
     measures : sequence of Measure
         Each measures what PSNR, PSNR-B and SSIM do not, such as
         :class:`~napari_deartifact.training.features.FeatureDistance` and
@@ -98,8 +102,8 @@ def evaluate(
     Raises
     ------
     ValueError
-        For an unknown model or codec, a quality or an option out of its range, measures of the
-        same key, or when nothing could be evaluated.
+        For an unknown model or codec, a model without the perceptual twin that is asked for, a quality
+        or an option out of its range, measures of the same key, or when nothing could be evaluated.
     FileNotFoundError
         When there is no such folder or model file.
     ImportError
@@ -116,8 +120,11 @@ def evaluate(
     told = jpeg_info or consistency
     names = names_of(measures)
     _check(condition, qualities, luma=luma, passes=passes, told=told)
+    check_perceptual(model, perceptual)
     paths = find_images(images) if isinstance(images, str | os.PathLike) else [Path(item) for item in images]
-    loaded = load_model(model, device) if isinstance(model, str | os.PathLike) else model
+    loaded = (
+        load_model(model, device, perceptual=perceptual) if isinstance(model, str | os.PathLike) else model
+    )
     restoration = _Restoration(
         loaded, device, tile_size, passes, told=told, consistency=consistency, defaults=defaults
     )
@@ -140,7 +147,7 @@ def evaluate(
         reason = next(iter(skipped.values()), "there are no pictures")
         raise ValueError(f"nothing could be evaluated: {reason}")
     return Evaluation(
-        model=_name_of(model),
+        model=mixed_name(_name_of(model), perceptual),
         qualities=tuple(qualities),
         color=color,
         luma=luma,

@@ -63,7 +63,7 @@ class Evaluation:
     Attributes
     ----------
     model : str
-        Name or path, as it was given.
+        Name or path, as it was given, and how far it went towards its perceptual twin.
     qualities : tuple
     color : bool
         RGB, or else luma.

@@ -43,6 +43,7 @@ def restore_files(
     report: FilePath | None = None,
     reference: FilePath | None = None,
     strength: float = 1.0,
+    perceptual: float = 0.0,
     force: bool = False,
     device: str = "auto",
     tile_size: int | None = None,
@@ -64,7 +65,7 @@ def restore_files(
     reference : path, optional
         A folder with originals, in the same tree and of the same names but for their suffixes.  What the
         answers gain on them is told.
-    strength, force, device, tile_size
+    strength, perceptual, force, device, tile_size
         As for :func:`~napari_deartifact.deartifact`.
     overwrite : bool
         Restore again where a target exists.
@@ -83,8 +84,8 @@ def restore_files(
     Raises
     ------
     ValueError
-        At once, for an unknown model, an argument out of its range, nothing to restore, or a report that is
-        none.
+        At once, for an unknown model, one without the perceptual twin that is asked for, an argument out of
+        its range, nothing to restore, standard errors of a perceptual model, or a report that is none.
     FileNotFoundError
         At once, for a model file that is not there.
     OSError
@@ -98,6 +99,7 @@ def restore_files(
         report=report,
         reference=reference,
         strength=strength,
+        perceptual=perceptual,
         force=force,
         device=device,
         tile_size=tile_size,
@@ -126,7 +128,12 @@ def restore_jobs(
     """
     wanted = BatchOptions(**options)
     references = None if wanted.reference is None else References.below(wanted.reference)
-    loaded = load_model(model, wanted.device) if isinstance(model, str | os.PathLike) else model
+    wanted.check_model(model)
+    loaded = (
+        load_model(model, wanted.device, perceptual=wanted.perceptual)
+        if isinstance(model, str | os.PathLike)
+        else model
+    )
     make_folders(jobs)
     stages = Stages(
         model=loaded,
@@ -139,11 +146,15 @@ def restore_jobs(
     )
     wanted.warn_of_slides(jobs)
     report = wanted.opened_report()
-    return _results(jobs, model, stages, report)
+    return _results(jobs, model, wanted.perceptual, stages, report)
 
 
 def _results(
-    jobs: Sequence[Job], model: FilePath | Restorer, stages: Stages, report: Report | None
+    jobs: Sequence[Job],
+    model: FilePath | Restorer,
+    perceptual: float,
+    stages: Stages,
+    report: Report | None,
 ) -> Iterator[FileResult]:
     """Restore the pictures, and then the slides, beside which nothing else is read or written."""
     from napari_deartifact.files.slides_batch import restored_slide
@@ -153,7 +164,7 @@ def _results(
         if not job.is_slide:
             continue
         with sorted_warnings():
-            result = restored_slide(job, model, stages)
+            result = restored_slide(job, model, stages, perceptual=perceptual)
         if report is not None:
             report.add(result)
         yield result

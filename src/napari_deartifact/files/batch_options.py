@@ -5,11 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_deartifact.files.plan import FilePath, Job
 from napari_deartifact.files.report import Report
+from napari_deartifact.messages import check_fraction
+from napari_deartifact.models.twin import check_perceptual
 from napari_deartifact.request import check_tile_size
+from napari_deartifact.uncertainty import check_faithful
+
+if TYPE_CHECKING:
+    from napari_deartifact.models.restorer import Restorer
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,7 @@ class BatchOptions:
     report: FilePath | None = None
     reference: FilePath | None = None
     strength: float = 1.0
+    perceptual: float = 0.0
     force: bool = False
     device: str = "auto"
     tile_size: int | None = None
@@ -31,9 +38,20 @@ class BatchOptions:
     wording: Callable[[str], str] = str
 
     def __post_init__(self) -> None:
-        if not 0 <= self.strength <= 1:
-            raise ValueError(f"strength is {self.strength}; expected a number from 0 to 1")
+        check_fraction("strength", self.strength)
+        check_fraction("perceptual", self.perceptual)
         check_tile_size(self.tile_size)
+
+    def check_model(self, model: FilePath | Restorer) -> None:
+        """Refuse a model that has no perceptual twin where one is wanted, or of which no errors are known.
+
+        Raises
+        ------
+        ValueError, FileNotFoundError
+        """
+        check_perceptual(model, self.perceptual)
+        if self.uncertainty:
+            check_faithful(model, self.perceptual)
 
     def opened_report(self) -> Report | None:
         """Begin the report, or go on with it, if one is wanted."""
@@ -51,5 +69,5 @@ class BatchOptions:
 
     @property
     def for_pictures(self) -> dict[str, Any]:
-        """Options of :func:`~napari_deartifact.restoration.restoration_steps`, but for the device."""
+        """Options of :func:`~napari_deartifact.restoration.restoration_steps` with a loaded model."""
         return {"strength": self.strength, "force": self.force, "tile_size": self.tile_size}

@@ -75,8 +75,9 @@ def restore_jobs_on(
         When the disk has no room left.
     """
     wanted = BatchOptions(**options)
+    wanted.check_model(model)
     work = _Work(
-        ModelReference.of(model, wanted.device),
+        ModelReference.of(model, wanted.device, perceptual=wanted.perceptual),
         wanted.for_pictures,
         None if wanted.reference is None else Path(wanted.reference).absolute(),
         wanted.overwrite,

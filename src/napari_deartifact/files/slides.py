@@ -16,6 +16,7 @@ from napari_deartifact.files.slides_job import SlideJob, is_published
 from napari_deartifact.files.slides_open import open_slide
 from napari_deartifact.files.slides_run import RestoredSlide, SlideRun
 from napari_deartifact.models.registry import DEFAULT_MODEL, find_model
+from napari_deartifact.models.twin import find_twin
 from napari_deartifact.request import Request
 from napari_deartifact.tiling import Progress
 
@@ -47,6 +48,7 @@ def restore_slide(
     model: str | os.PathLike[str] | Restorer = DEFAULT_MODEL,
     *,
     strength: float = 1.0,
+    perceptual: float = 0.0,
     consistency: bool = True,
     force: bool = False,
     device: str = "auto",
@@ -62,7 +64,7 @@ def restore_slide(
         SVS, NDPI, another TIFF of one picture, or an instance of a DICOM whole slide.
     target : path
         ``NAME.ome.zarr`` for OME-Zarr 0.5 or ``NAME.ome.tif`` for OME-TIFF, both pyramids.
-    model, strength, device, tile_size
+    model, strength, perceptual, device, tile_size
         As for :func:`~napari_deartifact.deartifact`.
     consistency : bool
         Move the answer into the quantization cells of the slide's JPEGs, tile by tile.  Where tiles are no
@@ -110,7 +112,9 @@ def restore_slide(
     same call goes on where it stopped, and the answer is bit for bit that of an uninterrupted one.  Label,
     macro and thumbnail pictures are not carried over.
     """
-    request = Request(model, strength=strength, force=force, device=device, tile_size=tile_size).checked()
+    request = Request(
+        model, strength=strength, perceptual=perceptual, force=force, device=device, tile_size=tile_size
+    ).checked()
     kind, target = target_format(target), Path(target)
     if kind is None:
         raise ValueError(f"{target} names no slide; expected a name such as slide.ome.zarr or slide.ome.tif")
@@ -145,8 +149,9 @@ def _identity(slide: Slide, request: Request, consistency: bool, chunk_size: int
     return {
         "source size": state.st_size,
         "source modified": state.st_mtime_ns,
-        "model": _model_identity(request.model),
+        "model": _model_identity(request),
         "strength": float(request.strength),
+        "perceptual": request.perceptual_share(),
         "consistency": bool(consistency),
         "force": bool(request.force),
         "chunk size": chunk_size,
@@ -154,13 +159,16 @@ def _identity(slide: Slide, request: Request, consistency: bool, chunk_size: int
     }
 
 
-def _model_identity(model: Any) -> str:
+def _model_identity(request: Request) -> str:
+    model = request.model
     if not isinstance(model, str | os.PathLike):
         return str(model.name)
     path = find_model(model)
     if path is None:
         return str(model)
-    return f"{path.stem} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+    files = [path, find_twin(model)] if request.perceptual > 0 else [path]
+    digests = (hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in files)
+    return " ".join([path.stem, *digests])
 
 
 @contextmanager

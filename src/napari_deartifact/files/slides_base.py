@@ -185,6 +185,12 @@ class Slide:
             pixels[:, *into] = np.moveaxis(tile[taken], -1, 0)
         return pixels, damaged
 
+    def decode_ahead(self, window: Window) -> None:
+        """Decode the tiles in a window that will be read soon; as many are kept as are worth it."""
+        for plane in range(self.planes):
+            for row, column, _ in self.tiles_in(window):
+                self._tile(plane, row, column)
+
     def _tile(self, plane: int, row: int, column: int) -> tuple[NDArray[Any] | None, str]:
         name = plane, row, column
         found = self._cache.get(name)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
 
 
-def restored_slide(job: Job, model: str | os.PathLike[str] | Restorer, stages: Stages) -> FileResult:
+def restored_slide(
+    job: Job, model: str | os.PathLike[str] | Restorer, stages: Stages, *, perceptual: float = 0.0
+) -> FileResult:
     """Restore a slide, within :func:`~napari_deartifact.warned.sorted_warnings`.
 
     Parameters
@@ -29,6 +31,8 @@ def restored_slide(job: Job, model: str | os.PathLike[str] | Restorer, stages: S
         A name or a path also tells whether the weights are those of the work that was begun.
     stages : Stages
         Of the batch; standard errors and references it has for other files only.
+    perceptual : float
+        As for :func:`~napari_deartifact.deartifact`.
 
     Returns
     -------
@@ -36,16 +40,20 @@ def restored_slide(job: Job, model: str | os.PathLike[str] | Restorer, stages: S
         What was wrong with the slide, it says.  Of an interrupted restoration the work is kept, and the
         same call goes on with it.
     """
-    return attempted(Entry(job), partial(_restored, model=model, stages=stages)).result()
+    stage = partial(_restored, model=model, stages=stages, perceptual=perceptual)
+    return attempted(Entry(job), stage).result()
 
 
-def _restored(entry: Entry, *, model: str | os.PathLike[str] | Restorer, stages: Stages) -> Entry:
+def _restored(
+    entry: Entry, *, model: str | os.PathLike[str] | Restorer, stages: Stages, perceptual: float
+) -> Entry:
     job = entry.job
     stages.refuse_originals([job.target])
     if (is_published(job.target) or job.target.exists()) and not stages.overwrite:
         return replace(entry, status="skipped", message=f"{job.target} exists")
     facts = _facts_of(open_slide(job.source))
-    steps = restore_slide(job.source, job.target, model, overwrite=stages.overwrite, **stages.options)
+    options = {"overwrite": stages.overwrite, "perceptual": perceptual, **stages.options}
+    steps = restore_slide(job.source, job.target, model, **options)
     while True:
         try:
             step = next(steps)

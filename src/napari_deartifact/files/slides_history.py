@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,50 @@ from numpy.typing import NDArray
 from napari_deartifact.axes import IntensityScale
 from napari_deartifact.files.slides_base import Slide, Window
 from napari_deartifact.history import estimates_of, needs_nothing, warn_of_doubt, warn_of_no_history
+from napari_deartifact.request import Request
 
 _CANDIDATES, _CHOSEN = 8, 5
 _LOOK, _EXAMINED = 128, 1024
 _READ_AT_ONCE = 1024
 _GRID = 16
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is decided once for a whole slide, and kept for when the work goes on.
+
+    Attributes
+    ----------
+    restore : bool
+        Whether there is anything to restore.
+    tables : bool
+        Whether its tiles have quantization tables.
+    black, white : float
+        The data range.
+    origin : (int, int)
+        Where a coded unit starts, in a slide without tables.
+    warnings : list of str
+        What there is to say about it.
+    """
+
+    restore: bool
+    tables: bool
+    black: float
+    white: float
+    origin: tuple[int, int]
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, slide: Slide, request: Request) -> Judgement:
+        """Look at a slide: at the headers of some tiles, or else at the pixels of some regions."""
+        tables, scale = has_tables(slide), levels_of(slide)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            gains, origin = (True, (0, 0)) if tables or request.force else history_of(slide)
+        told = [str(item.message) for item in caught]
+        black, white = (scale.black, scale.white) if scale else (0.0, 0.0)
+        restore = gains and scale is not None and request.strength > 0
+        return cls(restore, tables, black, white, origin, told)
 
 
 def has_tables(slide: Slide, count: int = 64) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import os
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +17,10 @@ from napari_deartifact.devices import default_tile_size
 from napari_deartifact.files.ome_tiff import TIFFLabels, tile_count, write_ome_tiff
 from napari_deartifact.files.ome_zarr import Pyramid, PyramidLayout
 from napari_deartifact.files.slides_base import Damage, Slide, Window
-from napari_deartifact.files.slides_history import has_tables, history_of, levels_of
+from napari_deartifact.files.slides_history import Judgement
 from napari_deartifact.files.slides_job import SlideJob
-from napari_deartifact.files.slides_region import RegionRestorer
+from napari_deartifact.files.slides_region import RegionAnswer, RegionRestorer
+from napari_deartifact.models.twin import mixed_name
 from napari_deartifact.request import Request
 from napari_deartifact.tiling import Progress
 
@@ -51,44 +53,6 @@ class RestoredSlide:
     levels: int
     restored: bool
     damaged: tuple[Damage, ...]
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What is decided once for a whole slide, and kept for when the work goes on.
-
-    Attributes
-    ----------
-    restore : bool
-        Whether there is anything to restore.
-    tables : bool
-        Whether its tiles have quantization tables.
-    black, white : float
-        The data range.
-    origin : (int, int)
-        Where a coded unit starts, in a slide without tables.
-    warnings : list of str
-        What there is to say about it.
-    """
-
-    restore: bool
-    tables: bool
-    black: float
-    white: float
-    origin: tuple[int, int]
-    warnings: list[str]
-
-    @classmethod
-    def of(cls, slide: Slide, request: Request) -> Judgement:
-        """Look at a slide: at the headers of some tiles, or else at the pixels of some regions."""
-        tables, scale = has_tables(slide), levels_of(slide)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            gains, origin = (True, (0, 0)) if tables or request.force else history_of(slide)
-        told = [str(item.message) for item in caught]
-        black, white = (scale.black, scale.white) if scale else (0.0, 0.0)
-        restore = gains and scale is not None and request.strength > 0
-        return cls(restore, tables, black, white, origin, told)
 
 
 @dataclass(frozen=True)
@@ -136,18 +100,18 @@ class SlideRun:
         total = len(work) + (tile_count(self.pyramid) if kind == "tiff" else 0)
         yield Progress(0, total)
         judgement = self._judgement()
-        restorer = self._restorer(judgement)
-        for done, (level, window) in enumerate(work):
-            if _name(level, window) not in self.job.done:
-                for _ in self._piece(restorer, level, window):
-                    yield Progress(done, total)
-            yield Progress(done + 1, total)
+        left = [piece for piece in work if _name(*piece) not in self.job.done]
+        before = len(work) - len(left)
+        if before:
+            yield Progress(before, total)
+        for step in self._pieces(self._restorer(judgement), left):
+            yield Progress(before + step.done, total)
         damaged = self._damaged()
         self.pyramid.describe(self._provenance(judgement, damaged))
         product = self.pyramid.folder
         if kind == "tiff":
             product = self.job.folder / _TIFF
-            for step in write_ome_tiff(product, self.pyramid, self._labels()):
+            for step in write_ome_tiff(product, self.pyramid, self._labels(judgement)):
                 yield Progress(len(work) + step.done, total)
         self._tell(judgement, damaged)
         self.job.publish(product)
@@ -185,16 +149,36 @@ class SlideRun:
             origin=(judgement.origin[0], judgement.origin[1]),
         )
 
-    def _piece(self, restorer: RegionRestorer, level: int, window: Window) -> Iterator[Progress]:
-        name = _name(level, window)
-        if level > 0:
+    def _pieces(
+        self, restorer: RegionRestorer, left: Sequence[tuple[int, Window]]
+    ) -> Generator[Progress, None, None]:
+        finest = [window for level, window in left if level == 0]
+        if finest:
+            for step in self._finest(restorer, finest):
+                yield Progress(step.done, len(left))
+        for done, (level, window) in enumerate(left[len(finest) :], len(finest) + 1):
             self.pyramid.coarsen(level, *window)
-            self.job.finish(name)
-            return
-        answer = yield from restorer.steps(window)
+            self.job.finish(_name(level, window))
+            yield Progress(done, len(left))
+
+    def _finest(self, restorer: RegionRestorer, windows: Sequence[Window]) -> Generator[Progress, None, None]:
+        """Restore regions; meanwhile the next one is decoded and the last one's answer is written."""
+        with ThreadPoolExecutor(2, "deartifact-slide") as threads:
+            decoding = writing = threads.submit(self.slide.decode_ahead, windows[0])
+            for done, window in enumerate(windows):
+                decoding.result()
+                for one in windows[done + 1 : done + 2]:
+                    decoding = threads.submit(self.slide.decode_ahead, one)
+                answer = yield from _as_one_piece(restorer.steps(window), Progress(done, len(windows)))
+                writing.result()
+                writing = threads.submit(self._save, window, answer)
+                yield Progress(done + 1, len(windows))
+            writing.result()
+
+    def _save(self, window: Window, answer: RegionAnswer) -> None:
         self.pyramid.write(0, *window, answer.pixels)
         damaged = [list(vars(damage).values()) for damage in answer.damaged]
-        self.job.finish(name, damaged=damaged, unbound=answer.unbound)
+        self.job.finish(_name(0, window), damaged=damaged, unbound=answer.unbound)
 
     def _damaged(self) -> list[Damage]:
         """Return the tiles that any region found missing or damaged, each once."""
@@ -220,17 +204,21 @@ class SlideRun:
             },
             "model": self._model_name() if judgement.restore else None,
             "strength": self.request.strength,
+            "perceptual": self.request.perceptual_share() if judgement.restore else 0.0,
             "quantization_tables": "of each tile" if self.consistency and judgement.tables else None,
             "damaged_tiles": [vars(damage) for damage in damaged],
         }
 
     def _model_name(self) -> str:
         model = self.request.model
-        return Path(model).stem if isinstance(model, str | os.PathLike) else model.name
+        if isinstance(model, str | os.PathLike):
+            return mixed_name(Path(model).stem, self.request.perceptual)
+        return model.name
 
-    def _labels(self) -> TIFFLabels:
+    def _labels(self, judgement: Judgement) -> TIFFLabels:
         slide = self.slide
-        properties = {"restored by": f"napari-deartifact {__version__}", **slide.properties}
+        model = f", model {self._model_name()}" if judgement.restore else ""
+        properties = {"restored by": f"napari-deartifact {__version__}{model}", **slide.properties}
         return TIFFLabels(slide.photometric, slide.description, properties, self.job.uuid, slide.icc)
 
     def _tell(self, judgement: Judgement, damaged: list[Damage]) -> None:
@@ -262,6 +250,18 @@ class SlideRun:
             f"{len(damaged)} tiles of {self.slide.path} are missing or damaged and left as they are "
             f"({some}{more})"
         )
+
+
+def _as_one_piece(
+    steps: Generator[Progress, None, RegionAnswer], whole: Progress
+) -> Generator[Progress, None, RegionAnswer]:
+    try:
+        while True:
+            next(steps)
+            yield whole
+    except StopIteration as stop:
+        answer: RegionAnswer = stop.value
+        return answer
 
 
 def _name(level: int, window: Window) -> str:

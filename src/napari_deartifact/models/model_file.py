@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 HEADER_KEY = "napari_deartifact"
 FORMAT_VERSION = 1
 SUFFIX = ".safetensors"
+TWIN_MARK = "-perceptual"
+"""The perceptual twin of ``general.safetensors`` is ``general-perceptual.safetensors`` beside it."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,17 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
             f"{path} has format {card.format_version}, newer than {FORMAT_VERSION}; update napari-deartifact"
         )
     return card
+
+
+def twin_file(path: Path) -> Path:
+    """Return where the perceptual twin of a model file has to lie.
+
+    Examples
+    --------
+    >>> twin_file(Path("general.safetensors")).name
+    'general-perceptual.safetensors'
+    """
+    return path.with_name(f"{path.stem}{TWIN_MARK}{path.suffix}")
 
 
 def count_parameters(path: str | os.PathLike[str]) -> int:

@@ -37,6 +37,8 @@ class NetworkRestorer:
     needs_tables = False
     path: Path | None = None
     """The model file, if it came from one."""
+    perceptual: float = 0.0
+    """How far the weights have gone from those of that file to those of its perceptual twin, 0 to 1."""
 
     def __init__(
         self, generator: Generator, card: ModelCard, device: str = "cpu", precision: Precision = "float32"
@@ -102,7 +104,7 @@ class NetworkRestorer:
         twin.eval().requires_grad_(False)
         wanted = "float32" if self.precision == "float32" else "auto"
         restorer = NetworkRestorer(twin, self.card, "cpu", resolve_precision(wanted, "cpu"))
-        restorer.path = self.path
+        restorer.path, restorer.perceptual = self.path, self.perceptual
         return restorer
 
     def _autocast(self) -> torch.autocast:

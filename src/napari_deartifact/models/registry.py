@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_deartifact.devices import Precision, resolve_device, resolve_precision
 from napari_deartifact.messages import nearest_name
-from napari_deartifact.models.model_file import SUFFIX, ModelCard, count_parameters, read_card, read_model
+from napari_deartifact.models.model_file import (
+    SUFFIX,
+    ModelCard,
+    count_parameters,
+    read_card,
+    read_model,
+    twin_file,
+)
 
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
@@ -45,6 +52,12 @@ class ModelSummary:
     kind: Literal["network", "classical"]
     parameter_count: int = 0
     path: Path | None = None
+
+    @property
+    def twin(self) -> Path | None:
+        """The file of its perceptual twin, if it has one."""
+        twin = None if self.path is None else twin_file(self.path)
+        return twin if twin is not None and twin.is_file() else None
 
 
 SPP = ModelSummary(
@@ -150,7 +163,11 @@ def find_model(model: str | os.PathLike[str]) -> Path | None:
 
 
 def load_model(
-    model: str | os.PathLike[str] = DEFAULT_MODEL, device: str = "auto", *, precision: str = "auto"
+    model: str | os.PathLike[str] = DEFAULT_MODEL,
+    device: str = "auto",
+    *,
+    precision: str = "auto",
+    perceptual: float = 0.0,
 ) -> Restorer:
     """Load a model; loaded ones are kept, and a file that changed is read anew.
 
@@ -163,24 +180,38 @@ def load_model(
     precision : {"auto", "float32", "bfloat16"}
         In which a network multiplies.  ``"auto"`` is bfloat16 where the device has instructions for it,
         or what the environment variable ``NAPARI_DEARTIFACT_PRECISION`` says.
+    perceptual : float
+        0 is the model itself; 1 its perceptual twin, the file ``NAME-perceptual.safetensors`` beside the
+        model's; between them every weight is interpolated linearly [1]_.
 
     Returns
     -------
     Restorer
-        It may be given to :func:`~napari_deartifact.deartifact` in place of the name.
+        It may be given to :func:`~napari_deartifact.deartifact` in place of the name.  Its `name` tells
+        `perceptual`, if that is not 0.
 
     Raises
     ------
     ValueError
-        For an unknown name, a device or precision that is not there, or a file that is not a model file.
+        For an unknown name, a device or precision that is not there, or a file that is not a model file;
+        for a `perceptual` that is no number from 0 to 1, or is above 0 for a model without a twin or with
+        one of another architecture.
     FileNotFoundError
         For a path where there is no file.
+
+    References
+    ----------
+    .. [1] X. Wang et al., "Deep Network Interpolation for Continuous Imagery Effect Transition",
+       CVPR 2019.
 
     Examples
     --------
     >>> load_model("compact-cnn", device="cpu").halo
     5
     """
+    from napari_deartifact.models.twin import check_perceptual
+
+    check_perceptual(model, perceptual)
     path = find_model(model)
     device = resolve_device(device)
     if path is None:
@@ -188,16 +219,23 @@ def load_model(
 
         return ShiftedRecompression(device=device)
     number_format = resolve_precision(precision, device)
-    return _load_network(path.resolve(), path.stat().st_mtime_ns, device, number_format)
+    files = [path, twin_file(path)] if perceptual > 0 else [path]
+    versions = tuple((file.absolute(), file.resolve(), file.stat().st_mtime_ns) for file in files)
+    return _load_network(versions, float(perceptual), device, number_format)
 
 
 @lru_cache(maxsize=8)
-def _load_network(path: Path, modified: int, device: str, precision: Precision) -> Restorer:
+def _load_network(
+    versions: tuple[tuple[Path, Path, int], ...], perceptual: float, device: str, precision: Precision
+) -> Restorer:
+    """Read a model, or mix it with its twin; the files are told by their place, where it leads, and age."""
     from napari_deartifact.models.network import NetworkRestorer
+    from napari_deartifact.models.twin import read_mixed
 
-    generator, card = read_model(path)
+    path = versions[0][0]
+    generator, card = read_model(path) if perceptual == 0 else read_mixed(path, perceptual)
     restorer = NetworkRestorer(generator, card, device, precision)
-    restorer.path = path
+    restorer.path, restorer.perceptual = path, perceptual
     return restorer
 
 

@@ -17,7 +17,7 @@ class Restorer(Protocol):
     Attributes
     ----------
     name : str
-        As it is listed.
+        As it is listed, and how far it has gone towards its perceptual twin.
     color : {"rgb", "luma", "any"}
         Channels that a tile must have: three, one, or either.
     size_multiple : int

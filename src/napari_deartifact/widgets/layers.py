@@ -224,6 +224,7 @@ def provenance_record(
     model: str,
     source: str,
     strength: float,
+    perceptual: float,
     tile_size: int | None,
     device: str,
     data_range: tuple[float, float] | None,
@@ -237,7 +238,7 @@ def provenance_record(
         Its name.
     source : str
         Name of the layer that was restored.
-    strength, tile_size, device, data_range, jpeg
+    strength, perceptual, tile_size, device, data_range, jpeg
         As they were used in :func:`~napari_deartifact.deartifact`; `data_range` is None when
         nothing had to be restored.
 
@@ -251,6 +252,7 @@ def provenance_record(
         "source": source,
         "model": model,
         "strength": strength,
+        "perceptual": perceptual,
         "tile_size": tile_size,
         "device": device,
         "data_range": None if data_range is None else list(data_range),

@@ -136,6 +136,7 @@ def report_on_restored(provenance: Mapping[str, Any]) -> Report:
         ("From", str(provenance.get("source", "unknown"))),
         ("Model", str(provenance.get("model", "unknown"))),
         ("Strength", f"{provenance.get('strength', 1):g}"),
+        ("Perceptual", f"{provenance.get('perceptual', 0):g}"),
         ("JPEG quality", "not known from a file" if quality is None else str(quality)),
         ("Version", str(provenance.get("version", "unknown"))),
     ]

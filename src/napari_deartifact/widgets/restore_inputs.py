@@ -26,6 +26,8 @@ class RestoreInputs:
     model : str, Path or None
         A name or a model file.
     strength : float
+    perceptual : float
+        How far to go towards the model's perceptual twin, 0 to 1.
     device : str
     tile_size : int or None
         In pixels.
@@ -42,6 +44,7 @@ class RestoreInputs:
     layer: Any
     model: str | Path | None
     strength: float = 1.0
+    perceptual: float = 0.0
     device: str = "auto"
     tile_size: int | None = None
     range_text: str = ""
@@ -66,6 +69,10 @@ class RestoreInputs:
                 f"{self.model} works from the JPEG's tables, and this lazy layer does not know them; "
                 "choose a network."
             )
+        if self.uncertainty and self.perceptual > 0:
+            return (
+                "The uncertainty map was learnt from faithful answers; clear the box, or set Perceptual to 0."
+            )
         if image.is_lazy and self.uncertainty:
             return (
                 "The uncertainty map is fitted to whole pictures, and this layer is lazy; clear the box, or "
@@ -81,6 +88,7 @@ class RestoreInputs:
             **image.options,
             "data_range": data_range,
             "strength": self.strength,
+            "perceptual": self.perceptual,
             "jpeg": image.jpeg,
             "force": self.force,
             "device": self.device,
@@ -129,13 +137,15 @@ class RestoreJob:
 
     layer: Any
     strength: float
+    perceptual: float
     tile_size: int | None
     jpeg: JPEGInfo | None
 
     @classmethod
     def of(cls, inputs: RestoreInputs) -> RestoreJob:
         """Take what matters from the inputs."""
-        return cls(inputs.layer, inputs.strength, inputs.tile_size, LayerImage.of(inputs.layer).jpeg)
+        jpeg = LayerImage.of(inputs.layer).jpeg
+        return cls(inputs.layer, inputs.strength, inputs.perceptual, inputs.tile_size, jpeg)
 
     def provenance(self, restored: Restored) -> dict[str, Any]:
         """Return the record that goes into the new layer's metadata."""
@@ -143,6 +153,7 @@ class RestoreJob:
             model=restored.model,
             source=self.layer.name,
             strength=self.strength,
+            perceptual=self.perceptual,
             tile_size=self.tile_size,
             device=restored.device,
             data_range=restored.data_range,

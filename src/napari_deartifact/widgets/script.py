@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 READER = "napari-deartifact"
 
 _DEFAULTS = {
-    "strength": 1.0, "device": "auto", "tile_size": None, "data_range": None, "jpeg": None, "force": False,
+    "strength": 1.0, "perceptual": 0.0, "device": "auto", "tile_size": None, "data_range": None, "jpeg": None,
+    "force": False,
 }  # fmt: skip
 
 

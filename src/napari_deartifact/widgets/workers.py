@@ -35,7 +35,7 @@ class Restored:
     levels : list of array
         As they came, restored.
     model, device : str
-        The model's name and the device it ran on.
+        The model's name, which tells how perceptual it is, and the device it ran on.
     data_range : (float, float) or None
         The intensities that were taken for black and white in the finest level.
     standard_error : array or None
@@ -57,6 +57,7 @@ def restore_levels(
     model: str | Path,
     *,
     device: str,
+    perceptual: float = 0.0,
     jpeg: Any = None,
     data_range: tuple[float, float] | None = None,
     uncertainty: bool = False,
@@ -71,6 +72,8 @@ def restore_levels(
     model : str or Path
         It is loaded here, after the first step.
     device : str
+    perceptual : float
+        How far to go towards the model's perceptual twin.
     jpeg : JPEGInfo, optional
         Of the finest level.
     uncertainty : bool
@@ -94,7 +97,7 @@ def restore_levels(
     from napari_deartifact.uncertainty import uncertainty_steps
 
     precision = jpeg.precision if jpeg else None
-    restorer = load_model(model, device)
+    restorer = load_model(model, device, perceptual=perceptual)
     yield Progress(0, 0)
     arrays = [as_array(level) for level in levels]
     answers, error = [], None

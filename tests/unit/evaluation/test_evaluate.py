@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from napari_deartifact import JPEGInfo, deartifact
+from napari_deartifact import JPEGInfo, deartifact, load_model
 from napari_deartifact.degradation import CODECS, encode_to_size, jpeg_encode, jpeg_round_trip
 from napari_deartifact.evaluation import Scores, evaluate, format_table, parse_quality, quality_label, to_json
 from napari_deartifact.evaluation.originals import read_original
@@ -256,11 +256,26 @@ def test_what_cannot_be_evaluated_is_skipped_and_named(folder, model):
         ({"shift": (-1, 0)}, r"shift is \(-1, 0\)"),
         ({"shift": (1, 2, 3)}, r"shift is \(1, 2, 3\)"),
         ({"passes": 0}, "passes is 0"),
+        ({"perceptual": 2}, "perceptual is 2"),
+        ({"perceptual": 0.5}, "model 'identity' is loaded already"),
+        ({"perceptual": 0.5, "model": "spp"}, "'spp' has no perceptual twin"),
     ],
 )
 def test_bad_arguments(folder, model, options, message):
     with pytest.raises(ValueError, match=message):
         evaluate(**({"model": model, "images": folder} | options))
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+def test_the_model_is_as_perceptual_as_asked(folder, pair, share):
+    expected = load_model("pair", "cpu", perceptual=share)
+    evaluations = [
+        evaluate(model, folder, (10,), device="cpu", **options)
+        for model, options in (("pair", {"perceptual": share}), (expected, {}))
+    ]
+    scores = [[record.restored for record in evaluation.records] for evaluation in evaluations]
+    assert scores[0] == scores[1]
+    assert {evaluation.model for evaluation in evaluations} == {expected.name}
 
 
 def test_no_pictures(tmp_path, model):

@@ -14,6 +14,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from napari_deartifact import deartifact
 from napari_deartifact.files import batch, stages
 from napari_deartifact.files.batch import error_targets, restore_files, restore_jobs, run_stages
 from napari_deartifact.files.plan import Job, plan_jobs
@@ -193,6 +194,30 @@ def test_unknown_model_fails_at_once(tree):
 def test_bad_options_fail_at_once(tree, model, options, message):
     with pytest.raises(ValueError, match=message):
         restore_files("tree", "out", model, **options)
+
+
+def test_a_batch_may_be_perceptual(tree, pair):
+    (result,) = restore_files("tree/a.jpg", "out", "pair", perceptual=0.5, device="cpu")
+    assert result.status == "restored"
+    image = read_image("tree/a.jpg")
+    expected = deartifact(image.pixels, "pair", perceptual=0.5, jpeg=image.jpeg, device="cpu")
+    np.testing.assert_array_equal(read_image("out/a.png").pixels, expected)
+    assert not np.array_equal(deartifact(image.pixels, "pair", jpeg=image.jpeg, device="cpu"), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("compact-cnn", {"perceptual": 0.5}, "no perceptual twin"),
+        ("pair", {"perceptual": 2}, "perceptual is 2"),
+        ("pair", {"perceptual": 0.5, "uncertainty": True}, "learnt from faithful answers"),
+        ("pair-perceptual", {"uncertainty": True}, "learnt from faithful answers"),
+    ],
+)
+def test_what_cannot_be_perceptual_fails_at_once(tree, pair, name, options, message):
+    with pytest.raises(ValueError, match=message):
+        restore_files("tree", "out", name, **options)
+    assert not Path("out").exists()
 
 
 @pytest.mark.parametrize("output", ["tree/a.jpg/out", "tree/notes.txt"])

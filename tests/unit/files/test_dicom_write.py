@@ -108,6 +108,11 @@ def test_it_says_what_happened(tmp_path, original, model):
     assert not lossy or answer.LossyImageCompressionRatio > 1
 
 
+def test_it_says_how_perceptual_the_model_was(tmp_path, original, pair):
+    answer = restored(tmp_path, "pair", perceptual=0.5, device="cpu")
+    assert answer.DerivationDescription.endswith("model pair, perceptual 0.5")
+
+
 def test_every_answer_is_an_instance_of_its_own_in_one_series(tmp_path, original, model):
     answers = [restored(tmp_path, model, overwrite=True) for _ in range(2)]
     assert len({"1.2.3.4", *(answer.SOPInstanceUID for answer in answers)}) == 3

@@ -7,6 +7,8 @@ import io
 import os
 import shutil
 import warnings
+from itertools import count
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -15,10 +17,11 @@ import zarr
 from PIL import Image
 from skimage import data
 
-from napari_deartifact import deartifact
+from napari_deartifact import deartifact, load_model
 from napari_deartifact.cli import main
 from napari_deartifact.files.ome_zarr import Pyramid
 from napari_deartifact.files.slides import restore_slide
+from napari_deartifact.files.slides_base import Slide
 from napari_deartifact.files.slides_open import is_slide, open_slide
 from napari_deartifact.jpeg.consistency import consistency_report
 from napari_deartifact.jpeg.info import JPEGInfo
@@ -294,6 +297,39 @@ def test_missing_and_damaged_tiles(tmp_path, consistency):
     assert [(one["row"], one["column"]) for one in told] == [(0, 1), (1, 2)]
 
 
+def test_neighbours_are_read_and_written_beside_the_model(tmp_path, monkeypatch):
+    """Reading and the model wait for each other, and so do the model and writing: in turns none would end."""
+    source, target = write(tmp_path / "a.tif", data.astronaut()[:256, :256]), tmp_path / "a.ome.zarr"
+    regions = 4
+    reading, writing = Barrier(2, timeout=30), Barrier(2, timeout=30)
+    calls = {"decode": count(), "restore": count(), "write": count()}
+    decode, save, restore = Slide.decode_ahead, Pyramid.write, Smoother.restore
+
+    def decode_ahead(self, window):
+        if next(calls["decode"]):
+            reading.wait()
+        decode(self, window)
+
+    def restore_meanwhile(self, tiles, jpeg):
+        region = next(calls["restore"])
+        if region < regions - 1:
+            reading.wait()
+        if region > 0:
+            writing.wait()
+        return restore(self, tiles, jpeg)
+
+    def write_meanwhile(self, level, *rest):
+        if level == 0 and next(calls["write"]) < regions - 1:
+            writing.wait()
+        save(self, level, *rest)
+
+    monkeypatch.setattr(Slide, "decode_ahead", decode_ahead)
+    monkeypatch.setattr(Smoother, "restore", restore_meanwhile)
+    monkeypatch.setattr(Pyramid, "write", write_meanwhile)
+    run(source, target)
+    assert [next(calls[name]) for name in calls] == [regions, regions, regions]
+
+
 def test_truncated_file(tmp_path):
     source, target = write(tmp_path / "a.tif"), tmp_path / "a.ome.zarr"
     with tifffile.TiffFile(source) as file:
@@ -356,6 +392,45 @@ def test_cancelled_and_other_settings(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 
 
+def begun(source, target, model, **options):
+    steps = restore_slide(source, target, model, chunk_size=64, device="cpu", **options)
+    next(steps)
+    steps.close()
+
+
+@pytest.mark.parametrize("as_name", [True, False])
+def test_an_unfinished_restoration_is_as_perceptual_as_it_was_begun(tmp_path, pair, save_tiny, as_name):
+    def chosen(share):
+        return (
+            ("pair", {"perceptual": share}) if as_name else (load_model("pair", "cpu", perceptual=share), {})
+        )
+
+    source, target = write(tmp_path / "a.tif"), tmp_path / "a.ome.zarr"
+    model, options = chosen(0.5)
+    begun(source, target, model, **options)
+    for share in (0, 0.25):
+        other, changed = chosen(share)
+        with pytest.raises(ValueError, match=rf"perceptual was 0\.5 and is {float(share)}"):
+            begun(source, target, other, **changed)
+    if as_name:
+        save_tiny(pair.with_name("pair-perceptual.safetensors"), 2)
+        with pytest.raises(ValueError, match=r"\(model was 'pair \w+ \w+' and is"):
+            begun(source, target, model, **options)
+    run(source, target, model, device="cpu", overwrite=as_name, **options)
+    told = zarr.open_group(target, mode="r").attrs["napari-deartifact"]
+    assert (told["model"], told["perceptual"]) == ("pair, perceptual 0.5", 0.5)
+
+
+def test_a_perceptual_slide(tmp_path, pair):
+    source = write(tmp_path / "a.tif", GREY)
+    run(source, tmp_path / "a.ome.tif", "pair", perceptual=1, device="cpu")
+    run(source, tmp_path / "b.ome.tif", "pair-perceptual", device="cpu")
+    one, other = (pixels_of(tmp_path / name) for name in ("a.ome.tif", "b.ome.tif"))
+    np.testing.assert_array_equal(one, other)
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
+        assert ", model pair, perceptual 1<" in file.ome_metadata
+
+
 @pytest.mark.parametrize("name", ["a.ome.zarr", "a.ome.tif"])
 @pytest.mark.parametrize("kept", [True, False])
 def test_working_folder_that_outlived_its_work(tmp_path, monkeypatch, name, kept):
@@ -382,6 +457,8 @@ def test_working_folder_that_outlived_its_work(tmp_path, monkeypatch, name, kept
     [
         ("a.png", {}, "names no slide"),
         ("a.ome.zarr", {"strength": 2}, "strength is 2"),
+        ("a.ome.zarr", {"perceptual": 2}, "perceptual is 2"),
+        ("a.ome.zarr", {"perceptual": 0.5}, "'smoother' is loaded already"),
         ("missing/a.ome.zarr", {}, "does not exist; create it"),
     ],
 )

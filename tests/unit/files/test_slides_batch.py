@@ -107,6 +107,14 @@ def test_an_interrupted_slide_is_gone_on_with(tree):
     assert not Path("out/sub/a.ome.zarr.part").exists()
 
 
+def test_slides_of_a_batch_are_as_perceptual_as_pictures(tree, pair):
+    Path("in/bad.ndpi").unlink()
+    results = restore_files("in", "out", "pair", perceptual=0.5, device="cpu")
+    assert [result.status for result in results] == ["restored", "restored"]
+    told = zarr.open_group("out/sub/a.ome.zarr", mode="r").attrs["napari-deartifact"]
+    assert (told["model"], told["perceptual"]) == ("pair, perceptual 0.5", 0.5)
+
+
 def test_what_slides_do_not_have_is_said_once(tree, model):
     Path("originals").mkdir()
     with warnings.catch_warnings(record=True) as told:

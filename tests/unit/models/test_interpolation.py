@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_deartifact.generators import build
-from napari_deartifact.models.interpolation import interpolate_models
+from napari_deartifact.models.interpolation import interpolate_models, interpolated
 from napari_deartifact.models.model_file import ModelCard, read_model, save_model
 
 
@@ -27,6 +27,22 @@ def test_weights_lie_between(ends, tmp_path, share, value):
     assert card == read
     assert (card.name, card.results, card.recipe["interpolated"]["share"]) == ("second", [], share)
     assert all(bool((parameter == value).all()) for parameter in generator.parameters())
+
+
+def test_what_is_counted_is_not_mixed(tmp_path, save_tiny):
+    arguments = {"widths": [4, 4], "kernel_sizes": [3, 4]}
+    ends = [
+        save_tiny(tmp_path / f"{seed}.safetensors", seed, architecture="unet", arguments=arguments)
+        for seed in range(2)
+    ]
+    one, other = (read_model(path)[0].state_dict() for path in ends)
+    mixed = interpolated(*ends, 0.25)[0].state_dict()
+    assert {value.dtype for value in mixed.values()} == {torch.float32, torch.int64}
+    for key, value in mixed.items():
+        if value.dtype == torch.int64:
+            assert torch.equal(value, other[key])
+        else:
+            torch.testing.assert_close(value, 0.75 * one[key] + 0.25 * other[key])
 
 
 def test_errors(ends, tmp_path):
