@@ -44,7 +44,7 @@ def row(name: str, answer: Evaluation) -> str:
     cells = []
     for quality in QUALITIES:
         before, after = answer.mean(quality)[:2]
-        share = after.perceptual / before.perceptual - 1
+        share = after.others["perceptual"] / before.others["perceptual"] - 1
         cells.append(f"{after.psnr:.2f} ({after.psnr - before.psnr:+.2f}), {100 * share:+.0f} %")
     return f"| {name} | {' | '.join(cells)} |"
 
@@ -64,7 +64,7 @@ def main() -> None:
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     distance = FeatureDistance(load_features(options.features))
-    lines = [row("start", evaluate(options.init, options.images, QUALITIES, color=True, distance=distance))]
+    lines = [row("start", evaluate(options.init, options.images, QUALITIES, color=True, measures=[distance]))]
     for name in options.variants:
         # Minutes are too few for the recipe's pace.
         changes = {"phases.2.measure_every": 80, **VARIANTS[name]}
@@ -78,7 +78,7 @@ def main() -> None:
             validate_every=10**9,
             progress=True,
         )
-        answer = evaluate(result.model, options.images, QUALITIES, color=True, distance=distance)
+        answer = evaluate(result.model, options.images, QUALITIES, color=True, measures=[distance])
         lines.append(row(f"{name}, {result.steps:,} steps", answer))
     print(f"{RECIPE}, {options.minutes:g} minutes each; {options.images}; {distance.name}")
     print(f"| variant | {' | '.join(f'quality {quality}' for quality in QUALITIES)} |")

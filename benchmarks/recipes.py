@@ -92,7 +92,7 @@ def measure(path: Path, color: bool, options, distance) -> Path:
             options.colour_qualities if color else QUALITIES,
             luma="studio",
             color=color,
-            distance=distance if color else None,
+            measures=[distance] if color else [],
         )
         with replacing(table) as temporary:
             temporary.write_text(to_json(answer, version=__version__, command=" ".join(sys.argv)))

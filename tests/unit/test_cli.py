@@ -86,6 +86,8 @@ TRAIN = ["train", "compact-cnn", "missing", "-o", "m.safetensors"]
         ([*EVALUATE, "--perceptual", "0.5"], 2, "'spp' has no perceptual twin"),
         ([*EVALUATE, "--features", "missing.npz"], 2, "no file of weights at missing.npz"),
         ([*EVALUATE, "--features", "file"], 2, "file holds no weights that can be read"),
+        ([*EVALUATE, "--niqe", "missing.npz"], 2, "no file of a pristine model at missing.npz"),
+        ([*EVALUATE, "--niqe", "file"], 2, "file holds no pristine model that can be read"),
         ([*EVALUATE, "--luma", "video"], 2, "invalid choice: 'video'"),
         (["train", "no-such-recipe", "originals", "-o", "m.safetensors"], 2, "no-such-recipe"),
         (TRAIN, 2, "missing"),
@@ -237,6 +239,20 @@ def test_features_measure_a_perceptual_distance(folder, capsys):
     told = capsys.readouterr().out
     assert "perceptual distance by squeezenet1_1-caffe relu1 fire3" in told
     assert "perceptual in → out" in told
+
+
+def test_niqe_needs_no_original(folder, capsys):
+    import numpy as np
+
+    from napari_deartifact.niqe import PristineModel
+
+    PristineModel(np.zeros(36), np.eye(36), block_size=16).save("own.npz")
+    assert main([*EVALUATE, "--qualities", "20", "--niqe", "own.npz", "--json", "out.json"]) == 0
+    title, header, line = capsys.readouterr().out.splitlines()
+    assert title.endswith("NIQE by own.npz")
+    assert "niqe in → out (original)" in header
+    assert "nan" not in line
+    assert '"original": {"niqe": ' in (folder / "out.json").read_text(encoding="utf-8")
 
 
 def test_the_codecs_offered_are_those_that_there_are():

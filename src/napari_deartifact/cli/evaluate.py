@@ -10,7 +10,7 @@ from napari_deartifact.cli.console import FAILED, OK, bar, complain, one_line
 from napari_deartifact.cli.options import add_model_options, chosen_model
 
 if TYPE_CHECKING:
-    from napari_deartifact.evaluation import PictureDistance, Quality
+    from napari_deartifact.evaluation import Measure, Quality
 
 _CODECS = ("jpeg", "webp", "jpeg2000", "avif", "jpegxl")
 
@@ -55,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure a perceptual distance too, by a feature network: a file of weights (SqueezeNet, VGG), "
         "or vgg19, vgg16 or squeezenet1_1 of torchvision; it is not LPIPS",
     )  # fmt: skip
+    parser.add_argument(
+        "--niqe", metavar="FILE",
+        help="measure how natural pictures look too, without their originals: NIQE, by the pristine model in "
+        "this file, such as niqe_pris_params.npz of BasicSR or modelparameters.mat of the authors",
+    )  # fmt: skip
     parser.add_argument("--json", metavar="OUT", help="write all measurements to this file")
 
 
@@ -75,11 +80,19 @@ def _shift(text: str) -> tuple[int, int]:
     return y, x
 
 
-def _distance(features: str, device: str) -> PictureDistance:
-    from napari_deartifact.devices import resolve_device
-    from napari_deartifact.training.features import FeatureDistance, load_features
+def _measures(options: argparse.Namespace) -> list[Measure]:
+    """Load what else is to be measured."""
+    measures: list[Measure] = []
+    if options.features is not None:
+        from napari_deartifact.devices import resolve_device
+        from napari_deartifact.training.features import FeatureDistance, load_features
 
-    return FeatureDistance(load_features(features), resolve_device(device))
+        measures.append(FeatureDistance(load_features(options.features), resolve_device(options.device)))
+    if options.niqe is not None:
+        from napari_deartifact.niqe import NIQE, PristineModel
+
+        measures.append(NIQE(PristineModel.read(options.niqe)))
+    return measures
 
 
 def run(options: argparse.Namespace) -> int:
@@ -88,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.json is not None:
         check_target(options.json)
-    distance = None if options.features is None else _distance(options.features, options.device)
+    measures = _measures(options)
     with bar(None, "picture") as pictures:
 
         def show(done: int, total: int) -> None:
@@ -108,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
             consistency=options.consistency,
             defaults=options.defaults,
             perceptual=options.perceptual,
-            distance=distance,
+            measures=measures,
             device=options.device,
             tile_size=options.tile_size,
             progress=show,

@@ -6,12 +6,12 @@ from napari_deartifact.evaluation.condition import Condition, Quality, parse_qua
 from napari_deartifact.evaluation.evaluate import evaluate
 from napari_deartifact.evaluation.records import Evaluation, Record
 from napari_deartifact.evaluation.report import format_table, to_json
-from napari_deartifact.evaluation.scores import PictureDistance, Scores
+from napari_deartifact.evaluation.scores import Measure, Scores
 
 __all__ = [
     "Condition",
     "Evaluation",
-    "PictureDistance",
+    "Measure",
     "Quality",
     "Record",
     "Scores",

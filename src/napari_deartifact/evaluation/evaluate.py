@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_deartifact.evaluation.condition import Condition, Quality, Sample
 from napari_deartifact.evaluation.originals import LUMAS, Luma, find_images, read_original
 from napari_deartifact.evaluation.records import Evaluation, Record
-from napari_deartifact.evaluation.scores import PictureDistance, Scores
+from napari_deartifact.evaluation.scores import Measure, Scores, names_of
 from napari_deartifact.models.registry import DEFAULT_MODEL, load_model
 from napari_deartifact.models.twin import check_perceptual, mixed_name
 from napari_deartifact.restoration import deartifact
@@ -40,7 +40,7 @@ def evaluate(
     consistency: bool = False,
     defaults: bool = False,
     perceptual: float = 0.0,
-    distance: PictureDistance | None = None,
+    measures: Sequence[Measure] = (),
     device: str = "auto",
     tile_size: int | None = None,
     progress: Callable[[int, int], object] | None = None,
@@ -85,9 +85,10 @@ def evaluate(
         Off by default, so that the network is judged bare.
     perceptual : float
         As for :func:`~napari_deartifact.deartifact`.
-    distance : PictureDistance, optional
-        Measures what the other scores do not, such as
-        :class:`~napari_deartifact.training.features.FeatureDistance`.
+    measures : sequence of Measure
+        Each measures what PSNR, PSNR-B and SSIM do not, such as
+        :class:`~napari_deartifact.training.features.FeatureDistance` and
+        :class:`~napari_deartifact.niqe.NIQE`.
     device, tile_size
         As for :func:`~napari_deartifact.deartifact`.
     progress : callable, optional
@@ -102,7 +103,7 @@ def evaluate(
     ------
     ValueError
         For an unknown model or codec, a model without the perceptual twin that is asked for, a quality
-        or an option out of its range, or when nothing could be evaluated.
+        or an option out of its range, measures of the same key, or when nothing could be evaluated.
     FileNotFoundError
         When there is no such folder or model file.
     ImportError
@@ -117,6 +118,7 @@ def evaluate(
     """
     condition = Condition(codec, subsampling, shift)
     told = jpeg_info or consistency
+    names = names_of(measures)
     _check(condition, qualities, luma=luma, passes=passes, told=told)
     check_perceptual(model, perceptual)
     paths = find_images(images) if isinstance(images, str | os.PathLike) else [Path(item) for item in images]
@@ -138,7 +140,7 @@ def evaluate(
             continue
         for step, quality in enumerate(qualities, 1):
             sample = condition.apply(original, quality)
-            records.append(_measure(path.name, original, quality, sample, restoration, distance))
+            records.append(_measure(path.name, original, quality, sample, restoration, measures))
             if progress is not None:
                 progress(index * len(qualities) + step, len(paths) * len(qualities))
     if not records:
@@ -158,7 +160,7 @@ def evaluate(
         shift=shift,
         passes=passes,
         defaults=defaults,
-        features=None if distance is None else distance.name,
+        measured_by=names,
     )
 
 
@@ -224,7 +226,7 @@ def _measure(
     quality: Quality,
     sample: Sample,
     restoration: _Restoration,
-    distance: PictureDistance | None,
+    measures: Sequence[Measure],
 ) -> Record:
     aligned = None
     with warnings.catch_warnings():
@@ -238,7 +240,7 @@ def _measure(
     y, x = sample.cut
 
     def scores(picture: NDArray[np.uint8]) -> Scores:
-        return Scores.of(sample.original, picture, cut=sample.cut, distance=distance)
+        return Scores.of(sample.original, picture, cut=sample.cut, measures=measures)
 
     return Record(
         image=name,
@@ -252,4 +254,5 @@ def _measure(
         aligned=None if aligned is None else scores(aligned[y:, x:]),
         bits_per_pixel=sample.bits_per_pixel(None if sample.file is None else len(sample.file)),
         jpeg_bits_per_pixel=sample.bits_per_pixel(sample.jpeg_size),
+        original={m.key: m(sample.original, sample.original) for m in measures if not m.needs_original},
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from napari_deartifact.evaluation.condition import Quality
 from napari_deartifact.evaluation.originals import Luma
-from napari_deartifact.evaluation.scores import Scores, gain
+from napari_deartifact.evaluation.scores import Scores, gain, mean_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Record:
         Of the same JPEG restored before the shift cut it, over the pixels that `restored` has.
     bits_per_pixel, jpeg_bits_per_pixel : float, optional
         Of the file, and of the JPEG whose size another codec had to meet.
+    original : mapping of str to float
+        What the measures that need no original say of the original itself, by their keys.
     """
 
     image: str
@@ -45,6 +48,7 @@ class Record:
     aligned: Scores | None = None
     bits_per_pixel: float | None = None
     jpeg_bits_per_pixel: float | None = None
+    original: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def gain(self) -> float:
@@ -80,8 +84,8 @@ class Evaluation:
         How often each picture was restored, one answer being the next one's input.
     defaults : bool
         Whether `deartifact` looked at the history of the pictures.
-    features : str, optional
-        What measured the perceptual distance, if anything did.
+    measured_by : dict of str to str
+        What else measured, by the keys of its figures.
     """
 
     model: str
@@ -97,7 +101,7 @@ class Evaluation:
     shift: tuple[int, int] | None = None
     passes: int = 1
     defaults: bool = False
-    features: str | None = None
+    measured_by: dict[str, str] = field(default_factory=dict)
 
     def at(self, quality: Quality) -> tuple[Record, ...]:
         """Return the records of one quality."""
@@ -106,6 +110,10 @@ class Evaluation:
     def worst(self, quality: Quality) -> Record:
         """Return the record of the picture that gained least; among clean ones, that lost most."""
         return min(self.at(quality), key=lambda record: (record.gain, record.restored.psnr))
+
+    def originals(self, quality: Quality) -> dict[str, float]:
+        """Return the means of what was measured of the originals themselves, by key."""
+        return mean_of([record.original for record in self.at(quality)])
 
     def mean(self, quality: Quality) -> tuple[Scores, Scores, float]:
         """Return the means at one quality.

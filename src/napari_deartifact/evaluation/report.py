@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,9 @@ from napari_deartifact.evaluation.condition import Quality, quality_label
 from napari_deartifact.evaluation.records import Evaluation, Record
 from napari_deartifact.evaluation.scores import Scores, gain
 
-_DIGITS = {"psnr": 3, "psnr_b": 3, "ssim": 4, "perceptual": 5}
+_DIGITS = {"psnr": 3, "psnr_b": 3, "ssim": 4}
+_OTHER_DIGITS = 5
+_COLUMN = 26
 
 
 def format_table(evaluation: Evaluation) -> str:
@@ -27,13 +29,15 @@ def format_table(evaluation: Evaluation) -> str:
     -------
     str
         PSNR and PSNR-B in dB, each for the compressed and for the restored picture, the gain in
-        PSNR on the picture that gained least, and its name; the perceptual distance where it was
-        measured.  Further tables follow where an answer was compared with another one, or a codec
-        had to meet a bitrate.
+        PSNR on the picture that gained least, and its name; what else was measured, of the originals
+        too where it needs none.  Further tables follow where an answer was compared with another one,
+        or a codec had to meet a bitrate.
     """
+    alone = evaluation.originals(evaluation.qualities[0])
+    others = [f"{key} in → out{' (original)' * (key in alone)}" for key in evaluation.measured_by]
     header = (
         "quality     PSNR in → out  gain   worst     PSNR-B in → out   gain    SSIM in → out  "
-        f"{'  perceptual in → out' if evaluation.features else ''}   s/MP  worst image"
+        f"{_columns(others)}   s/MP  worst image"
     )
     lines = [_title(evaluation), header]
     lines += [_line(evaluation, quality) for quality in evaluation.qualities]
@@ -86,25 +90,28 @@ def _title(evaluation: Evaluation) -> str:
         parts.append(f"{evaluation.passes} passes")
     if evaluation.defaults:
         parts.append("as used by default")
-    if evaluation.features is not None:
-        parts.append(f"perceptual distance by {evaluation.features}")
-    return ", ".join(parts)
+    return ", ".join([*parts, *evaluation.measured_by.values()])
 
 
 def _line(evaluation: Evaluation, quality: Quality) -> str:
     before, after, seconds = evaluation.mean(quality)
     worst = evaluation.worst(quality)
     gain_b = gain(before.psnr_b, after.psnr_b)
-    perceptual = ""
-    if before.perceptual is not None and after.perceptual is not None:
-        perceptual = f"     {before.perceptual:6.4f} → {after.perceptual:6.4f}"
+    others = [f"{before.others[key]:.4f} → {after.others[key]:.4f}" for key in evaluation.measured_by]
+    alone = evaluation.originals(quality)
+    for place, key in enumerate(evaluation.measured_by):
+        others[place] += f" ({alone[key]:.4f})" if key in alone else ""
     harm = f" at {worst.restored.psnr:.2f} dB" if math.isinf(worst.degraded.psnr) else ""
     return (
         f"{quality_label(quality):>7}  {before.psnr:6.2f} → {after.psnr:6.2f}"
         f"  {gain(before.psnr, after.psnr):+5.2f}   {worst.gain:+5.2f}"
         f"    {before.psnr_b:6.2f} → {after.psnr_b:6.2f}  {gain_b:+5.2f}"
-        f"   {before.ssim:6.4f} → {after.ssim:6.4f}{perceptual}  {seconds:7.2f}  {worst.image}{harm}"
+        f"   {before.ssim:6.4f} → {after.ssim:6.4f}{_columns(others)}  {seconds:7.2f}  {worst.image}{harm}"
     )
+
+
+def _columns(cells: Sequence[str]) -> str:
+    return "".join(f"  {cell:>{_COLUMN}}" for cell in cells)
 
 
 def _comparison(
@@ -162,6 +169,7 @@ def _mean_row(evaluation: Evaluation, quality: Quality) -> dict[str, Any]:
         scores = [scores for record in evaluation.at(quality) if (scores := getattr(record, key))]
         if scores:
             row[key] = _rounded(Scores.mean(scores))
+    row |= _originals(evaluation.originals(quality))
     return row | {"worst": {"image": worst.image, "restored": _rounded(worst.restored)}}
 
 
@@ -179,7 +187,7 @@ def _measures(record: Record) -> dict[str, Any]:
     for key in ("bits_per_pixel", "jpeg_bits_per_pixel"):
         if getattr(record, key) is not None:
             row[key] = round(getattr(record, key), 4)
-    return row
+    return row | _originals(record.original)
 
 
 def _row(quality: Quality, before: Scores, after: Scores, seconds: float) -> dict[str, Any]:
@@ -192,11 +200,17 @@ def _row(quality: Quality, before: Scores, after: Scores, seconds: float) -> dic
 
 
 def _rounded(scores: Scores) -> dict[str, float | None]:
-    return {
-        name: round(value, _DIGITS[name]) if math.isfinite(value) else None
-        for name, value in asdict(scores).items()
-        if value is not None
-    }
+    figures = {**{name: getattr(scores, name) for name in _DIGITS}, **scores.others}
+    return {name: _number(value, _DIGITS.get(name, _OTHER_DIGITS)) for name, value in figures.items()}
+
+
+def _originals(figures: Mapping[str, float]) -> dict[str, Any]:
+    rounded = {key: _number(value, _OTHER_DIGITS) for key, value in figures.items()}
+    return {"original": rounded} if rounded else {}
+
+
+def _number(value: float, digits: int) -> float | None:
+    return round(value, digits) if math.isfinite(value) else None
 
 
 def _dump(value: Any) -> str:

@@ -372,32 +372,75 @@ def test_table_has_a_line_a_quality(folder, model):
 class Brightness:
     """A distance that can be worked out by hand; it does not know small pictures."""
 
-    name = "brightness"
+    key = "perceptual"
+    name = "perceptual distance by brightness"
+    needs_original = True
 
     def __call__(self, original, picture):
         return math.nan if original.shape[0] < 55 else abs(float(original.mean()) - float(picture.mean()))
 
 
+class Darkness:
+    """A measure that asks no original."""
+
+    key = "niqe"
+    name = "darkness"
+    needs_original = False
+
+    def __call__(self, original, picture):
+        return 255 - float(picture.mean())
+
+
 def test_a_perceptual_distance_is_one_more_column(folder, grey):
-    evaluation = evaluate(Darkener(), folder, [10], distance=Brightness())
+    evaluation = evaluate(Darkener(), folder, [10], measures=[Brightness()])
     color, found = evaluation.records
     degraded = jpeg_round_trip(grey, 10)
-    assert found.degraded.perceptual == pytest.approx(abs(grey.mean() - degraded.mean()))
-    assert found.restored.perceptual > found.degraded.perceptual
-    assert math.isnan(color.degraded.perceptual)
+    assert found.degraded.others["perceptual"] == pytest.approx(abs(grey.mean() - degraded.mean()))
+    assert found.restored.others["perceptual"] > found.degraded.others["perceptual"]
+    assert math.isnan(color.degraded.others["perceptual"])
     before, after, _ = evaluation.mean(10)
-    assert (before.perceptual, after.perceptual) == (found.degraded.perceptual, found.restored.perceptual)
+    assert (before.others, after.others) == (found.degraded.others, found.restored.others)
     title, header, line = format_table(evaluation).splitlines()
     assert title.endswith("perceptual distance by brightness")
-    assert "perceptual in → out" in header
-    assert f"{before.perceptual:6.4f} → {after.perceptual:6.4f}" in line
+    assert "perceptual in → out  " in header
+    assert f"{before.others['perceptual']:.4f} → {after.others['perceptual']:.4f}  " in line
     written = json.loads(to_json(evaluation, version="0", command=""))
-    assert written["features"] == "brightness"
-    assert written["mean"][0]["restored"]["perceptual"] == round(after.perceptual, 5)
+    assert written["measured_by"] == {"perceptual": "perceptual distance by brightness"}
+    assert written["mean"][0]["restored"]["perceptual"] == round(after.others["perceptual"], 5)
     assert written["images"][0]["measures"][0]["jpeg"]["perceptual"] is None
+    assert "original" not in written["mean"][0]
+    assert "original" not in written["images"][0]["measures"][0]
 
 
-def test_without_a_distance_there_is_no_such_column(folder, model):
+def test_what_needs_no_original_is_measured_of_originals_too(folder, grey):
+    evaluation = evaluate(
+        Darkener(), folder, [10], measures=[Brightness(), Darkness()], shift=(3, 5), passes=2
+    )
+    _, found = evaluation.records
+    assert found.original == {"niqe": pytest.approx(255 - grey[3:, 5:].mean())}
+    assert found.restored.others["niqe"] > found.one_pass.others["niqe"] > found.degraded.others["niqe"]
+    assert found.aligned.others["niqe"] > found.degraded.others["niqe"]
+    mean = evaluation.originals(10)["niqe"]
+    assert mean == pytest.approx(np.mean([record.original["niqe"] for record in evaluation.records]))
+    title, header, line, *_ = format_table(evaluation).splitlines()
+    assert title.endswith("perceptual distance by brightness, darkness")
+    assert "perceptual in → out    niqe in → out (original)  " in header
+    assert f" ({mean:.4f})  " in line
+    written = json.loads(to_json(evaluation, version="0", command=""))
+    assert list(written["measured_by"]) == ["perceptual", "niqe"]
+    assert written["mean"][0]["original"] == {"niqe": round(mean, 5)}
+    assert written["images"][1]["measures"][0]["original"] == {"niqe": round(found.original["niqe"], 5)}
+    assert set(written["mean"][0]["aligned"]) == {"psnr", "psnr_b", "ssim", "perceptual", "niqe"}
+
+
+def test_measures_are_told_apart_by_their_keys(folder, model):
+    with pytest.raises(ValueError, match="the measures are niqe, niqe; expected a key of its own for each"):
+        evaluate(model, folder, [10], measures=[Darkness(), Darkness()])
+
+
+def test_without_measures_there_are_no_such_columns(folder, model):
     evaluation = evaluate(model, folder, [10])
     assert "perceptual" not in format_table(evaluation)
-    assert "perceptual" not in to_json(evaluation, version="0", command="")
+    written = json.loads(to_json(evaluation, version="0", command=""))
+    assert written["measured_by"] == {}
+    assert set(written["mean"][0]["restored"]) == {"psnr", "psnr_b", "ssim"}
