@@ -97,9 +97,8 @@ class Strip:
         jpeg, restored, *others = (picture[window] for picture in pictures)
         bound = restore(model, sample.degraded, sample.file, bound=True)[window]
         scores = [decibels(original, crop) for crop in (jpeg, restored, bound, *others)]
-        stretch = contrast(original)
+        stretch, middle = contrast(original)
         row = Row(case, sample.picture, sample.quality, y, x, stretch, *scores)
-        middle = (float(original.min()) + float(original.max())) / 2
         shown = (original, jpeg, restored, *others)
         crops = [as_rgb(stretched(crop, stretch, middle)) for crop in shown]
         return cls(row, [*crops, error_map(original, jpeg, restored, stretch)])
@@ -123,9 +122,12 @@ def signed(value: float) -> str:
     return f"{value:+.1f}"
 
 
-def contrast(original: Pixels) -> int:
-    """Say by how much the contrast of a crop can be enlarged."""
-    return int(np.clip(STRETCHED / max(int(np.ptp(original)), 1), 1, MOST_STRETCH))
+def contrast(original: Pixels) -> tuple[int, float]:
+    """Say by how much the contrast of a crop can be enlarged, and about which level."""
+    low, high = np.percentile(original, (2, 98))
+    if np.ptp(original) >= STRETCHED:
+        return 1, 0.0
+    return int(np.clip(STRETCHED / max(high - low, 1), 1, MOST_STRETCH)), float(low + high) / 2
 
 
 def stretched(crop: Pixels, factor: int, middle: float) -> Pixels:

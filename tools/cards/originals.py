@@ -171,7 +171,8 @@ CASES = {
     "Flat gradients": ("grey ramp", "colour ramp"),
     "Dense texture": ("gravel", "grass"),
     "Out-of-focus fluorescence": ("defocused spots",),
-    "Stained sections": ("section in H&E colours", "section, DAB"),
+    "H&E": ("section in H&E colours",),
+    "Immunohistochemistry": ("section, DAB",),
 }
 """Cases that are always shown, and the pictures among which a crop is looked for."""
 OTHERS = "Other pictures"
