@@ -135,7 +135,8 @@ def complaints(models: Sequence[Model], folder: Path = CARDS) -> list[str]:
     for name, text in texts.items():
         path = folder / f"{name}.md"
         try:
-            if not path.is_file() or path.read_text(encoding="utf-8") != text():
+            wanted = text()
+            if not path.is_file() or path.read_text(encoding="utf-8") != wanted:
                 found.append(f"{path} is not what it should be; run python tools/model_cards.py")
         except (FileNotFoundError, ValueError) as error:
             found.append(str(error))

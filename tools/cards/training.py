@@ -109,7 +109,8 @@ def _networks(recipe: Recipe) -> list[str]:
         built = arguments(critic.get("arguments", {}))
         words.append(f"a discriminator `{critic['architecture']}`{f' ({built})' if built else ''}")
     if features := recipe.get("features"):
-        words.append(f"the features of `{features['network']}`")
+        network = recipe.get("run", {}).get("features") or features["network"]
+        words.append(f"the features of `{network}`")
     return [f"Judged by: {listed(words)}."] if words else []
 
 
