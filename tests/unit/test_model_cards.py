@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from napari_deartifact.generators import build
-from napari_deartifact.models.model_file import ModelCard, save_model
+from napari_deartifact.models.model_file import ModelCard, read_model, save_model
 
 TOOLS = Path(__file__).parents[2] / "tools"
 if not (TOOLS / "model_cards.py").is_file():
     pytest.skip("a source distribution has no tools", allow_module_level=True)
 sys.path.insert(0, str(TOOLS))
 
-from cards.findings import Findings, Row  # noqa: E402
+from cards.findings import Findings, Row, digest  # noqa: E402
 from cards.text import Model, card_text, index_text  # noqa: E402
 from model_cards import SECTIONS, complaints, read_notes, shipped  # noqa: E402
 
@@ -111,6 +111,20 @@ def test_a_perceptual_model_is_shown_beside_its_faithful_twin(weights):
     text = card_text(Model("general-perceptual", "For the eye.", weights, CARD), NOTES, found)
     assert "| bound to the file | `general` |" in text
     assert "| 20.25 (+0.25) | 21.00 (+1.00) |" in text
+
+
+def test_a_picture_is_of_the_weights_whatever_the_header_says(tmp_path, weights):
+    generator, card = read_model(weights)
+    paths = [
+        tmp_path / name for name in ("tiny.safetensors", "other.safetensors", "tiny-perceptual.safetensors")
+    ]
+    save_model(paths[0], generator, replace(card, results=[]))
+    save_model(paths[1], generator.half(), card)
+    save_model(paths[2], generator, card)
+    assert digest(weights) == digest(paths[0])
+    assert len({digest(path) for path in paths}) == 3, (
+        "the picture of a perceptual twin shows the faithful one"
+    )
 
 
 def test_a_method_without_weights_has_a_card():
