@@ -10,6 +10,7 @@ part in their training, such as the ends of two phases of one run.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ FRAME = (76, 24, 856, 536)
 COLORS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#777777")
 # The page is drawn larger and shrunk, as Pillow's lines have steps.
 FINENESS = 3
+# What a label that is nearer to another mark counts, in pixels of a thing that it covers.
+MISLEADING = 200.0
 # Where a label may stand beside its mark, the best place first.
 PLACES = ((0, -15), (-18, -11), (-22, 0), (22, 0), (18, 11), (0, 15), (18, -11), (-18, 11))
 
@@ -96,6 +99,7 @@ class Plot:
         self.page = Image.new("RGB", (SIZE[0] * FINENESS, SIZE[1] * FINENESS), "white")
         self.pen = ImageDraw.Draw(self.page)
         self.taken: list[Box] = []
+        self.marks: list[Point] = []
         low, high = np.min(points, axis=0), np.max(points, axis=0)
         margin = np.maximum((high - low) * 0.1, 1e-3)
         self.low, self.high = low - margin, high + margin
@@ -147,16 +151,23 @@ class Plot:
         else:
             self.pen.ellipse(scaled, color, "white", FINENESS)
         self.taken.append(box)
+        self.marks.append((x, y))
 
     def label(self, point: Point, text: str, color: str) -> None:
-        """Write beside a mark, where nothing else stands."""
+        """Write beside a mark, where nothing else stands and no other mark is nearer."""
         x, y = self.place(point)
         half = ImageFont.load_default(15).getlength(text) / 2 + 2
         boxes = []
         for right, down in PLACES:
             middle = x + right + (half - 12) * np.sign(right), y + down
             boxes.append((middle[0] - half, middle[1] - 8, middle[0] + half, middle[1] + 8))
-        box = min(boxes, key=lambda box: sum(overlap(box, other) for other in self.taken))
+
+        def unclear(box: Box) -> float:
+            middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+            nearer = sum(math.dist(middle, mark) < math.dist(middle, (x, y)) for mark in self.marks)
+            return sum(overlap(box, other) for other in self.taken) + MISLEADING * nearer
+
+        box = min(boxes, key=unclear)
         self.taken.append(box)
         self.text(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), text, color)
 
