@@ -18,13 +18,18 @@ _EVEN_ODDS = 0.5
 """The probability of compression that an estimate gives where there is too little to see."""
 
 
-def estimates_of(pictures: Sequence[NDArray[Any]]) -> dict[int, JPEGEstimate]:
+DataRange = float | tuple[float, float] | None
+
+
+def estimates_of(pictures: Sequence[NDArray[Any]], data_range: DataRange = None) -> dict[int, JPEGEstimate]:
     """Look at a few pictures of a series, evenly chosen, until one shows that it may have been a JPEG.
 
     Parameters
     ----------
     pictures : sequence of ndarray, shape (C, Y, X)
         C is 1, or 3 for RGB.
+    data_range : number or (number, number), optional
+        As of :func:`~napari_deartifact.estimate_jpeg`.
 
     Returns
     -------
@@ -33,13 +38,13 @@ def estimates_of(pictures: Sequence[NDArray[Any]]) -> dict[int, JPEGEstimate]:
     """
     estimates = {}
     for index in range(0, len(pictures), -(-len(pictures) // _MOST_PICTURES)):
-        estimates[index] = estimate_of(pictures[index])
+        estimates[index] = estimate_of(pictures[index], data_range)
         if _may_gain(estimates[index]):
             break
     return estimates
 
 
-def estimate_of(picture: NDArray[Any], data_range: float | None = None) -> JPEGEstimate:
+def estimate_of(picture: NDArray[Any], data_range: DataRange = None) -> JPEGEstimate:
     """Estimate the history of a picture of shape (C, Y, X)."""
     from napari_deartifact.jpeg.estimation import estimate_jpeg
 

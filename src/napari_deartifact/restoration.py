@@ -208,7 +208,7 @@ def _restore_array(
     pictures = list(layout.pictures(restored))
     estimates, look = request.estimates or {}, request.estimates != {}
     if request.jpeg is None and not request.force:
-        estimates = estimates or estimates_of(pictures)
+        estimates = estimates or estimates_of(pictures, request.data_range)
         if needs_nothing(estimates):
             warn_of_no_history(estimates)
             yield Progress(0, 1)

@@ -1,5 +1,7 @@
 """The gate before the model: clean pictures are left alone, and what may have been a JPEG is not."""
 
+import warnings
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -43,13 +45,19 @@ def test_a_clean_picture_is_left_alone_and_the_user_told(image, options):
         (DEGRADED, {}),
         (DEGRADED[3:, 5:], {}),
         (DEGRADED.astype(np.uint16) * 257, {}),
+        (DEGRADED.astype(np.uint16) * 16, {"data_range": 4080}),
+        (DEGRADED * 3.0 + 100, {"data_range": (100, 865)}),
         (DEGRADED / 255, {"data_range": 1}),
         (jpeg_round_trip(astronaut()[:256, 100:356], 30), {"channel_axis": -1}),
     ],
-    ids=["uint8", "cut off the grid", "16 bits", "float", "RGB"],
+    ids=["uint8", "cut off the grid", "16 bits", "12 bits", "offset", "float", "RGB"],
 )
 def test_a_jpeg_is_restored(image, options):
-    assert not np.array_equal(restore(image, **options), image)
+    """Without a warning: there is no doubt about its history."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        answer = restore(image, **options)
+    assert not np.array_equal(answer, image)
 
 
 def test_one_frame_speaks_for_all():
