@@ -17,9 +17,9 @@ from napari_deartifact.files.result import FileResult
 from napari_deartifact.messages import printable
 
 COLUMNS = (
-    "source", "target", "status", "format", "shape", "dtype", "history", "evidence", "confidence", "quality",
-    "subsampling", "grid_row", "grid_column", "seconds", "psnr_before", "psnr_after", "gain", "warnings",
-    "error",
+    "source", "target", "status", "method", "format", "shape", "dtype", "history", "evidence", "confidence",
+    "quality", "subsampling", "grid_row", "grid_column", "seconds", "psnr_before", "psnr_after", "gain",
+    "warnings", "error",
 )  # fmt: skip
 """Of a report, in order."""
 
@@ -141,6 +141,7 @@ def row_of(result: FileResult, wording: Callable[[str], str] = str) -> dict[str,
         "source": printable(os.fspath(result.source)),
         "target": printable(os.fspath(result.target)),
         "status": result.status,
+        "method": result.method,
         "seconds": result.seconds,
         "psnr_before": before,
         "psnr_after": after,

@@ -87,6 +87,8 @@ class FileResult:
         What was known of it, when it was read.
     psnr : (float, float) or None
         Of the file and of the answer against a reference, in dB.
+    method : str
+        What was done, by which model and how far, as formats with a place for it say it too.
     """
 
     source: Path
@@ -98,3 +100,4 @@ class FileResult:
     error: Exception | None = None
     facts: FileFacts | None = None
     psnr: tuple[float, float] | None = None
+    method: str = ""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_deartifact.files.plan import Job
-from napari_deartifact.files.result import FileFacts, FileResult
+from napari_deartifact.files.result import FileFacts, FileResult, Status
 from napari_deartifact.files.slides import restore_slide
 from napari_deartifact.files.slides_base import Slide
 from napari_deartifact.files.slides_job import is_published
@@ -58,7 +58,9 @@ def _restored(
         try:
             step = next(steps)
         except StopIteration as end:
-            return replace(entry, status="restored" if end.value.restored else "unchanged", facts=facts)
+            restored = end.value.restored
+            status: Status = "restored" if restored else "unchanged"
+            return replace(entry, status=status, facts=facts, method=stages.note(changed=restored))
         if stages.progress is not None:
             stages.progress(job, step)
 

@@ -39,7 +39,6 @@ _FAILURES = (
     ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, LookupError, MemoryError, OSError,
     RuntimeError, SyntaxError, TypeError, ValueError,
 )  # fmt: skip
-_NOTHING_DONE = f"Left as it was by napari-deartifact {__version__}, nothing to restore was found"
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Entry:
         Targets and their pixels, between restoring and writing.
     changed : bool
         Whether the answer is another picture than the file.
-    status, message, warnings, seconds, error, facts, psnr
+    status, message, warnings, seconds, error, facts, psnr, method
         As in :class:`~napari_deartifact.files.result.FileResult`.
     """
 
@@ -74,6 +73,7 @@ class Entry:
     error: Exception | None = None
     facts: FileFacts | None = None
     psnr: tuple[float, float] | None = None
+    method: str = ""
 
     @property
     def nbytes(self) -> int:
@@ -93,6 +93,7 @@ class Entry:
             self.error,
             self.facts,
             self.psnr,
+            self.method,
         )
 
 
@@ -215,7 +216,7 @@ class Stages:
         return answer, None
 
     def _save(self, entry: Entry) -> Entry:
-        note = self.note if entry.changed else _NOTHING_DONE
+        note = self.note(changed=entry.changed)
         for path, pixels in entry.answers:
             try:
                 write_image(path, pixels, entry.image, note=note)
@@ -224,11 +225,13 @@ class Stages:
                     raise
                 # What failed was a temporary file, whose name helps nobody.
                 raise OSError(error.errno, f"{path} cannot be written ({error.strerror})") from error
-        return replace(entry, image=None, answers=(), status="restored" if entry.changed else "unchanged")
+        status: Status = "restored" if entry.changed else "unchanged"
+        return replace(entry, image=None, answers=(), status=status, method=note)
 
-    @property
-    def note(self) -> str:
-        """What is written into files that say how they were made."""
+    def note(self, *, changed: bool) -> str:
+        """Say what is written into files that tell how they were made."""
+        if not changed:
+            return f"Left as it was by napari-deartifact {__version__}, nothing to restore was found"
         strength = self.options.get("strength", 1.0)
         part = "" if strength == 1 else f", strength {strength:g}"
         return f"JPEG artifacts reduced by napari-deartifact {__version__}, model {self.model.name}{part}"

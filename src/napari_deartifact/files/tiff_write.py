@@ -30,6 +30,7 @@ def write_tiff(
     color: bool = False,
     exif: bytes | None = None,
     xmp: bytes | None = None,
+    software: str | None = None,
     ome: bool = False,
 ) -> None:
     """Write a TIFF; what `tags` says of the axes and the scale is said again.
@@ -48,6 +49,8 @@ def write_tiff(
         Whether the last axis holds the samples of a pixel, when there are no `tags`.
     exif, xmp : bytes, optional
         Blocks as other files have them.  BigTIFF gets the texts of EXIF, but not its directories.
+    software : str, optional
+        For the tag of that name, where the texts have none.
     ome : bool
         Say axes and pixel size in OME-XML, as OME-TIFF does; what was OME-TIFF keeps its own.
     """
@@ -66,6 +69,7 @@ def write_tiff(
     if ome and not (tags is not None and tags.flavour == "ome" and "description" in options):
         options = ome_options(options, pixels, tags, color=color, dpi=dpi)
     words = Words.of(tags.texts if tags else {}, exif, xmp)
+    options |= {"software": software} if software else {}
     options |= words.options()
     if orientation != 1:
         options["extratags"].append((ORIENTATION, "H", 1, orientation, True))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
 _JPEG_QUALITY = 95
-_XMP_KEY = "XML:com.adobe.xmp"
+_XMP_KEY, _SOFTWARE = "XML:com.adobe.xmp", "Software"
 _OME_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.zarr")
 
 _NOTE = f"JPEG artifacts reduced by napari-deartifact {__version__}"
@@ -50,7 +50,8 @@ def write_image(
         descriptions are kept.  Without it a last axis of 2 to 4 holds the samples of a pixel.  DICOM is
         written only of DICOM; :mod:`~napari_deartifact.files.dicom_write` tells what is changed.
     note : str
-        What was done, for formats with a place for it: DICOM's Derivation Description.
+        What was done, for formats with a place for it: DICOM's Derivation Description, the text
+        "Software" of a PNG, and the tag of that name of a TIFF that has none.
 
     Raises
     ------
@@ -167,6 +168,7 @@ def _write_tiff(
         tags=metadata.tiff,
         icc=metadata.icc,
         dpi=metadata.dpi,
+        software=metadata.note,
         orientation=metadata.orientation,
         color=_holds_samples(pixels, like),
         exif=metadata.exif,
@@ -221,7 +223,9 @@ def _write_png(path: Path, pixels: NDArray[Any], metadata: Metadata, like: Image
     from PIL.PngImagePlugin import PngInfo
 
     chunks = PngInfo()
-    for key, value in metadata.text.items():
+    before = metadata.text.get(_SOFTWARE, "")
+    said = before if metadata.note in before else "; ".join(filter(None, (before, metadata.note)))
+    for key, value in (metadata.text | {_SOFTWARE: said}).items():
         chunks.add_itxt(key, value)
     if metadata.xmp is not None:
         chunks.add_itxt(_XMP_KEY, metadata.xmp.decode("utf-8", errors="replace"))

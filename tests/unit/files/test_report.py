@@ -57,6 +57,10 @@ def test_one_line_a_file(tree, model):
     assert [row["status"] for row in (color, decoded, clean, text)] == [
         "restored", "restored", "unchanged", "failed"
     ]  # fmt: skip
+    assert color["method"].startswith("JPEG artifacts reduced by napari-deartifact")
+    assert color["method"].endswith(f"model {model.name}")
+    assert clean["method"].startswith("Left as it was by napari-deartifact")
+    assert text["method"] == ""
     known = (
         "target",
         "format",
