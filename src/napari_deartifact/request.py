@@ -14,7 +14,7 @@ from napari_deartifact.devices import resolve_device
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.messages import check_fraction
 from napari_deartifact.models.registry import find_model, load_model
-from napari_deartifact.models.twin import check_perceptual
+from napari_deartifact.models.twin import check_perceptual, share_of
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.estimate import JPEGEstimate
@@ -91,8 +91,8 @@ class Request:
         return self.model
 
     def perceptual_share(self) -> float:
-        """Return how far the model goes towards its perceptual twin, also where it is loaded already."""
-        return float(self.perceptual or getattr(self.model, "perceptual", 0.0))
+        """Return how far the answer goes towards a perceptual twin: 1 also for the twin by its own name."""
+        return share_of(self.model, self.perceptual)
 
     def layout_of(self, image: Any) -> PictureLayout:
         """Say what the image's axes are, once its dtype and the JPEG have been found to fit it."""

@@ -161,15 +161,35 @@ def test_a_perceptual_answer_says_so(viewer, with_twin, qtbot, monkeypatch):
     np.testing.assert_array_equal(names["restored"], layer.data)
 
 
+def test_a_twin_by_its_own_name_is_recorded_as_such(viewer, with_twin, qtbot):
+    viewer.add_image(GREY)
+    with_twin.model.setCurrentText("pair-perceptual")
+    run(qtbot, with_twin)
+    layer = viewer.layers[1]
+    np.testing.assert_array_equal(layer.data, deartifact(GREY, "pair", perceptual=1, device="cpu"))
+    provenance = layer.metadata["deartifact"]
+    assert (provenance["model"], provenance["perceptual"]) == ("pair-perceptual", 1)
+    assert dict(report_on_restored(provenance).facts)["Perceptual"] == "1"
+
+
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("name", "shown", "reason"),
     [
-        ("compact-cnn", "no file .*compact-cnn-perceptual.safetensors"),
-        ("spp", "spp has no perceptual twin: it has no weights"),
-        ("pair-perceptual", "it is that of 'pair'"),
+        ("compact-cnn", 0, r"compact-cnn has no perceptual twin; [^/:]*pair have one"),
+        ("spp", 0, r"spp has no perceptual twin; [^/:]*pair have one"),
+        (
+            "alone",
+            0,
+            r"alone has no perceptual twin: there is no file alone-perceptual\.safetensors beside",
+        ),
+        ("pair-perceptual", 1, "pair-perceptual is the perceptual twin of pair; choose pair to"),
     ],
 )
-def test_the_slider_moves_where_there_is_a_twin(viewer, with_twin, name, reason):
+def test_the_slider_moves_where_there_is_a_twin(
+    viewer, with_twin, own_models, save_tiny, name, shown, reason
+):
+    save_tiny(own_models / "alone.safetensors")
+    model_news().trained.emit()
     viewer.add_image(GREY)
     assert with_twin.perceptual.isEnabled()
     assert "detail may be invented" in with_twin.perceptual.toolTip()
@@ -177,10 +197,12 @@ def test_the_slider_moves_where_there_is_a_twin(viewer, with_twin, name, reason)
     assert with_twin.inputs().options()["perceptual"] == 0.7
     with_twin.model.setCurrentText(name)
     assert not with_twin.perceptual.isEnabled()
-    assert re.search(reason, with_twin.perceptual.toolTip())
-    assert with_twin.perceptual.value() == with_twin.inputs().options()["perceptual"] == 0
+    assert re.match(reason, with_twin.perceptual.toolTip())
+    assert with_twin.perceptual.value() == shown
+    assert with_twin.inputs().options()["perceptual"] == 0
     with_twin.model.setCurrentText("pair")
     assert with_twin.perceptual.isEnabled()
+    assert with_twin.perceptual.value() == 0
 
 
 def test_a_twin_may_come_later(restore, own_models, save_tiny):

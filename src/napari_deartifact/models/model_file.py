@@ -141,6 +141,20 @@ def twin_file(path: Path) -> Path:
     return path.with_name(f"{path.stem}{TWIN_MARK}{path.suffix}")
 
 
+def faithful_file(path: Path) -> Path | None:
+    """Return the model file of which a file is the perceptual twin; None where it is none.
+
+    Examples
+    --------
+    >>> faithful_file(Path("general.safetensors")) is None
+    True
+    """
+    if not path.stem.endswith(TWIN_MARK):
+        return None
+    faithful = path.with_name(path.stem.removesuffix(TWIN_MARK) + path.suffix)
+    return faithful if faithful.is_file() else None
+
+
 def count_parameters(path: str | os.PathLike[str]) -> int:
     """Count the scalars that a model file stores, from its header alone."""
     from safetensors import safe_open

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_deartifact.messages import check_fraction
 from napari_deartifact.models.interpolation import check_alike, interpolated
-from napari_deartifact.models.model_file import TWIN_MARK, ModelCard, read_card, twin_file
+from napari_deartifact.models.model_file import ModelCard, faithful_file, read_card, twin_file
 from napari_deartifact.models.registry import find_model, list_models
 
 if TYPE_CHECKING:
@@ -28,42 +28,19 @@ def find_twin(model: str | os.PathLike[str]) -> Path:
     FileNotFoundError
         For a path where there is no file.
     """
-    path = find_model(model)
-    lack = lack_of_twin(path)
-    if path is None or lack is not None:
-        raise ValueError(f"model {str(model)!r} has no perceptual twin: {lack}; {_advice(str(model), path)}")
-    twin = twin_file(path)
-    check_alike(path, twin)
-    return twin
-
-
-def lack_of_twin(path: Path | None) -> str | None:
-    """Say why a model has no perceptual twin; None when it has one.
-
-    Parameters
-    ----------
-    path : Path or None
-        The model file of a network.
-
-    Examples
-    --------
-    >>> lack_of_twin(None)
-    'it has no weights'
-    """
-    if path is None:
-        return "it has no weights"
-    if twin_file(path).is_file():
-        return None
-    faithful = _faithful_file(path)
-    return f"there is no file {twin_file(path)}" if faithful is None else f"it is that of {faithful.stem!r}"
-
-
-def _advice(model: str, path: Path | None) -> str:
-    faithful = None if path is None else _faithful_file(path)
+    path, faithful = find_model(model), faithful_model(model)
+    if path is not None and twin_file(path).is_file():
+        check_alike(path, twin_file(path))
+        return twin_file(path)
     if faithful is not None:
-        return f"name model {model.replace(faithful.stem + TWIN_MARK, faithful.stem)!r} with perceptual=1"
-    names = [summary.name for summary in list_models() if summary.twin]
-    return f"models that have one: {', '.join(names) or 'none'}; with perceptual=0 none is needed"
+        advice = f": it is that of {Path(faithful).stem!r}; name model {faithful!r} with perceptual=1"
+    else:
+        names = [summary.name for summary in list_models() if summary.twin]
+        lack = "it has no weights" if path is None else f"there is no file {twin_file(path).name} beside it"
+        advice = (
+            f"; models that have one: {', '.join(names) or 'none'}; with perceptual=0 none is needed ({lack})"
+        )
+    raise ValueError(f"model {str(model)!r} has no perceptual twin{advice}")
 
 
 def check_perceptual(model: str | os.PathLike[str] | Restorer, perceptual: float) -> None:
@@ -89,8 +66,61 @@ def check_perceptual(model: str | os.PathLike[str] | Restorer, perceptual: float
 
 def is_perceptual(model: str | os.PathLike[str] | Restorer) -> bool:
     """Say whether a model may invent detail: it is a perceptual twin, or has gone towards one."""
+    return share_of(model) > 0
+
+
+def share_of(model: str | os.PathLike[str] | Restorer, perceptual: float = 0.0) -> float:
+    """Say how far an answer goes towards a perceptual twin, however the model was named.
+
+    Parameters
+    ----------
+    model : str, path or restorer
+    perceptual : float
+        As it was asked for beside the model.
+
+    Returns
+    -------
+    float
+        0 is faithful; 1 also for the twin under its own name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    FileNotFoundError
+        For a path where there is no file.
+
+    Examples
+    --------
+    >>> share_of("general"), share_of("general", 0.5), share_of("general-perceptual")
+    (0.0, 0.5, 1.0)
+    """
+    if faithful_model(model) is not None:
+        return 1.0
+    return float(perceptual or getattr(model, "perceptual", 0.0))
+
+
+def faithful_model(model: str | os.PathLike[str] | Restorer) -> str | None:
+    """Return how to name the model of which this one is the perceptual twin; None where it is none.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    FileNotFoundError
+        For a path where there is no file.
+
+    Examples
+    --------
+    >>> faithful_model("general-perceptual")
+    'general'
+    """
+    named = isinstance(model, str | os.PathLike)
     path = find_model(model) if isinstance(model, str | os.PathLike) else getattr(model, "path", None)
-    return getattr(model, "perceptual", 0) > 0 or (path is not None and _faithful_file(path) is not None)
+    faithful = None if path is None else faithful_file(path)
+    if faithful is None:
+        return None
+    return str(faithful) if named and str(model) != path.stem else faithful.stem
 
 
 def read_mixed(path: Path, perceptual: float) -> tuple[Generator, ModelCard]:
@@ -123,11 +153,3 @@ def mixed_name(name: str, perceptual: float) -> str:
     ('general', 'general, perceptual 0.5')
     """
     return f"{name}, perceptual {perceptual:g}" if perceptual > 0 else name
-
-
-def _faithful_file(path: Path) -> Path | None:
-    """Return the model of which a file is the perceptual twin; None where it is none."""
-    if not path.stem.endswith(TWIN_MARK):
-        return None
-    faithful = path.with_name(path.stem.removesuffix(TWIN_MARK) + path.suffix)
-    return faithful if faithful.is_file() else None

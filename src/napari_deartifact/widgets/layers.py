@@ -238,9 +238,11 @@ def provenance_record(
         Its name.
     source : str
         Name of the layer that was restored.
-    strength, perceptual, tile_size, device, data_range, jpeg
+    strength, tile_size, device, data_range, jpeg
         As they were used in :func:`~napari_deartifact.deartifact`; `data_range` is None when
         nothing had to be restored.
+    perceptual : float
+        How far the model goes towards a perceptual twin; 1 also for the twin under its own name.
 
     Returns
     -------

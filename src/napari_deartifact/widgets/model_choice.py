@@ -55,6 +55,11 @@ class ModelChoice(QComboBox):
         index = self.currentIndex()
         return self._models[index] if 0 <= index < len(self._models) else None
 
+    @property
+    def models(self) -> tuple[ModelSummary, ...]:
+        """All that may be chosen."""
+        return tuple(self._models)
+
     def refresh(self) -> None:
         """Offer also what was trained since; what is chosen stays so."""
         known = {model.path or model.name: index for index, model in enumerate(self._models)}

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
-from napari_deartifact.models.twin import lack_of_twin
 from napari_deartifact.tiling import Progress
 from napari_deartifact.widgets.device_choice import DeviceChoice
 from napari_deartifact.widgets.error_layer import standard_error_layer_data
@@ -26,6 +25,7 @@ from napari_deartifact.widgets.layer_choice import LayerChoice
 from napari_deartifact.widgets.layers import LayerImage, restored_layer_data
 from napari_deartifact.widgets.model_choice import ModelChoice, model_news
 from napari_deartifact.widgets.notes import make_note, say
+from napari_deartifact.widgets.perceptual_slider import PerceptualSlider
 from napari_deartifact.widgets.restore_inputs import RestoreInputs, RestoreJob
 from napari_deartifact.widgets.script import restoration_script
 from napari_deartifact.widgets.work_widget import WorkWidget
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
 UNCHANGED = (
     "Nothing to restore: the image shows no JPEG history, or was restored before, so no layer was added. "
     "Tick the box above to restore it all the same."
-)
-PERCEPTUAL = (
-    "0 is faithful, 1 the model's perceptual twin.  Above 0 detail may be invented: keep 0 for whatever is "
-    "measured"
 )
 TILE_STEP = 64
 LARGEST_TILE = 8192
@@ -63,7 +59,7 @@ class RestoreWidget(WorkWidget):
         self.history = make_note()
         self.model = ModelChoice()
         self.strength = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-        self.perceptual = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.perceptual = PerceptualSlider()
         self.data_range = QLineEdit()
         self.device = DeviceChoice()
         self.tile_size = QSpinBox()
@@ -147,7 +143,7 @@ class RestoreWidget(WorkWidget):
             layer=self.layer.layer,
             model=self.model.argument,
             strength=round(self.strength.value(), 4),
-            perceptual=round(self.perceptual.value(), 4),
+            perceptual=self.perceptual.share,
             device=self.device.device,
             tile_size=self.tile_size.value() or None,
             range_text=self.data_range.text(),
@@ -158,7 +154,8 @@ class RestoreWidget(WorkWidget):
 
     def update_state(self) -> None:
         """Show what the inputs allow."""
-        self._offer_perceptual()
+        if self.model.summary is not None:
+            self.perceptual.offer(self.model.summary, self.model.models)
         inputs = self.inputs()
         error = inputs.validation_error()
         self.run_button.setEnabled(error is None and not self.is_working)
@@ -169,19 +166,6 @@ class RestoreWidget(WorkWidget):
         image = None if inputs.layer is None else LayerImage.of(inputs.layer)
         self.data_range.setPlaceholderText("" if image is None else _range_hint(image))
         say(self.history, "" if image is None else _history_hint(image))
-
-    def _offer_perceptual(self) -> None:
-        """Let the slider move where the model has a twin, and say why it does not elsewhere."""
-        model = self.model.summary
-        if model is None:
-            return
-        lack = lack_of_twin(model.path)
-        self.perceptual.setEnabled(lack is None)
-        self.perceptual.setToolTip(
-            PERCEPTUAL if lack is None else f"{model.name} has no perceptual twin: {lack}"
-        )
-        if lack is not None:
-            self.perceptual.setValue(0)  # what is shown is what is done
 
     def run(self) -> None:
         """Start to restore the chosen layer."""

@@ -137,7 +137,6 @@ class RestoreJob:
 
     layer: Any
     strength: float
-    perceptual: float
     tile_size: int | None
     jpeg: JPEGInfo | None
 
@@ -145,7 +144,7 @@ class RestoreJob:
     def of(cls, inputs: RestoreInputs) -> RestoreJob:
         """Take what matters from the inputs."""
         jpeg = LayerImage.of(inputs.layer).jpeg
-        return cls(inputs.layer, inputs.strength, inputs.perceptual, inputs.tile_size, jpeg)
+        return cls(inputs.layer, inputs.strength, inputs.tile_size, jpeg)
 
     def provenance(self, restored: Restored) -> dict[str, Any]:
         """Return the record that goes into the new layer's metadata."""
@@ -153,7 +152,7 @@ class RestoreJob:
             model=restored.model,
             source=self.layer.name,
             strength=self.strength,
-            perceptual=self.perceptual,
+            perceptual=restored.perceptual,
             tile_size=self.tile_size,
             device=restored.device,
             data_range=restored.data_range,

@@ -36,6 +36,8 @@ class Restored:
         As they came, restored.
     model, device : str
         The model's name, which tells how perceptual it is, and the device it ran on.
+    perceptual : float
+        How far it goes towards a perceptual twin; 1 also for the twin itself.
     data_range : (float, float) or None
         The intensities that were taken for black and white in the finest level.
     standard_error : array or None
@@ -47,6 +49,7 @@ class Restored:
     levels: list[Any]
     model: str
     device: str
+    perceptual: float
     data_range: tuple[float, float] | None
     standard_error: Any = None
     unchanged: bool = False
@@ -93,6 +96,7 @@ def restore_levels(
     yield Progress(0, 0)
     from napari_deartifact.axes import intensity_scale
     from napari_deartifact.models.registry import load_model
+    from napari_deartifact.models.twin import share_of
     from napari_deartifact.restoration import restoration_steps
     from napari_deartifact.uncertainty import uncertainty_steps
 
@@ -120,6 +124,7 @@ def restore_levels(
         answers,
         restorer.name,
         str(getattr(restorer, "device", "cpu")),
+        share_of(restorer),
         (scale.black, scale.white) if scale else None,
         error,
         unchanged=options.get("strength", 1) > 0 and _is_unchanged(arrays[0], answers[0]),

@@ -429,6 +429,9 @@ def test_a_perceptual_slide(tmp_path, pair):
     np.testing.assert_array_equal(one, other)
     with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
         assert ", model pair, perceptual 1<" in file.ome_metadata
+    run(source, tmp_path / "c.ome.zarr", "pair-perceptual", device="cpu")
+    told = zarr.open_group(tmp_path / "c.ome.zarr", mode="r").attrs["napari-deartifact"]
+    assert (told["model"], told["perceptual"]) == ("pair-perceptual", 1)
 
 
 @pytest.mark.parametrize("name", ["a.ome.zarr", "a.ome.tif"])

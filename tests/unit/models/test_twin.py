@@ -16,7 +16,7 @@ from napari_deartifact import deartifact, list_models, load_model
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.models.model_file import read_model, twin_file
 from napari_deartifact.models.reference import ModelReference
-from napari_deartifact.models.twin import is_perceptual
+from napari_deartifact.models.twin import faithful_model, is_perceptual, share_of
 
 IMAGE = jpeg_round_trip(data.camera()[100:180, 200:296], 10)
 OPTIONS = {"device": "cpu", "force": True, "consistency": False}
@@ -119,7 +119,8 @@ def nothing(path, save_tiny):
 
 
 NONE_BESIDE = (
-    r"'{}' has no perceptual twin: there is no file .*{}-perceptual\.safetensors; models that have one"
+    r"'{}' has no perceptual twin; models that have one: {}; with perceptual=0 none is needed "
+    r"\(there is no file {}-perceptual\.safetensors beside it\)"
 )
 
 
@@ -134,10 +135,10 @@ NONE_BESIDE = (
         (nothing, "pair", None, "perceptual is None; expected"),
         (nothing, "pair", 1j, "perceptual is 1j; expected"),
         (nothing, "pear", 0.5, "did you mean 'pair'"),
-        (nothing, "compact-cnn", 0.5, NONE_BESIDE.format("compact-cnn", "compact-cnn") + ": .*pair; with"),
-        (nothing, "spp", 0.5, "'spp' has no perceptual twin: it has no weights; models that have one"),
+        (nothing, "compact-cnn", 0.5, NONE_BESIDE.format("compact-cnn", ".*pair", "compact-cnn")),
+        (nothing, "spp", 0.5, r"'spp' has no perceptual twin; models .*pair; .* \(it has no weights\)"),
         (nothing, "pair-perceptual", 0.5, "it is that of 'pair'; name model 'pair' with perceptual=1"),
-        (missing, "pair", 0.5, NONE_BESIDE.format("pair", "pair") + ": .*; with perceptual=0 none is needed"),
+        (missing, "pair", 0.5, NONE_BESIDE.format("pair", ".*", "pair")),
         (broken, "pair", 0.5, r"pair-perceptual\.safetensors is not a model file"),
         (
             other_architecture, "pair", 0.5,
@@ -168,6 +169,12 @@ def test_what_has_a_twin_and_what_is_one(pair):
     assert [is_perceptual(name) for name in shares] == [False, True, False, False]
     assert [is_perceptual(loaded(name, 0)) for name in shares] == [False, True, False, False]
     assert is_perceptual(loaded("pair", 0.01))
+    path = pair.with_name("pair-perceptual.safetensors")
+    for twin, faithful in (("pair-perceptual", "pair"), (path, str(pair)), (loaded(path, 0), "pair")):
+        assert (share_of(twin), faithful_model(twin)) == (1, faithful)
+    for other in ("pair", pair, "spp", loaded("pair", 0.5)):
+        assert faithful_model(other) is None
+    assert (share_of("pair", 0.25), share_of(loaded("pair", 0.5)), share_of("spp")) == (0.25, 0.5, 0)
 
 
 @pytest.mark.parametrize("as_name", [True, False])
