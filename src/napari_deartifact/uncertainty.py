@@ -28,7 +28,7 @@ from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.messages import check_fraction
 from napari_deartifact.models.error_network import HALO, LEVELS, SIZE_MULTIPLE, log_standard_error
 from napari_deartifact.models.registry import DEFAULT_MODEL
-from napari_deartifact.models.twin import is_perceptual
+from napari_deartifact.models.twin import faithful_model, is_perceptual
 from napari_deartifact.progress import ProgressCallback, run_steps
 from napari_deartifact.restoration import restoration_steps
 from napari_deartifact.tiling import Progress, TileGrid
@@ -190,9 +190,13 @@ def check_faithful(model: str | os.PathLike[str] | Restorer, perceptual: float) 
     """
     check_fraction("perceptual", perceptual)
     if perceptual > 0 or is_perceptual(model):
+        faithful = faithful_model(model)
+        instead = (
+            "the model without its perceptual twin (perceptual=0)" if faithful is None else repr(faithful)
+        )
         raise ValueError(
             "the standard errors were learnt from faithful answers and do not hold for perceptual ones; "
-            "leave the standard error out, or use the model without its perceptual twin (perceptual=0)"
+            f"leave the standard error out, or use {instead}"
         )
 
 

@@ -18,6 +18,7 @@ from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.widgets.model_choice import model_news
 from napari_deartifact.widgets.report import report_on_restored
+from napari_deartifact.widgets.restore import INVENTED
 from napari_deartifact.widgets.restore_inputs import NO_LAYER, RestoreInputs, parse_range
 
 GREY = jpeg_round_trip(camera()[100:164, 200:272], 10)  # what was no JPEG comes back unchanged
@@ -203,6 +204,31 @@ def test_the_slider_moves_where_there_is_a_twin(
     with_twin.model.setCurrentText("pair")
     assert with_twin.perceptual.isEnabled()
     assert with_twin.perceptual.value() == 0
+
+
+def test_a_twin_by_its_own_name_has_no_uncertainty_map(viewer, with_twin):
+    viewer.add_image(GREY)
+    with_twin.model.setCurrentText("pair-perceptual")
+    assert with_twin.run_button.isEnabled()
+    with_twin.uncertainty.setChecked(True)
+    assert not with_twin.run_button.isEnabled()
+    assert "choose pair, or clear the box" in with_twin.status.text()
+    with_twin.model.setCurrentText("pair")
+    assert with_twin.run_button.isEnabled()
+
+
+def test_invented_texture_is_warned_of_in_sight(viewer, with_twin):
+    viewer.add_image(GREY)
+    assert INVENTED not in with_twin.history.text()
+    with_twin.perceptual.setValue(0.05)
+    assert not with_twin.history.isHidden()
+    assert with_twin.history.text() == f"No JPEG file is known for this layer.\n{INVENTED}"
+    with_twin.perceptual.setValue(0)
+    assert INVENTED not in with_twin.history.text()
+    with_twin.model.setCurrentText("pair-perceptual")
+    assert INVENTED in with_twin.history.text()
+    with_twin.model.setCurrentText("spp")
+    assert INVENTED not in with_twin.history.text()
 
 
 def test_a_twin_may_come_later(restore, own_models, save_tiny):
@@ -480,7 +506,8 @@ def test_history_is_said(viewer, restore):
         ({"range_text": "dark"}, "0 4095"),
         ({"range_text": "0 inf"}, "0 4095"),
         ({"needs_tables": True}, "lazy"),
-        ({"perceptual": 0.5, "uncertainty": True}, "learnt from faithful answers"),
+        ({"perceptual": 0.5, "uncertainty": True}, "learnt from faithful answers; clear the box, or set"),
+        ({"twin_of": "pair", "uncertainty": True}, "faithful answers; choose pair, or clear the box."),
         ({}, None),
     ],
 )

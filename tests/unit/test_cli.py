@@ -219,6 +219,9 @@ def test_perceptual_reaches_the_model(folder, capsys, pair):
     assert "pair, perceptual 0.5: 2 pictures" in capsys.readouterr().out
     assert main(["restore", "photo.jpg", "-o", "f.png", *words[:4], "--uncertainty"]) == 2
     assert "(--perceptual 0)" in one_line(capsys.readouterr().err)
+    words = ["--model", "pair-perceptual", "--uncertainty"]
+    assert main(["restore", "photo.jpg", "-o", "g.png", *words]) == 2
+    assert one_line(capsys.readouterr().err).endswith("or use 'pair'")
 
 
 def test_models_with_a_twin_are_listed_as_such(capsys, pair):
@@ -226,6 +229,7 @@ def test_models_with_a_twin_are_listed_as_such(capsys, pair):
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     told = [lines[name].endswith("With a perceptual twin.") for name in ("pair", "pair-perceptual", "spp")]
     assert told == [True, False, False]
+    assert lines["pair-perceptual"].endswith("The perceptual twin of pair.")
 
 
 def test_features_measure_a_perceptual_distance(folder, capsys):

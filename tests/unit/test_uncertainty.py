@@ -187,17 +187,17 @@ def test_bad_arguments(image, options, error, message):
 
 
 @pytest.mark.parametrize(
-    ("model", "options"),
+    ("model", "options", "advice"),
     [
-        ("pair", {"perceptual": 0.5}),
-        ("pair-perceptual", {}),
-        (lambda: load_model("pair", "cpu", perceptual=0.1), {}),
-        (lambda: load_model("pair-perceptual", "cpu"), {"source": "quantization"}),
+        ("pair", {"perceptual": 0.5}, r"\(perceptual=0\)"),
+        ("pair-perceptual", {}, "or use 'pair'"),
+        (lambda: load_model("pair", "cpu", perceptual=0.1), {}, r"\(perceptual=0\)"),
+        (lambda: load_model("pair-perceptual", "cpu"), {"source": "quantization"}, "or use 'pair'"),
     ],
     ids=["named", "the twin", "loaded", "the twin loaded"],
 )
-def test_perceptual_models_are_refused(pair, model, options):
-    with pytest.raises(ValueError, match="learnt from faithful answers"):
+def test_perceptual_models_are_refused(pair, model, options, advice):
+    with pytest.raises(ValueError, match=f"learnt from faithful answers.*{advice}"):
         restore_with_uncertainty(GREY, model if isinstance(model, str) else model(), **options, **OPTIONS)
 
 

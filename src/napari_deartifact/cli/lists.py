@@ -12,7 +12,11 @@ def run_models(options: argparse.Namespace) -> int:
 
     for model in list_models():
         size = f"{model.parameter_count:,} parameters" if model.parameter_count else "no weights"
-        told = f"{model.description} With a perceptual twin." if model.twin else model.description
+        told = model.description
+        if model.twin:
+            told += " With a perceptual twin."
+        elif model.faithful:
+            told += f" The perceptual twin of {model.faithful.stem}."
         print(f"{model.name:18} {model.kind:10} {model.color:5} {size:20} {told}")
     return OK
 

@@ -16,6 +16,7 @@ from napari_deartifact.models.model_file import (
     SUFFIX,
     ModelCard,
     count_parameters,
+    faithful_file,
     read_card,
     read_model,
     twin_file,
@@ -58,6 +59,11 @@ class ModelSummary:
         """The file of its perceptual twin, if it has one."""
         twin = None if self.path is None else twin_file(self.path)
         return twin if twin is not None and twin.is_file() else None
+
+    @property
+    def faithful(self) -> Path | None:
+        """The file of the model of which it is the perceptual twin, if it is one."""
+        return None if self.path is None else faithful_file(self.path)
 
 
 SPP = ModelSummary(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt
 from superqt import QLabeledDoubleSlider
 
-from napari_deartifact.models.model_file import faithful_file, twin_file
+from napari_deartifact.models.model_file import twin_file
 from napari_deartifact.models.registry import WEIGHTS, ModelSummary
 
 PERCEPTUAL = (
@@ -50,8 +50,7 @@ class PerceptualSlider(QLabeledDoubleSlider):
 
 def twin_of(model: ModelSummary) -> str | None:
     """Return the name of the model of which this one is the perceptual twin; None where it is none."""
-    faithful = None if model.path is None else faithful_file(model.path)
-    return None if faithful is None else faithful.stem
+    return None if model.faithful is None else model.faithful.stem
 
 
 def lack_in_words(model: ModelSummary, models: Sequence[ModelSummary]) -> str | None:

@@ -25,7 +25,7 @@ from napari_deartifact.widgets.layer_choice import LayerChoice
 from napari_deartifact.widgets.layers import LayerImage, restored_layer_data
 from napari_deartifact.widgets.model_choice import ModelChoice, model_news
 from napari_deartifact.widgets.notes import make_note, say
-from napari_deartifact.widgets.perceptual_slider import PerceptualSlider
+from napari_deartifact.widgets.perceptual_slider import PerceptualSlider, twin_of
 from napari_deartifact.widgets.restore_inputs import RestoreInputs, RestoreJob
 from napari_deartifact.widgets.script import restoration_script
 from napari_deartifact.widgets.work_widget import WorkWidget
@@ -38,6 +38,7 @@ UNCHANGED = (
     "Nothing to restore: the image shows no JPEG history, or was restored before, so no layer was added. "
     "Tick the box above to restore it all the same."
 )
+INVENTED = "Texture may be invented: not for measuring."
 TILE_STEP = 64
 LARGEST_TILE = 8192
 
@@ -144,6 +145,7 @@ class RestoreWidget(WorkWidget):
             model=self.model.argument,
             strength=round(self.strength.value(), 4),
             perceptual=self.perceptual.share,
+            twin_of=None if model is None else twin_of(model),
             device=self.device.device,
             tile_size=self.tile_size.value() or None,
             range_text=self.data_range.text(),
@@ -165,7 +167,8 @@ class RestoreWidget(WorkWidget):
             say(self.status, error or "")
         image = None if inputs.layer is None else LayerImage.of(inputs.layer)
         self.data_range.setPlaceholderText("" if image is None else _range_hint(image))
-        say(self.history, "" if image is None else _history_hint(image))
+        hints = [] if image is None else [_history_hint(image)]
+        say(self.history, "\n".join([*hints, INVENTED] if inputs.may_invent else hints))
 
     def run(self) -> None:
         """Start to restore the chosen layer."""

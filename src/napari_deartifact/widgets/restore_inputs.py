@@ -28,6 +28,8 @@ class RestoreInputs:
     strength : float
     perceptual : float
         How far to go towards the model's perceptual twin, 0 to 1.
+    twin_of : str or None
+        Name of the model of which `model` is itself the perceptual twin.
     device : str
     tile_size : int or None
         In pixels.
@@ -45,12 +47,18 @@ class RestoreInputs:
     model: str | Path | None
     strength: float = 1.0
     perceptual: float = 0.0
+    twin_of: str | None = None
     device: str = "auto"
     tile_size: int | None = None
     range_text: str = ""
     needs_tables: bool = False
     force: bool = False
     uncertainty: bool = False
+
+    @property
+    def may_invent(self) -> bool:
+        """Whether the answer goes towards a perceptual twin."""
+        return self.perceptual > 0 or self.twin_of is not None
 
     def validation_error(self) -> str | None:
         """Say what is wrong with the inputs, and what to do about it; None when they are fine."""
@@ -69,10 +77,13 @@ class RestoreInputs:
                 f"{self.model} works from the JPEG's tables, and this lazy layer does not know them; "
                 "choose a network."
             )
-        if self.uncertainty and self.perceptual > 0:
-            return (
-                "The uncertainty map was learnt from faithful answers; clear the box, or set Perceptual to 0."
+        if self.uncertainty and self.may_invent:
+            advice = (
+                f"choose {self.twin_of}, or clear the box"
+                if self.twin_of
+                else "clear the box, or set Perceptual to 0"
             )
+            return f"The uncertainty map was learnt from faithful answers; {advice}."
         if image.is_lazy and self.uncertainty:
             return (
                 "The uncertainty map is fitted to whole pictures, and this layer is lazy; clear the box, or "
