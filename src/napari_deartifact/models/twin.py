@@ -115,12 +115,12 @@ def faithful_model(model: str | os.PathLike[str] | Restorer) -> str | None:
     >>> faithful_model("general-perceptual")
     'general'
     """
-    named = isinstance(model, str | os.PathLike)
     path = find_model(model) if isinstance(model, str | os.PathLike) else getattr(model, "path", None)
     faithful = None if path is None else faithful_file(path)
-    if faithful is None:
+    if path is None or faithful is None:
         return None
-    return str(faithful) if named and str(model) != path.stem else faithful.stem
+    by_path = isinstance(model, str | os.PathLike) and str(model) != path.stem
+    return str(faithful) if by_path else faithful.stem
 
 
 def read_mixed(path: Path, perceptual: float) -> tuple[Generator, ModelCard]:
