@@ -24,6 +24,8 @@ def run_models(options: argparse.Namespace) -> int:
 def run_recipes(options: argparse.Namespace) -> int:
     from napari_deartifact.training import list_recipes, read_recipe
 
-    for name in list_recipes():
-        print(f"{name:16} {read_recipe(name).description}")
+    names = list_recipes()
+    width = max(map(len, names))
+    for name in names:
+        print(f"{name:{width}} {read_recipe(name).description}")
     return OK
