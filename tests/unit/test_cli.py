@@ -232,6 +232,15 @@ def test_models_with_a_twin_are_listed_as_such(capsys, pair):
     assert lines["pair-perceptual"].endswith("The perceptual twin of pair.")
 
 
+def test_descriptions_of_recipes_stand_below_each_other(capsys):
+    from napari_deartifact.training import list_recipes, read_recipe
+
+    assert main(["recipes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    pairs = zip(lines, map(read_recipe, list_recipes()), strict=True)
+    assert len({line.index(f" {recipe.description}") for line, recipe in pairs}) == 1
+
+
 def test_features_measure_a_perceptual_distance(folder, capsys):
     import torch
 
@@ -241,8 +250,9 @@ def test_features_measure_a_perceptual_distance(folder, capsys):
     torch.save({f"features.{key}": value for key, value in layers.state_dict().items()}, "squeezenet.pth")
     assert main([*EVALUATE, "--qualities", "20", "--features", "squeezenet.pth"]) == 0
     told = capsys.readouterr().out
-    assert "perceptual distance by squeezenet1_1-caffe relu1 fire3" in told
-    assert "perceptual in → out" in told
+    assert "feature distance by squeezenet1_1-caffe relu1 fire3" in told
+    assert "feature distance in → out" in told
+    assert "less is better: feature distance\n" in told
 
 
 def test_niqe_needs_no_original(folder, capsys):
@@ -252,8 +262,9 @@ def test_niqe_needs_no_original(folder, capsys):
 
     PristineModel(np.zeros(36), np.eye(36), block_size=16).save("own.npz")
     assert main([*EVALUATE, "--qualities", "20", "--niqe", "own.npz", "--json", "out.json"]) == 0
-    title, header, line = capsys.readouterr().out.splitlines()
+    title, header, line, below = capsys.readouterr().out.splitlines()
     assert title.endswith("NIQE by own.npz")
+    assert below == "less is better: niqe"
     assert "niqe in → out (original)" in header
     assert "nan" not in line
     assert '"original": {"niqe": ' in (folder / "out.json").read_text(encoding="utf-8")

@@ -52,13 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--features", metavar="FILE",
-        help="measure a perceptual distance too, by a feature network: a file of weights (SqueezeNet, VGG), "
-        "or vgg19, vgg16 or squeezenet1_1 of torchvision; it is not LPIPS",
+        help="measure how differently a feature network sees the pictures, too (less is better; not LPIPS): "
+        "a file of weights (SqueezeNet, VGG), or vgg19, vgg16 or squeezenet1_1 of torchvision",
     )  # fmt: skip
     parser.add_argument(
         "--niqe", metavar="FILE",
-        help="measure how natural pictures look too, without their originals: NIQE, by the pristine model in "
-        "this file, such as niqe_pris_params.npz of BasicSR or modelparameters.mat of the authors",
+        help="measure how natural pictures look too, without their originals: NIQE, less is better; the file "
+        "says what undamaged photographs look like, such as niqe_pris_params.npz of BasicSR or "
+        "modelparameters.mat of the authors",
     )  # fmt: skip
     parser.add_argument("--json", metavar="OUT", help="write all measurements to this file")
 

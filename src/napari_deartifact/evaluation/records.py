@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from napari_deartifact.evaluation.condition import Quality
 from napari_deartifact.evaluation.originals import Luma
@@ -54,6 +54,13 @@ class Record:
     def gain(self) -> float:
         """What the restoration adds to the PSNR, in dB; minus infinity for a clean picture it changed."""
         return gain(self.degraded.psnr, self.restored.psnr)
+
+    def has(self, key: str) -> bool:
+        """Say whether ``"ssim"``, or a further measure, could tell of all sides of this picture."""
+        if key == "ssim":
+            return not math.isnan(self.restored.ssim)
+        sides = (self.degraded.others, self.restored.others, self.original)
+        return not any(math.isnan(side[key]) for side in sides if key in side)
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ class Evaluation:
 
     def originals(self, quality: Quality) -> dict[str, float]:
         """Return the means of what was measured of the originals themselves, by key."""
-        return mean_of([record.original for record in self.at(quality)])
+        return self._means(quality, lambda record: record.original)
 
     def mean(self, quality: Quality) -> tuple[Scores, Scores, float]:
         """Return the means at one quality.
@@ -121,6 +128,7 @@ class Evaluation:
         Returns
         -------
         degraded, restored : Scores
+            Over the same pictures: one of which a measure cannot tell on either side is left out of both.
         seconds_per_megapixel : float
             All the time over all the pixels.
         """
@@ -129,8 +137,19 @@ class Evaluation:
         seconds = math.fsum(
             record.seconds_per_megapixel * size for record, size in zip(records, sizes, strict=True)
         )
+        degraded = Scores.mean([record.degraded for record in records])
+        restored = Scores.mean([record.restored for record in records])
         return (
-            Scores.mean([record.degraded for record in records]),
-            Scores.mean([record.restored for record in records]),
+            replace(degraded, others=self._means(quality, lambda record: record.degraded.others)),
+            replace(restored, others=self._means(quality, lambda record: record.restored.others)),
             seconds / sum(sizes),
+        )
+
+    def _means(self, quality: Quality, figures: Callable[[Record], Mapping[str, float]]) -> dict[str, float]:
+        """Average one side, by key, over the pictures that have all sides."""
+        return mean_of(
+            [
+                {key: value if record.has(key) else math.nan for key, value in figures(record).items()}
+                for record in self.at(quality)
+            ]
         )

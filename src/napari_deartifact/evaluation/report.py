@@ -16,6 +16,9 @@ from napari_deartifact.evaluation.scores import Scores, gain
 _DIGITS = {"psnr": 3, "psnr_b": 3, "ssim": 4}
 _OTHER_DIGITS = 5
 _COLUMN = 26
+# What a measure is called where its key would be taken for something else: --perceptual is a dial.
+_HEADINGS = {"ssim": "SSIM", "perceptual": "feature distance"}
+_LESS_IS_BETTER = ("perceptual", "niqe")
 
 
 def format_table(evaluation: Evaluation) -> str:
@@ -30,17 +33,19 @@ def format_table(evaluation: Evaluation) -> str:
     str
         PSNR and PSNR-B in dB, each for the compressed and for the restored picture, the gain in
         PSNR on the picture that gained least, and its name; what else was measured, of the originals
-        too where it needs none.  Further tables follow where an answer was compared with another one,
-        or a codec had to meet a bitrate.
+        too where it needs none.  Below it stands of which of these less is better, and how many
+        pictures a mean is of where a measure could not tell of all.  Further tables follow where an
+        answer was compared with another one, or a codec had to meet a bitrate.
     """
     alone = evaluation.originals(evaluation.qualities[0])
-    others = [f"{key} in → out{' (original)' * (key in alone)}" for key in evaluation.measured_by]
+    others = [f"{_heading(key)} in → out{' (original)' * (key in alone)}" for key in evaluation.measured_by]
     header = (
         "quality     PSNR in → out  gain   worst     PSNR-B in → out   gain    SSIM in → out  "
         f"{_columns(others)}   s/MP  worst image"
     )
     lines = [_title(evaluation), header]
     lines += [_line(evaluation, quality) for quality in evaluation.qualities]
+    lines += _notes(evaluation)
     lines += _comparison(
         evaluation, f"{evaluation.passes} passes against one", lambda record: record.one_pass
     )
@@ -108,6 +113,34 @@ def _line(evaluation: Evaluation, quality: Quality) -> str:
         f"    {before.psnr_b:6.2f} → {after.psnr_b:6.2f}  {gain_b:+5.2f}"
         f"   {before.ssim:6.4f} → {after.ssim:6.4f}{_columns(others)}  {seconds:7.2f}  {worst.image}{harm}"
     )
+
+
+def _heading(key: str) -> str:
+    return _HEADINGS.get(key, key)
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    """Say of which measures less is better, and which could not tell of all pictures."""
+    less = [_heading(key) for key in _LESS_IS_BETTER if key in evaluation.measured_by]
+    lines = [f"less is better: {', '.join(less)}"] if less else []
+    for key in ("ssim", *evaluation.measured_by):
+        told = {quality: _measured(evaluation, quality, key) for quality in evaluation.qualities}
+        if len(set(told.values())) == 1:
+            lines += [f"{_heading(key)}: {text}" for text in set(told.values()) if text]
+        else:
+            lines += [f"{_heading(key)} at {quality_label(at)}: {text}" for at, text in told.items() if text]
+    return lines
+
+
+def _measured(evaluation: Evaluation, quality: Quality, key: str) -> str:
+    """Say how many pictures a mean is of; nothing where it is of all."""
+    records = evaluation.at(quality)
+    count = sum(record.has(key) for record in records)
+    if count == len(records):
+        return ""
+    if not count:
+        return f"no mean; every picture ({len(records)}) is too small or too flat for it"
+    return f"{count} of {len(records)} pictures; the others are too small or too flat for it"
 
 
 def _columns(cells: Sequence[str]) -> str:

@@ -215,7 +215,7 @@ class FeatureDistance:
     @property
     def name(self) -> str:
         """The network and its layers."""
-        return f"perceptual distance by {self.features.name} {' '.join(self.features.layers)}"
+        return f"feature distance by {self.features.name} {' '.join(self.features.layers)}"
 
     def __call__(self, original: NDArray[np.uint8], picture: NDArray[np.uint8]) -> float:
         """Compare pictures of shape (Y, X) or (Y, X, 3); NaN where they are too small for the network."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,15 @@ from skimage import data
 
 from napari_deartifact import JPEGInfo, deartifact, load_model
 from napari_deartifact.degradation import CODECS, encode_to_size, jpeg_encode, jpeg_round_trip
-from napari_deartifact.evaluation import Scores, evaluate, format_table, parse_quality, quality_label, to_json
+from napari_deartifact.evaluation import (
+    Record,
+    Scores,
+    evaluate,
+    format_table,
+    parse_quality,
+    quality_label,
+    to_json,
+)
 from napari_deartifact.evaluation.originals import read_original
 from napari_deartifact.metrics import full_range_luma, psnr, psnr_b, ssim, studio_range_luma
 
@@ -400,9 +409,13 @@ def test_a_perceptual_distance_is_one_more_column(folder, grey):
     assert math.isnan(color.degraded.others["perceptual"])
     before, after, _ = evaluation.mean(10)
     assert (before.others, after.others) == (found.degraded.others, found.restored.others)
-    title, header, line = format_table(evaluation).splitlines()
+    title, header, line, *below = format_table(evaluation).splitlines()
     assert title.endswith("perceptual distance by brightness")
-    assert "perceptual in → out  " in header
+    assert "feature distance in → out  " in header
+    assert below == [
+        "less is better: feature distance",
+        "feature distance: 1 of 2 pictures; the others are too small or too flat for it",
+    ]
     assert f"{before.others['perceptual']:.4f} → {after.others['perceptual']:.4f}  " in line
     written = json.loads(to_json(evaluation, version="0", command=""))
     assert written["measured_by"] == {"perceptual": "perceptual distance by brightness"}
@@ -424,13 +437,69 @@ def test_what_needs_no_original_is_measured_of_originals_too(folder, grey):
     assert mean == pytest.approx(np.mean([record.original["niqe"] for record in evaluation.records]))
     title, header, line, *_ = format_table(evaluation).splitlines()
     assert title.endswith("perceptual distance by brightness, darkness")
-    assert "perceptual in → out    niqe in → out (original)  " in header
+    assert "feature distance in → out    niqe in → out (original)  " in header
     assert f" ({mean:.4f})  " in line
     written = json.loads(to_json(evaluation, version="0", command=""))
     assert list(written["measured_by"]) == ["perceptual", "niqe"]
     assert written["mean"][0]["original"] == {"niqe": round(mean, 5)}
     assert written["images"][1]["measures"][0]["original"] == {"niqe": round(found.original["niqe"], 5)}
     assert set(written["mean"][0]["aligned"]) == {"psnr", "psnr_b", "ssim", "perceptual", "niqe"}
+
+
+class Known:
+    """A measure that knows the means of some pictures alone."""
+
+    name = "a table"
+    needs_original = True
+
+    def __init__(self, key, known):
+        self.key, self.known = key, known
+
+    def __call__(self, original, picture):
+        return 1.0 if self.known(picture) else math.nan
+
+
+@pytest.mark.parametrize(
+    ("key", "known", "below"),
+    [
+        ("own", lambda picture: True, []),
+        ("niqe", lambda picture: True, ["less is better: niqe"]),
+        (
+            "own",
+            lambda picture: picture.shape[0] > 55,
+            ["own: 1 of 2 pictures; the others are too small or too flat for it"],
+        ),
+        ("own", lambda picture: False, ["own: no mean; every picture (2) is too small or too flat for it"]),
+        (
+            "own",
+            lambda picture: len(np.unique(picture)) > 150,
+            ["own at 1: 1 of 2 pictures; the others are too small or too flat for it"],
+        ),
+    ],
+)
+def test_below_the_table_stands_what_a_mean_is_of(folder, model, key, known, below):
+    evaluation = evaluate(model, folder, [1, "clean"], measures=[Known(key, known)])
+    assert format_table(evaluation).splitlines()[4:] == below
+
+
+def test_where_ssim_has_no_place_the_table_says_so(tmp_path, model):
+    Image.fromarray(np.full((10, 10), 9, np.uint8)).save(tmp_path / "small.png")
+    told = format_table(evaluate(model, tmp_path, [10])).splitlines()
+    assert told[3:] == ["SSIM: no mean; every picture (1) is too small or too flat for it"]
+
+
+def test_means_before_and_after_are_of_the_same_pictures(folder):
+    def record(name, before, after, original):
+        sides = [Scores(30, 30, 1, {"niqe": figure}) for figure in (before, after)]
+        return Record(name, 8, 8, 10, *sides, 1.0, original={"niqe": original})
+
+    rows = [("a", 5.0, 4.0, 3.0), ("b", math.nan, 8.0, 9.0), ("c", 9.0, 9.0, math.nan)]
+    empty = evaluate(Darkener(), folder, [10])
+    found = replace(empty, records=tuple(record(*row) for row in rows), measured_by={"niqe": "NIQE"})
+    before, after, _ = found.mean(10)
+    figures = [before.others, after.others, found.originals(10)]
+    assert figures == [{"niqe": 5.0}, {"niqe": 4.0}, {"niqe": 3.0}]
+    assert "niqe: 1 of 3 pictures; the others" in format_table(found)
 
 
 def test_measures_are_told_apart_by_their_keys(folder, model):
