@@ -29,19 +29,23 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     Raises
     ------
     FileNotFoundError
-        When there is no such file.
+        When there is no such file, or a folder.
     ValueError
         When it is of another kind, or damaged.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"no file of weights at {path}")
+        given = f"{path} is a folder" if path.is_dir() else f"no file of weights at {path}"
+        raise FileNotFoundError(f"{given}; name a file of weights, .npz, .safetensors or .pth")
     readers: Mapping[str, Reader] = {".npz": _read_npz, ".safetensors": load_file}
     reader = readers.get(path.suffix.lower(), _read_torch)
     try:
         return {key: value for key, value in reader(path).items() if isinstance(value, Tensor)}
-    except Exception as error:  # Each format has its own errors, and pickle any.
+    except PermissionError:
+        raise
+    except Exception as error:  # Each format has its own, which say little or give unsafe advice.
         raise ValueError(
-            f"{path} holds no weights that can be read ({error}); expected .npz, .safetensors, or .pth"
+            f"{path} holds no weights that can be read; expected a mapping of names to arrays as .npz, "
+            ".safetensors or .pth: check the name, or fetch the file again"
         ) from error
 
 

@@ -17,6 +17,10 @@ from napari_deartifact.niqe.features import BLOCK_SIZE, FEATURES, Floats, block_
 # As BasicSR's file names them, and as the authors' does.
 _MEAN_KEYS = ("mu_pris_param", "mu_prisparam")
 _COVARIANCE_KEYS = ("cov_pris_param", "cov_prisparam")
+_EXPECTED = (
+    "expected what NIQE compares pictures with, measured on undamaged photographs: niqe_pris_params.npz of "
+    "BasicSR, modelparameters.mat of the authors, or what PristineModel.save wrote"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +79,7 @@ class PristineModel:
         Raises
         ------
         FileNotFoundError
-            When there is no such file.
+            When there is no such file, or a folder.
         ValueError
             When it is of another kind, or its arrays have other names or shapes.
 
@@ -86,18 +90,19 @@ class PristineModel:
         """
         path = Path(path)
         if not path.is_file():
-            raise FileNotFoundError(f"no file of a pristine model at {path}; check the name")
+            given = f"{path} is a folder; name the file" if path.is_dir() else f"no file at {path}"
+            raise FileNotFoundError(f"{given}; {_EXPECTED}")
         try:
             arrays = _read_arrays(path)
-        except Exception as error:  # Each format has its own errors.
-            raise ValueError(
-                f"{path} holds no pristine model that can be read ({error}); expected .npz or .mat"
-            ) from error
+        except PermissionError:
+            raise
+        except Exception as error:  # Each format has its own, which say little or give unsafe advice.
+            raise ValueError(f"{path} cannot be read as .npz or .mat; {_EXPECTED}") from error
         try:
             mean, covariance = _find(arrays, _MEAN_KEYS), _find(arrays, _COVARIANCE_KEYS)
             return cls(mean, covariance, int(arrays.get("block_size", BLOCK_SIZE)), path.name)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}: {error}") from error
+            raise ValueError(f"{path}: {error}; {_EXPECTED}") from error
 
     @classmethod
     def fit(
@@ -192,5 +197,7 @@ def _find(arrays: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     for key in keys:
         if key in arrays:
             return arrays[key]
-    found = ", ".join(sorted(key for key in arrays if not key.startswith("__"))) or "nothing"
-    raise ValueError(f"it holds {found}; expected an array {' or '.join(keys)}")
+    found = sorted(key for key in arrays if not key.startswith("__"))
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    held = f"{found[0]}{more}" if found else "nothing"
+    raise ValueError(f"no array {' or '.join(keys)} is in it (it holds {held})")

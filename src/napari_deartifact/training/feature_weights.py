@@ -143,15 +143,14 @@ def from_torchvision(name: str) -> tuple[Weights, Backbone]:
     Raises
     ------
     FileNotFoundError
-        For an unknown name, which was perhaps meant as a path.
+        For an unknown name, which was perhaps meant as a path, and for a folder.
     ImportError
         When torchvision, the extra ``perceptual``, is not there.
     """
     if name not in TORCHVISION:
-        raise FileNotFoundError(
-            f"no file of weights at {name}{nearest_name(name, TORCHVISION)}; "
-            f"expected {_KNOWN}, or one of the names {', '.join(TORCHVISION)}"
-        )
+        missing = f"no file of weights at {name}{nearest_name(name, TORCHVISION)}"
+        given = f"{name} is a folder; name the file" if Path(name).is_dir() else missing
+        raise FileNotFoundError(f"{given}; expected {_KNOWN}, or one of the names {', '.join(TORCHVISION)}")
     try:
         from torchvision.models import get_model_weights  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:

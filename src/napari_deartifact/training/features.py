@@ -66,10 +66,8 @@ class FeatureNetwork(nn.Module):
             for key, value in weights.items()
             if key.startswith("features.")
         }
-        try:
-            self.stack.load_state_dict(own)
-        except RuntimeError as error:
-            raise ValueError(f"these weights are not of {backbone.name}: {error}") from error
+        _check_weights(own, self.stack.state_dict(), backbone.name)
+        self.stack.load_state_dict(own)
         del self.stack[names.index(self.layers[-1]) + 1 :]
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(backbone.deviation).view(1, 3, 1, 1), persistent=False)
@@ -231,6 +229,23 @@ class FeatureDistance:
 
 def _directions(features: Tensor) -> Tensor:
     return features * torch.rsqrt(features.square().sum(dim=1, keepdim=True) + _SQUARED_FLOOR)
+
+
+def _check_weights(given: Weights, expected: Weights, network: str) -> None:
+    """Name one that differs: a damaged file lacks a few, and one of another network nearly all."""
+    wrong = [
+        key
+        for key in sorted({*given, *expected})
+        if key not in given or key not in expected or given[key].shape != expected[key].shape
+    ]
+    if wrong:
+        key, others = wrong[0], f" (and {len(wrong) - 1} more differ)" if len(wrong) > 1 else ""
+        found = f"has shape {tuple(given[key].shape)}" if key in given else "is missing"
+        wanted = f"shape {tuple(expected[key].shape)}" if key in expected else "none"
+        raise ValueError(
+            f"these weights are not of {network}: 'features.{key}' {found}, expected {wanted}{others}; "
+            "fetch the file again, or give another"
+        )
 
 
 def _check_layers(wanted: Sequence[str], names: Sequence[str], network: str) -> set[str]:

@@ -148,9 +148,13 @@ def test_weights_of_another_network_are_refused(tmp_path, change, match):
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
-def test_a_missing_file_is_named():
-    with pytest.raises(FileNotFoundError, match=r"no file of weights at nowhere\.pth"):
-        small().load_encoder("nowhere.pth")
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [("nowhere.pth", r"no file of weights at .*nowhere\.pth; name a"), ("", "is a folder; name a file")],
+)
+def test_a_missing_file_is_named(tmp_path, name, match):
+    with pytest.raises(FileNotFoundError, match=match):
+        small().load_encoder(tmp_path / name)
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (96, 32)])

@@ -190,8 +190,11 @@ def test_the_authors_file(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"weights": np.zeros(3)}, "it holds weights; expected an array mu_pris_param or mu_prisparam"),
-        ({"mu_pris_param": np.zeros(36)}, "it holds mu_pris_param; expected an array cov_pris_param"),
+        (
+            {"weights": np.zeros(3)},
+            r"no array mu_pris_param or mu_prisparam is in it \(it holds weights\); expected what NIQE",
+        ),
+        ({"mu_pris_param": np.zeros(36)}, r"no array cov_pris_param or .* \(it holds mu_pris_param\)"),
         ({"mu_pris_param": np.zeros(35), "cov_pris_param": np.eye(35)}, r"the mean has shape \(35,\)"),
         ({"mu_pris_param": np.zeros(36), "cov_pris_param": np.eye(35)}, r"the covariance \(35, 35\)"),
         ({"mu_pris_param": np.full(36, np.nan), "cov_pris_param": np.eye(36)}, "NaN or infinity"),
@@ -204,7 +207,12 @@ def test_the_authors_file(tmp_path):
             {"mu_pris_param": np.zeros(36), "cov_pris_param": np.eye(36), "block_size": np.zeros(2)},
             "only",
         ),
-        (b"text", "holds no pristine model that can be read"),
+        ({f"w{number}": np.zeros(3) for number in range(9)}, r"\(it holds w0 and 8 more\)"),
+        ({}, r"\(it holds nothing\)"),
+        ({"mu_pris_param": np.array([{}], dtype=object)}, r"cannot be read as \.npz or \.mat"),
+        (b"text", r"cannot be read as \.npz or \.mat"),
+        (b"\xff\xd8\xff\xe0", r"cannot be read as \.npz or \.mat"),
+        (b"", r"cannot be read as \.npz or \.mat"),
     ],
 )
 def test_files_that_are_no_model(tmp_path, content, message):
@@ -213,13 +221,28 @@ def test_files_that_are_no_model(tmp_path, content, message):
         path.write_bytes(content)
     else:
         np.savez(path, **content)
-    with pytest.raises(ValueError, match=rf"(?s)model\.npz.*{message}"):
+    with pytest.raises(ValueError, match=rf"^.*model\.npz.*{message}") as caught:
         PristineModel.read(path)
+    assert "BasicSR" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "pickle" not in str(caught.value)
+
+
+def test_who_may_not_read_a_file_is_told_so(tmp_path, monkeypatch):
+    def refuse(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "model.npz").touch()
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(PermissionError, match="denied"):
+        PristineModel.read(tmp_path / "model.npz")
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no file of a pristine model at .*missing\.npz"):
+    with pytest.raises(FileNotFoundError, match=r"no file at .*missing\.npz; expected"):
         PristineModel.read(tmp_path / "missing.npz")
+    with pytest.raises(FileNotFoundError, match="is a folder; name the file; expected"):
+        PristineModel.read(tmp_path)
     with pytest.raises(ValueError, match=r"expected a name that ends in \.npz"):
         PLAIN.save(tmp_path / "model.mat")
 

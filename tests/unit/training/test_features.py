@@ -222,6 +222,22 @@ def write_pickled(path):
     np.savez(path, features=np.array([{}], dtype=object))
 
 
+def write_bare(path):
+    torch.save(torch.zeros(3), path)
+
+
+def write_code(path):
+    torch.save(write_bare, path)
+
+
+def write_wide(path):
+    np.savez(path, **(random_weights() | {"features.0.bias": np.zeros(65, np.float32)}))
+
+
+def write_more(path):
+    np.savez(path, **(random_weights() | {"features.99.bias": np.zeros(3, np.float32)}))
+
+
 def write_incomplete(path):
     weights = random_weights()
     del weights["features.12.squeeze.bias"]
@@ -237,11 +253,34 @@ def write_incomplete(path):
         (write_pickled, ".npz", "holds no weights that can be read"),
         (write_others, ".npz", "of no feature network that is known.*lin0.*SqueezeNet 1.1"),
         (write_none, ".npz", "it has no keys"),
-        (write_incomplete, ".npz", "are not of squeezenet1_1-caffe.*12.squeeze.bias"),
+        (write_bare, ".pth", "holds no weights that can be read"),
+        (write_code, ".pth", "holds no weights that can be read"),
+        (write_text, ".jpg", "fetch the file again"),
+        (write_incomplete, ".npz", "are not of squeezenet1_1-caffe: 'features.12.squeeze.bias' is missing"),
+        (write_wide, ".npz", r"'features.0.bias' has shape \(65,\), expected shape \(64,\); fetch"),
+        (write_more, ".npz", r"'features.99.bias' has shape \(3,\), expected none; fetch"),
     ],
 )
 def test_other_files_are_refused(tmp_path, write, suffix, match):
     path = tmp_path / f"file{suffix}"
     write(path)
-    with pytest.raises(ValueError, match=f"(?s){path.name}.*{match}"):
+    with pytest.raises(ValueError, match=f"^.*{path.name}.*{match}") as caught:
         load_features(path)
+    assert "\n" not in str(caught.value)
+    assert "pickle" not in str(caught.value)
+    assert "weights_only" not in str(caught.value)
+
+
+def test_who_may_not_read_a_file_is_told_so(tmp_path, monkeypatch):
+    def refuse(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "weights.npz").touch()
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(PermissionError, match="denied"):
+        load_features(tmp_path / "weights.npz")
+
+
+def test_a_folder_is_told_as_one(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"is a folder; name the file; expected SqueezeNet.*vgg19"):
+        load_features(tmp_path)
