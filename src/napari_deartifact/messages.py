@@ -24,8 +24,8 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
-def check_fraction(name: str, value: Any) -> None:
-    """Refuse what is no number from 0 to 1.
+def check_fraction(name: str, value: Any) -> float:
+    """Refuse what is no number from 0 to 1; return it as Python's, from an array without axes too.
 
     Raises
     ------
@@ -33,13 +33,18 @@ def check_fraction(name: str, value: Any) -> None:
 
     Examples
     --------
+    >>> check_fraction("strength", np.array(0.5))
+    0.5
     >>> check_fraction("strength", 1.5)
     Traceback (most recent call last):
     ...
     ValueError: strength is 1.5; expected a number from 0 to 1
     """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
     if not isinstance(value, int | float | np.integer | np.floating) or not 0 <= value <= 1:
         raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1")
+    return float(value)
 
 
 def needs_extra(path: str | os.PathLike[str], extra: str) -> str:

@@ -61,8 +61,8 @@ class Request:
 
     def checked(self) -> Request:
         """Refuse what makes no sense, before any work is done, and resolve what was left open."""
-        check_fraction("strength", self.strength)
-        check_fraction("perceptual", self.perceptual)
+        strength = check_fraction("strength", self.strength)
+        perceptual = check_fraction("perceptual", self.perceptual)
         if self.consistency not in ("auto", True, False):
             raise ValueError(f"consistency is {self.consistency!r}; expected 'auto', True or False")
         check_tile_size(self.tile_size)
@@ -81,8 +81,8 @@ class Request:
         else:
             find_model(self.model)
             resolve_device(self.device)
-        check_perceptual(self.model, self.perceptual)
-        return replace(self, jpeg=jpeg)
+        check_perceptual(self.model, perceptual)
+        return replace(self, jpeg=jpeg, strength=strength, perceptual=perceptual)
 
     def loaded_model(self) -> Restorer:
         """Return the model, on its device."""

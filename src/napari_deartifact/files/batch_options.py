@@ -38,8 +38,8 @@ class BatchOptions:
     wording: Callable[[str], str] = str
 
     def __post_init__(self) -> None:
-        check_fraction("strength", self.strength)
-        check_fraction("perceptual", self.perceptual)
+        for name in ("strength", "perceptual"):
+            object.__setattr__(self, name, check_fraction(name, getattr(self, name)))
         check_tile_size(self.tile_size)
 
     def check_model(self, model: FilePath | Restorer) -> None:

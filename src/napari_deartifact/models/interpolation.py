@@ -80,7 +80,7 @@ def interpolated(
     ValueError, FileNotFoundError
         As :func:`interpolate_models`.
     """
-    check_fraction("share", share)
+    share = check_fraction("share", share)
     check_alike(first, second)
     one, one_card = read_model(first)
     other, other_card = read_model(second)

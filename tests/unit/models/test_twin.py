@@ -39,7 +39,7 @@ def referred(model, perceptual):
 
 
 @pytest.mark.parametrize("as_path", [False, True])
-@pytest.mark.parametrize("share", [0, 0.5, np.float32(0.25), 1])
+@pytest.mark.parametrize("share", [0, 0.5, np.float32(0.25), np.array(0.5), 1])
 def test_weights_go_from_the_model_to_its_twin(pair, share, as_path):
     one, other = (read_model(path)[0].state_dict() for path in (pair, twin_file(pair)))
     model = loaded(pair if as_path else "pair", share)
@@ -66,6 +66,8 @@ def test_answers_are_those_of_the_ends(pair):
     np.testing.assert_array_equal(deartifact(IMAGE, "pair", perceptual=0, **OPTIONS), faithful)
     np.testing.assert_array_equal(deartifact(IMAGE, "pair", perceptual=1, **OPTIONS), perceptual)
     between = deartifact(IMAGE, "pair", perceptual=0.5, **OPTIONS)
+    arrays = {"perceptual": np.array(0.5), "strength": np.array(1)}
+    np.testing.assert_array_equal(deartifact(IMAGE, "pair", **arrays, **OPTIONS), between)
     np.testing.assert_array_equal(deartifact(IMAGE, loaded("pair", 0.5), **OPTIONS), between)
     assert not np.array_equal(between, faithful)
     assert not np.array_equal(between, perceptual)
@@ -134,6 +136,8 @@ NONE_BESIDE = (
         (nothing, "pair", "half", "perceptual is 'half'; expected"),
         (nothing, "pair", None, "perceptual is None; expected"),
         (nothing, "pair", 1j, "perceptual is 1j; expected"),
+        (nothing, "pair", np.array(1.5), r"perceptual is 1\.5; expected"),
+        (nothing, "pair", np.array([0.5]), r"perceptual is array\(\[0\.5\]\); expected"),
         (nothing, "pear", 0.5, "did you mean 'pair'"),
         (nothing, "compact-cnn", 0.5, NONE_BESIDE.format("compact-cnn", ".*pair", "compact-cnn")),
         (nothing, "spp", 0.5, r"'spp' has no perceptual twin; models .*pair; .* \(it has no weights\)"),
