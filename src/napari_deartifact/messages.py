@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-import numpy as np
-
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the closest known name, or nothing.
@@ -33,6 +31,7 @@ def check_fraction(name: str, value: Any) -> float:
 
     Examples
     --------
+    >>> import numpy as np
     >>> check_fraction("strength", np.array(0.5))
     0.5
     >>> check_fraction("strength", 1.5)
@@ -40,11 +39,12 @@ def check_fraction(name: str, value: Any) -> float:
     ...
     ValueError: strength is 1.5; expected a number from 0 to 1
     """
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()
-    if not isinstance(value, int | float | np.integer | np.floating) or not 0 <= value <= 1:
+    number = (
+        value.item() if getattr(value, "ndim", None) == 0 else value
+    )  # of numpy, which is not loaded here
+    if not isinstance(number, int | float) or not 0 <= number <= 1:
         raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1")
-    return float(value)
+    return float(number)
 
 
 def needs_extra(path: str | os.PathLike[str], extra: str) -> str:
