@@ -39,11 +39,10 @@ def check_fraction(name: str, value: Any) -> float:
     ...
     ValueError: strength is 1.5; expected a number from 0 to 1
     """
-    number = (
-        value.item() if getattr(value, "ndim", None) == 0 else value
-    )  # of numpy, which is not loaded here
+    # By its looks, as to load numpy takes longer than all else that --help does.
+    number = value.item() if getattr(value, "ndim", None) == 0 else value
     if not isinstance(number, int | float) or not 0 <= number <= 1:
-        raise ValueError(f"{name} is {value!r}; expected a number from 0 to 1")
+        raise ValueError(f"{name} is {number!r}; expected a number from 0 to 1")
     return float(number)
 
 

@@ -25,10 +25,9 @@ from napari_deartifact.axes import (
 from napari_deartifact.devices import default_tile_size, resolve_device
 from napari_deartifact.history import estimate_of
 from napari_deartifact.jpeg.info import JPEGInfo
-from napari_deartifact.messages import check_fraction
 from napari_deartifact.models.error_network import HALO, LEVELS, SIZE_MULTIPLE, log_standard_error
 from napari_deartifact.models.registry import DEFAULT_MODEL
-from napari_deartifact.models.twin import faithful_model, is_perceptual
+from napari_deartifact.models.twin import check_faithful
 from napari_deartifact.progress import ProgressCallback, run_steps
 from napari_deartifact.restoration import restoration_steps
 from napari_deartifact.tiling import Progress, TileGrid
@@ -176,28 +175,6 @@ def uncertainty_steps(
     for tile in pictures.fill(error, image, restored):
         yield Progress(step.total + tile.done, step.total + tile.total)
     return Restoration(restored, error)
-
-
-def check_faithful(model: str | os.PathLike[str] | Restorer, perceptual: float) -> None:
-    """Refuse a model whose answers may hold invented detail, of which no standard error is known.
-
-    Raises
-    ------
-    ValueError
-        Also for a `perceptual` that is no number from 0 to 1, and an unknown model.
-    FileNotFoundError
-        For a model file that is not there.
-    """
-    check_fraction("perceptual", perceptual)
-    if perceptual > 0 or is_perceptual(model):
-        faithful = faithful_model(model)
-        instead = (
-            "the model without its perceptual twin (perceptual=0)" if faithful is None else repr(faithful)
-        )
-        raise ValueError(
-            "the standard errors were learnt from faithful answers and do not hold for perceptual ones; "
-            f"leave the standard error out, or use {instead}"
-        )
 
 
 @dataclass(frozen=True)

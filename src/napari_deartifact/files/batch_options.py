@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from napari_deartifact.files.plan import FilePath, Job
 from napari_deartifact.files.report import Report
 from napari_deartifact.messages import check_fraction
-from napari_deartifact.models.twin import check_perceptual
+from napari_deartifact.models.twin import check_faithful, check_perceptual
 from napari_deartifact.request import check_tile_size
-from napari_deartifact.uncertainty import check_faithful
 
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer

@@ -153,3 +153,25 @@ def mixed_name(name: str, perceptual: float) -> str:
     ('general', 'general, perceptual 0.5')
     """
     return f"{name}, perceptual {perceptual:g}" if perceptual > 0 else name
+
+
+def check_faithful(model: str | os.PathLike[str] | Restorer, perceptual: float) -> None:
+    """Refuse a model whose answers may hold invented detail, of which no standard error is known.
+
+    Raises
+    ------
+    ValueError
+        Also for a `perceptual` that is no number from 0 to 1, and an unknown model.
+    FileNotFoundError
+        For a model file that is not there.
+    """
+    check_fraction("perceptual", perceptual)
+    if perceptual > 0 or is_perceptual(model):
+        faithful = faithful_model(model)
+        instead = (
+            "the model without its perceptual twin (perceptual=0)" if faithful is None else repr(faithful)
+        )
+        raise ValueError(
+            "the standard errors were learnt from faithful answers and do not hold for perceptual ones; "
+            f"leave the standard error out, or use {instead}"
+        )
