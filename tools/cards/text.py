@@ -16,7 +16,7 @@ from cards.templates import CARD, FAILURES, INDEX, TRAINED
 from cards.training import sources, training
 from napari_deartifact.models.model_file import TWIN_MARK, ModelCard, count_parameters, read_model, twin_file
 
-MEASURES = {"psnr": "PSNR, dB", "psnr_b": "PSNR-B, dB", "ssim": "SSIM", "perceptual": "perceptual distance"}
+MEASURES = {"psnr": "PSNR, dB", "psnr_b": "PSNR-B, dB", "ssim": "SSIM", "perceptual": "feature distance"}
 COLUMNS = {
     "jpeg": "JPEG",
     "restored": "restored",
