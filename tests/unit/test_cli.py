@@ -211,12 +211,12 @@ def test_evaluation_options_reach_the_evaluation(folder, capsys):
 def test_perceptual_reaches_the_model(folder, capsys, pair):
     def restored(name, *words):
         assert main(["restore", "photo.jpg", "-o", name, "--device", "cpu", *words]) == 0
-        return Path(name).read_bytes()
+        return Image.open(name).tobytes()
 
-    assert restored("a.png", "--model", "pair", "--perceptual", "1") == restored(
-        "b.png", "--model", "pair-perceptual"
-    )
-    assert restored("c.png", "--model", "pair", "--perceptual", "0.5") != Path("a.png").read_bytes()
+    twin = restored("a.png", "--model", "pair", "--perceptual", "1")
+    assert twin == restored("b.png", "--model", "pair-perceptual")
+    assert restored("c.png", "--model", "pair", "--perceptual", "0.5") != twin
+    assert Image.open("c.png").text["Software"].endswith("model pair, perceptual 0.5")
     assert restored("d.png", "--model", "pair") == restored("e.png", "--model", "pair", "--perceptual", "0")
     words = ["--model", "pair", "--perceptual", "0.5", "--qualities", "20", "--device", "cpu"]
     assert main(["evaluate", "--images", "originals", *words]) == 0

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import warnings
+from itertools import count
 from pathlib import Path
 
 import imagecodecs  # noqa: F401  (what a fork finds loaded it need not load)
@@ -31,20 +32,18 @@ class Brightener:
 
 def restore(source: Path, target: Path, kill_at: int | None, counted: Path) -> None:
     """Restore in a child; `kill_at` is the number of the file operation before which it is killed."""
-    count = 0
+    numbers = count(1)  # gives each thread a number of its own
 
     def watch(event: str, arguments: tuple) -> None:
-        nonlocal count
         if event not in OPERATIONS or (event == "open" and not _writes(arguments)):
             return
-        count += 1
-        if count == kill_at:
+        if next(numbers) == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
     for _ in restore_slide(source, target, Brightener(), consistency=False, overwrite=True, chunk_size=32):
         pass
-    counted.write_text(str(count))
+    counted.write_text(str(next(numbers) - 1))
 
 
 def _writes(arguments: tuple) -> bool:
