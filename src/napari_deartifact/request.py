@@ -13,7 +13,7 @@ from napari_deartifact.axes import PictureLayout, check_dtype
 from napari_deartifact.devices import resolve_device
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.messages import check_fraction
-from napari_deartifact.models.registry import find_model, load_model
+from napari_deartifact.models.registry import find_model, loaded
 from napari_deartifact.models.twin import check_perceptual, share_of
 
 if TYPE_CHECKING:
@@ -86,9 +86,7 @@ class Request:
 
     def loaded_model(self) -> Restorer:
         """Return the model, on its device."""
-        if isinstance(self.model, str | os.PathLike):
-            return load_model(self.model, self.device, perceptual=self.perceptual)
-        return self.model
+        return loaded(self.model, self.device, self.perceptual)
 
     def perceptual_share(self) -> float:
         """Return how far the answer goes towards a perceptual twin: 1 also for the twin by its own name."""

@@ -14,8 +14,6 @@ from napari_deartifact.niqe import PristineModel
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
-pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks are not packaged")
-
 
 @pytest.fixture
 def feature_file(tmp_path: Path) -> Path:

@@ -10,14 +10,16 @@ from napari_deartifact.cli.console import OK
 def run_models(options: argparse.Namespace) -> int:
     from napari_deartifact.models.registry import list_models
 
-    for model in list_models():
+    models = list_models()
+    width = max(len(model.name) for model in models)
+    for model in models:
         size = f"{model.parameter_count:,} parameters" if model.parameter_count else "no weights"
         told = model.description
         if model.twin:
             told += " With a perceptual twin."
-        elif model.faithful:
-            told += f" The perceptual twin of {model.faithful.stem}."
-        print(f"{model.name:18} {model.kind:10} {model.color:5} {size:20} {told}")
+        elif model.twin_of:
+            told += f" The perceptual twin of {model.twin_of}."
+        print(f"{model.name:{width}} {model.kind:10} {model.color:5} {size:20} {told}")
     return OK
 
 

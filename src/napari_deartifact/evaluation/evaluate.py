@@ -17,7 +17,7 @@ from napari_deartifact.evaluation.condition import Condition, Quality, Sample
 from napari_deartifact.evaluation.originals import LUMAS, Luma, find_images, read_original
 from napari_deartifact.evaluation.records import Evaluation, Record
 from napari_deartifact.evaluation.scores import Measure, Scores, names_of
-from napari_deartifact.models.registry import DEFAULT_MODEL, load_model
+from napari_deartifact.models.registry import DEFAULT_MODEL, loaded
 from napari_deartifact.models.twin import check_perceptual, mixed_name
 from napari_deartifact.restoration import deartifact
 
@@ -122,11 +122,9 @@ def evaluate(
     _check(condition, qualities, luma=luma, passes=passes, told=told)
     check_perceptual(model, perceptual)
     paths = find_images(images) if isinstance(images, str | os.PathLike) else [Path(item) for item in images]
-    loaded = (
-        load_model(model, device, perceptual=perceptual) if isinstance(model, str | os.PathLike) else model
-    )
+    restorer = loaded(model, device, perceptual)
     restoration = _Restoration(
-        loaded, device, tile_size, passes, told=told, consistency=consistency, defaults=defaults
+        restorer, device, tile_size, passes, told=told, consistency=consistency, defaults=defaults
     )
     records: list[Record] = []
     skipped: dict[str, str] = {}

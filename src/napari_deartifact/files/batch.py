@@ -21,7 +21,7 @@ from napari_deartifact.files.report import Report
 from napari_deartifact.files.result import FileResult
 from napari_deartifact.files.stages import Entry, Stages, file_number
 from napari_deartifact.files.write import full_stem
-from napari_deartifact.models.registry import DEFAULT_MODEL, load_model
+from napari_deartifact.models.registry import DEFAULT_MODEL, loaded
 from napari_deartifact.tiling import Progress
 from napari_deartifact.warned import sorted_warnings
 
@@ -129,14 +129,10 @@ def restore_jobs(
     wanted = BatchOptions(**options)
     references = None if wanted.reference is None else References.below(wanted.reference)
     wanted.check_model(model)
-    loaded = (
-        load_model(model, wanted.device, perceptual=wanted.perceptual)
-        if isinstance(model, str | os.PathLike)
-        else model
-    )
+    restorer = loaded(model, wanted.device, wanted.perceptual)
     make_folders(jobs)
     stages = Stages(
-        model=loaded,
+        model=restorer,
         options={**wanted.for_pictures, "device": wanted.device},
         originals=frozenset(filter(None, (file_number(job.source) for job in jobs))),
         error_targets=error_targets(jobs) if wanted.uncertainty else {},

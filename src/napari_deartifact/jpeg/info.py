@@ -6,7 +6,6 @@ import io
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +16,6 @@ from napari_deartifact.jpeg.header import (
 )
 from napari_deartifact.jpeg.sampling import sampling_factors, subsampling_name
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
-
-if TYPE_CHECKING:
-    from PIL.JpegImagePlugin import JpegImageFile
 
 
 @dataclass(frozen=True, repr=False)
@@ -168,13 +164,6 @@ class JPEGInfo:
             progressive=header.progressive,
             orientation=header.orientation,
         )
-
-    @classmethod
-    def from_pillow(cls, image: JpegImageFile) -> JPEGInfo:
-        """Take the record from an open Pillow JPEG image."""
-        from napari_deartifact.jpeg.in_file import pillow_record
-
-        return pillow_record(image)
 
     @classmethod
     def from_tiff(cls, path: str | os.PathLike[str], page: int = 0, tile: int | None = None) -> JPEGInfo:

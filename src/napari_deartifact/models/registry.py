@@ -61,9 +61,10 @@ class ModelSummary:
         return twin if twin is not None and twin.is_file() else None
 
     @property
-    def faithful(self) -> Path | None:
-        """The file of the model of which it is the perceptual twin, if it is one."""
-        return None if self.path is None else faithful_file(self.path)
+    def twin_of(self) -> str | None:
+        """The name of the model of which it is the perceptual twin, if it is one."""
+        faithful = None if self.path is None else faithful_file(self.path)
+        return None if faithful is None else faithful.stem
 
 
 SPP = ModelSummary(
@@ -228,6 +229,13 @@ def load_model(
     files = [path, twin_file(path)] if perceptual > 0 else [path]
     versions = tuple((file.absolute(), file.resolve(), file.stat().st_mtime_ns) for file in files)
     return _load_network(versions, float(perceptual), device, number_format)
+
+
+def loaded(model: str | os.PathLike[str] | Restorer, device: str, perceptual: float = 0.0) -> Restorer:
+    """Load a model that is named; one that is loaded already stays as it is."""
+    if isinstance(model, str | os.PathLike):
+        return load_model(model, device, perceptual=perceptual)
+    return model
 
 
 @lru_cache(maxsize=8)

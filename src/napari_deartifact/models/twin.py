@@ -64,11 +64,6 @@ def check_perceptual(model: str | os.PathLike[str] | Restorer, perceptual: float
     find_twin(model)
 
 
-def is_perceptual(model: str | os.PathLike[str] | Restorer) -> bool:
-    """Say whether a model may invent detail: it is a perceptual twin, or has gone towards one."""
-    return share_of(model) > 0
-
-
 def share_of(model: str | os.PathLike[str] | Restorer, perceptual: float = 0.0) -> float:
     """Say how far an answer goes towards a perceptual twin, however the model was named.
 
@@ -166,7 +161,7 @@ def check_faithful(model: str | os.PathLike[str] | Restorer, perceptual: float) 
         For a model file that is not there.
     """
     check_fraction("perceptual", perceptual)
-    if perceptual > 0 or is_perceptual(model):
+    if share_of(model, perceptual) > 0:
         faithful = faithful_model(model)
         instead = (
             "the model without its perceptual twin (perceptual=0)" if faithful is None else repr(faithful)

@@ -43,14 +43,9 @@ class PerceptualSlider(QLabeledDoubleSlider):
         self.setEnabled(self._movable)
         self.setToolTip(lack or PERCEPTUAL)
         if not self._movable:
-            self.setValue(1 if twin_of(model) else 0)  # what is shown is what is done
+            self.setValue(1 if model.twin_of else 0)  # what is shown is what is done
         elif not was_movable:
             self.setValue(0)
-
-
-def twin_of(model: ModelSummary) -> str | None:
-    """Return the name of the model of which this one is the perceptual twin; None where it is none."""
-    return None if model.faithful is None else model.faithful.stem
 
 
 def lack_in_words(model: ModelSummary, models: Sequence[ModelSummary]) -> str | None:
@@ -64,7 +59,7 @@ def lack_in_words(model: ModelSummary, models: Sequence[ModelSummary]) -> str | 
     """
     if model.twin:
         return None
-    if faithful := twin_of(model):
+    if faithful := model.twin_of:
         return f"{model.name} is the perceptual twin of {faithful}; choose {faithful} to move between the two"
     text = f"{model.name} has no perceptual twin"
     if model.path is not None and model.path.parent != WEIGHTS:

@@ -25,7 +25,7 @@ from napari_deartifact.widgets.layer_choice import LayerChoice
 from napari_deartifact.widgets.layers import LayerImage, restored_layer_data
 from napari_deartifact.widgets.model_choice import ModelChoice, model_news
 from napari_deartifact.widgets.notes import make_note, say
-from napari_deartifact.widgets.perceptual_slider import PerceptualSlider, twin_of
+from napari_deartifact.widgets.perceptual_slider import PerceptualSlider
 from napari_deartifact.widgets.restore_inputs import RestoreInputs, RestoreJob
 from napari_deartifact.widgets.script import restoration_script
 from napari_deartifact.widgets.work_widget import WorkWidget
@@ -145,7 +145,7 @@ class RestoreWidget(WorkWidget):
             model=self.model.argument,
             strength=round(self.strength.value(), 4),
             perceptual=self.perceptual.share,
-            twin_of=None if model is None else twin_of(model),
+            twin_of=None if model is None else model.twin_of,
             device=self.device.device,
             tile_size=self.tile_size.value() or None,
             range_text=self.data_range.text(),

@@ -16,7 +16,7 @@ from napari_deartifact import deartifact, list_models, load_model
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.models.model_file import read_model, twin_file
 from napari_deartifact.models.reference import ModelReference
-from napari_deartifact.models.twin import faithful_model, is_perceptual, share_of
+from napari_deartifact.models.twin import faithful_model, share_of
 
 IMAGE = jpeg_round_trip(data.camera()[100:180, 200:296], 10)
 OPTIONS = {"device": "cpu", "force": True, "consistency": False}
@@ -169,10 +169,10 @@ def test_a_loaded_model_cannot_be_turned(pair):
 def test_what_has_a_twin_and_what_is_one(pair):
     models = {model.name: model.twin for model in list_models()}
     assert (models["pair"], models["spp"], models["compact-cnn"]) == (twin_file(pair), None, None)
-    shares = {"pair": 0, "pair-perceptual": 0, "spp": 0, "compact-cnn": 0}
-    assert [is_perceptual(name) for name in shares] == [False, True, False, False]
-    assert [is_perceptual(loaded(name, 0)) for name in shares] == [False, True, False, False]
-    assert is_perceptual(loaded("pair", 0.01))
+    shares = ("pair", "pair-perceptual", "spp", "compact-cnn")
+    assert [share_of(name) for name in shares] == [0, 1, 0, 0]
+    assert [share_of(loaded(name, 0)) for name in shares] == [0, 1, 0, 0]
+    assert share_of(loaded("pair", 0.01)) == 0.01
     path = pair.with_name("pair-perceptual.safetensors")
     for twin, faithful in (("pair-perceptual", "pair"), (path, str(pair)), (loaded(path, 0), "pair")):
         assert (share_of(twin), faithful_model(twin)) == (1, faithful)
