@@ -17,26 +17,26 @@ from scipy.stats import spearmanr
 
 from napari_deartifact import JPEGInfo, load_model, restore_with_uncertainty
 from napari_deartifact.degradation import jpeg_round_trip
-from napari_deartifact.training.data import find_pictures, read_picture
+from napari_deartifact.training.data import find_pictures
+from napari_deartifact.training.data_planes import opened_planes
 
 QUALITIES = (10, 20, 40, 75, 90)
 CLASSES = 10
 RANKED = 200_000
+WHOLE = 2**31
+"""Bytes up to which a file is read at once."""
 
 
 def originals(folder: Path, crop: int) -> list[np.ndarray]:
     """Read a folder's pictures, or their middles, as 8-bit ones; every plane of a stack is a picture."""
-    pictures: list[np.ndarray] = []
+    pictures = []
     for path in find_pictures(folder):
-        try:
-            pictures.append(read_picture(path))
-        except ValueError:
-            from tifffile import imread
-
-            planes = imread(path)
-            planes = planes.reshape(-1, *planes.shape[-2:]).astype(np.float64)
-            low, high = np.percentile(planes, (0.1, 99.9))
-            pictures += list(np.rint(np.clip((planes - low) * 255 / (high - low), 0, 255)).astype(np.uint8))
+        with opened_planes(path, WHOLE) as planes:
+            stored = np.stack([planes.read(number) for number in range(len(planes))])
+        if stored.dtype != np.uint8:
+            low, high = np.percentile(stored, (0.1, 99.9))
+            stored = np.rint(np.clip((stored - low) * 255 / (high - low), 0, 255)).astype(np.uint8)
+        pictures += list(stored)
     return [_middle(picture, crop) for picture in pictures]
 
 

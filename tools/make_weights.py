@@ -25,7 +25,7 @@ from napari_deartifact import load_model
 from napari_deartifact.models.error_network import HEAD, read_error_head
 from napari_deartifact.models.model_file import read_card, read_model, save_model
 from napari_deartifact.training import read_recipe, train
-from napari_deartifact.training.error_coverage import coverage, rescale
+from napari_deartifact.training.error_coverage import calibrate, coverage
 from napari_deartifact.training.error_examples import HeadRecipe
 from napari_deartifact.training.schema import convert
 from napari_deartifact.training.step_record import StepRecord
@@ -54,7 +54,8 @@ TRAININGS = {
 the first three in two runs each; docs/results.md tells what differed between them."""
 HEAD_SHARES = {"natural": 5, "microscopy": 4, "medical": 1}
 """Of the examples for the error head: photographs and micrographs are what it is measured on."""
-HEAD_MODELS = ("general", "general-fast", "compact-cnn", "spp")
+HEAD_MODELS = ("general", "general", "general-fast", "microscopy", "medical", "compact-cnn", "spp")
+"""`general` twice: the default is what most people get."""
 
 
 def folders_behind(name: str) -> tuple[str, ...]:
@@ -130,10 +131,8 @@ def judge(options: argparse.Namespace) -> None:
     print(f"{len(found)} of the {len(result['files'])} files that the head has not seen")
     models = [load_model(name, options.device) for name in card.recipe["restorers"]]
     examples = held_out_examples(pictures, models, recipe)
-    if options.rescale:
-        factor = rescale(head, examples)
-        print(f"standard errors × {factor:.3f}")
-        result = {**result, "scaled_by": result["scaled_by"] * factor}
+    if options.calibrate:
+        calibrate(head, examples)
     shares = coverage(head, examples)
     for number, name in enumerate(("one", "two"), start=1):
         least, most = shares[f"{name}_least"], shares[f"{name}_most"]
@@ -204,7 +203,7 @@ def main() -> None:
     command.add_argument("data", type=Path, help="the folder that it was trained on")
     command.add_argument("--head", type=Path, default=HEAD, help="by default the one that ships")
     command.add_argument("--device", default="auto")
-    command.add_argument("--rescale", action="store_true", help="scale it first, as the training does")
+    command.add_argument("--calibrate", action="store_true", help="fit it to them first, as training does")
     command.add_argument("--write", type=Path, metavar="FILE", help="write the head with these figures")
     command.set_defaults(work="judge")
     command = steps.add_parser("publish", help="write a model as it ships")

@@ -99,8 +99,11 @@ def restore_picture(
             answer = answer.astype(np.float64)
             answer[:, *seen] = part
     # A consistent input makes every blend of it and a consistent answer consistent: cells are convex.
-    correction = np.where(np.isfinite(unit), strength * (answer - degraded), 0)
-    picture[...] = scale.corrected(picture, correction)
+    answer -= degraded
+    answer *= strength
+    if degraded is not unit:
+        answer[~np.isfinite(unit)] = 0
+    picture[...] = scale.corrected(picture, answer)
 
 
 def kept_grey(answer: NDArray[np.floating[Any]], degraded: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
@@ -132,9 +135,12 @@ def _consistent(
     from napari_deartifact.jpeg.consistency import project
 
     white = 2**jpeg.precision - 1
+    precision = np.float32 if whole else np.float64
     restored, decoded = (
-        np.multiply(channels_last(image), white, dtype=np.float64) for image in (answer, degraded)
+        np.multiply(channels_last(image), white, dtype=precision) for image in (answer, degraded)
     )
+    if whole:
+        np.rint(decoded, out=decoded)
     projected = project(restored, decoded, jpeg, whole=whole)
     projected /= white
     return projected[np.newaxis] if projected.ndim == 2 else np.moveaxis(projected, -1, 0)

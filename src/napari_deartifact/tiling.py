@@ -175,7 +175,7 @@ def restore_in_tiles(
     )
     size = [grid.padded(side.stop) for side in place]
     around = [(side.start, length - side.stop) for side, length in zip(place, size, strict=True)]
-    padded = np.pad(picture, [(0, 0), *around], mode="edge")
+    padded = np.pad(picture, [(0, 0), *around], mode="edge") if any(map(any, around)) else picture
     padded_jpeg = jpeg and replace(jpeg, height=size[0], width=size[1], offset=(0, 0))
     wanted = [_on_grid(part, side, grid.alignment) for part, side in zip(region, place, strict=True)]
     restored = padded.copy()
@@ -194,6 +194,8 @@ def restore_in_tiles(
         del work.tiles[: len(batch)]
         done += len(batch)
         yield Progress(done, done + len(work.tiles))
+    if region == ALL:
+        return restored[:, *place]
     answer = picture.copy()
     answer[:, *region] = restored[:, *place][:, *region]
     return answer

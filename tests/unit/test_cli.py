@@ -191,7 +191,7 @@ def test_evaluation_in_color_skips_grey_and_says_so(folder, capsys, monkeypatch)
             return tiles
 
     module = importlib.import_module("napari_deartifact.evaluation.evaluate")
-    monkeypatch.setattr(module, "load_model", lambda *_, **__: Identity())
+    monkeypatch.setattr(module, "loaded", lambda *_, **__: Identity())
     assert main([*EVALUATE, "--qualities", "20", "--color", "--json", "out.json"]) == 1
     told = capsys.readouterr()
     assert "grey.png is grey" in one_line(told.err)

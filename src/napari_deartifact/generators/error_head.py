@@ -23,6 +23,9 @@ class ErrorHead(nn.Module):
     black or white, and, where the JPEG is known, how coarse its tables are and the standard error that
     quantization alone implies, which it corrects.
 
+    `calibration` is a buffer of shape (2, 4), for pictures without and with tables: what is added to the
+    answer is the sum of its terms 1, answer, coarseness and their product.
+
     Parameters
     ----------
     width : int
@@ -42,7 +45,7 @@ class ErrorHead(nn.Module):
     architecture: ClassVar[str] = "error-head"
     size_multiple: ClassVar[int] = CELL
 
-    def __init__(self, width: int = 32, dilations: Sequence[int] = (1, 2, 4, 6)) -> None:
+    def __init__(self, width: int = 48, dilations: Sequence[int] = (1, 2, 4, 6)) -> None:
         super().__init__()
         self.width = width
         self.dilations = tuple(dilations)
@@ -59,6 +62,8 @@ class ErrorHead(nn.Module):
         # An untrained head says what quantization implies.
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(cast("Tensor", self.last.bias))
+        self.calibration: Tensor
+        self.register_buffer("calibration", torch.zeros(2, 4))
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -113,5 +118,29 @@ class ErrorHead(nn.Module):
         for layer in self.middle:
             state = functional.relu(layer(state)) + state
         change = functional.pixel_shuffle(self.last(state), CELL)
-        answer: Tensor = (base + change).clamp(*LOG_RANGE)
-        return answer
+        return self.calibrated(base + change, coarseness, known)
+
+    def calibrated(self, log_error: Tensor, coarseness: Tensor, known: Tensor) -> Tensor:
+        """Add what pictures that the head has not learnt from ask for.
+
+        Parameters
+        ----------
+        log_error : Tensor
+            What the convolutions say.
+        coarseness : Tensor
+            Logarithm of the standard error of evenly filled cells, 0 without tables.
+        known : Tensor of bool
+            Whether there are tables.
+
+        Returns
+        -------
+        Tensor
+        """
+        terms = torch.stack(calibration_terms(log_error, coarseness))
+        without, given = torch.einsum("rt,t...->r...", self.calibration, terms)
+        return (log_error + torch.where(known, given, without)).clamp(*LOG_RANGE)
+
+
+def calibration_terms(log_error: Tensor, coarseness: Tensor) -> tuple[Tensor, ...]:
+    """What a calibration is a sum of: a line in what is told, which turns with the tables."""
+    return torch.ones_like(log_error), log_error, coarseness, log_error * coarseness

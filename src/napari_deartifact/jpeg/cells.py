@@ -138,8 +138,8 @@ def read_cells(
         Blocks that `coded` does not have are not known.
     """
     part = coded[start[0] :, start[1] :][: size[0], : size[1]]
-    indices = torch.zeros(*size, 8, 8, dtype=torch.float64)
-    indices[: part.shape[0], : part.shape[1]] = torch.from_numpy(part.astype(np.float64))
+    indices = torch.zeros(*size, 8, 8, dtype=table.dtype)
+    indices[: part.shape[0], : part.shape[1]] = torch.from_numpy(part.astype(np.int32))
     known = torch.zeros(size, dtype=torch.bool)
     known[: part.shape[0], : part.shape[1]] = True
     return Cells(table, ratio, indices, known, torch.ones(size, dtype=torch.bool))

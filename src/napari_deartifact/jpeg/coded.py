@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch  # noqa: TID253  (nothing loads this module before there is something to project)
@@ -157,7 +157,9 @@ class CodedPicture:
         return ycbcr_to_rgb(state.round(), white=self.white) if self.joint else state
 
 
-def channels_first(picture: ArrayLike, jpeg: JPEGInfo) -> torch.Tensor:
+def channels_first(
+    picture: ArrayLike, jpeg: JPEGInfo, dtype: type[np.floating[Any]] = np.float64
+) -> torch.Tensor:
     """Return a picture as a tensor of shape (C, Y, X) once it is known to have the JPEG's shape.
 
     Raises
@@ -165,7 +167,7 @@ def channels_first(picture: ArrayLike, jpeg: JPEGInfo) -> torch.Tensor:
     ValueError
         When it has not, when it has pixels that are not finite, and for CMYK.
     """
-    pixels = np.asarray(picture, dtype=np.float64)
+    pixels = np.asarray(picture, dtype=dtype)
     channels = () if pixels.ndim == 2 else (3,)
     fits = pixels.shape == (*jpeg.shape, *channels) and (channels or len(jpeg.tables) == 1)
     if not fits or jpeg.color_space in ("cmyk", "ycck"):

@@ -10,7 +10,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch  # noqa: TID253  (nothing loads this module before there is something to project)
@@ -20,6 +20,7 @@ from napari_deartifact.jpeg.coded import CodedPicture, channels_first
 from napari_deartifact.jpeg.finding import with_cells
 from napari_deartifact.jpeg.restored import MARGIN_STEPS
 from napari_deartifact.jpeg.rounding import OVERSHOOT, in_whole_levels, margins_of, moved_into_cells
+from napari_deartifact.jpeg.threads import side_by_side
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
@@ -31,6 +32,10 @@ _TOLERANCE = 1e-3
 _FEWEST_KNOWN = 0.5
 _PART = 1024
 """Pixels a side: what is made of as many on the way is memory that can be used again."""
+_MOST_THREADS = 8
+"""Each holds what is made of its part on the way, some hundred megabytes."""
+
+_Span = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ def project(
     whole: bool = False,
     iterations: int = ITERATIONS,
     margin: float = MARGIN_STEPS,
-) -> NDArray[np.float64]:
+) -> NDArray[np.floating[Any]]:
     """Move a restored picture into the quantization cells of its JPEG.
 
     Parameters
@@ -87,7 +92,7 @@ def project(
 
     Returns
     -------
-    ndarray of float64, same shape
+    ndarray of float64, or with `whole` of float32, same shape
         Unless `whole`, it lies in the cells and may leave the legal range by a fraction of a level.
 
     Raises
@@ -129,8 +134,9 @@ def project(
     """
     if not 0 <= margin <= 0.5:
         raise ValueError(f"margin is {margin}; expected a number of quantization steps from 0 to 0.5")
-    pixels, levels = channels_first(restored, jpeg), channels_first(decoded, jpeg)
-    if whole and jpeg.indices is not None:
+    precision = np.float32 if whole and jpeg.indices is not None else np.float64
+    pixels, levels = (channels_first(image, jpeg, precision) for image in (restored, decoded))
+    if precision is np.float32:
         answer = _in_parts(pixels, levels, jpeg, iterations, margin)
     else:
         picture = with_cells(levels, jpeg)
@@ -143,23 +149,30 @@ def project(
 def _in_parts(
     pixels: torch.Tensor, levels: torch.Tensor, jpeg: JPEGInfo, iterations: int, margin: float
 ) -> torch.Tensor:
-    """Round a picture part by part: coded units do not depend on each other, and memory stays small."""
+    """Round a picture part by part: coded units do not depend on each other, and memory stays small.
+
+    What is done to a part are many small steps, which a processor's cores do not share well; each takes a
+    part of its own.
+    """
     answer = torch.empty_like(pixels)
-    shown = known = 0
-    for rows, columns in product(*map(_parts, jpeg.offset, jpeg.shape, jpeg.mcu)):
-        (seen_rows, inner_rows), (seen_columns, inner_columns) = rows, columns
+
+    def finish(part: tuple[_Span, _Span]) -> tuple[int, int]:
+        (seen_rows, inner_rows), (seen_columns, inner_columns) = part
         picture = with_cells(levels[:, seen_rows, seen_columns], jpeg.crop(seen_rows, seen_columns))
-        counts = _blocks_shown_and_known(picture)
-        shown, known = shown + counts[0], known + counts[1]
-        part = in_whole_levels(picture, pixels[:, seen_rows, seen_columns], iterations, margin)
-        inside = part[:, inner_rows, inner_columns]
+        restored = pixels[:, seen_rows, seen_columns]
+        inside = in_whole_levels(picture, restored, iterations, margin, window=(inner_rows, inner_columns))
         top, left = seen_rows.start + inner_rows.start, seen_columns.start + inner_columns.start
         answer[:, top : top + inside.shape[1], left : left + inside.shape[2]] = inside
+        return _blocks_shown_and_known(picture)
+
+    parts = product(*map(_parts, jpeg.offset, jpeg.shape, jpeg.mcu))
+    with side_by_side(_MOST_THREADS) as threads:
+        shown, known = (sum(counts) for counts in zip(*threads.map(finish, parts), strict=True))
     _warn_of_another_picture(shown, known)
     return answer
 
 
-def _parts(offset: int, length: int, unit: int) -> list[tuple[slice, slice]]:
+def _parts(offset: int, length: int, unit: int) -> list[_Span]:
     """Cut an axis between coded units: what each part looks at, and which of that it answers for.
 
     Two units beyond it tell what interpolated chroma was.

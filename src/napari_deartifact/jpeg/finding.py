@@ -28,8 +28,9 @@ def with_cells(pixels: torch.Tensor, jpeg: JPEGInfo) -> CodedPicture:
 
     Parameters
     ----------
-    pixels : Tensor of float64, shape (C, Y, X)
-        As decoded, whole levels; see :func:`~napari_deartifact.jpeg.coded.channels_first`.
+    pixels : Tensor, shape (C, Y, X)
+        As decoded, whole levels; see :func:`~napari_deartifact.jpeg.coded.channels_first`.  Cells are of the
+        same dtype; finding them from the pixels takes float64.
     jpeg : JPEGInfo
         Of the same size.
 
@@ -125,10 +126,12 @@ def _same_indices(some: Sequence[Cells], others: Sequence[Cells]) -> bool:
 
 
 def _tables_and_ratios(picture: CodedPicture, jpeg: JPEGInfo) -> list[tuple[torch.Tensor, tuple[int, int]]]:
+    def table(index: int) -> torch.Tensor:
+        return torch.from_numpy(jpeg.table(index)).to(picture.pixels)
+
     if not picture.joint:
-        return [(torch.from_numpy(jpeg.table(0)).double(), (1, 1))] * len(picture.pixels)
-    ratios = sampling_ratios(jpeg.sampling)
-    return [(torch.from_numpy(jpeg.table(index)).double(), ratio) for index, ratio in enumerate(ratios)]
+        return [(table(0), (1, 1))] * len(picture.pixels)
+    return [(table(index), ratio) for index, ratio in enumerate(sampling_ratios(jpeg.sampling))]
 
 
 def _doubt(picture: CodedPicture) -> torch.Tensor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -24,12 +25,19 @@ _WRONG_IN_A_UNIT = 0.25
 """Expected number of wrong coefficients in a coded unit that nothing more is done about."""
 _FEW_UNITS = 384
 """Not worth cutting into strips."""
+_ATTEMPTS_APART = 2
+"""After these so few units are left of a strip that those of all strips go on together."""
 _WORTH_LEAVING_OUT = 0.8
 """Share of the units of a strip that may be left to do before the others are left out."""
 
 
 def in_whole_levels(
-    picture: CodedPicture, pixels: torch.Tensor, iterations: int, margin: float
+    picture: CodedPicture,
+    pixels: torch.Tensor,
+    iterations: int,
+    margin: float,
+    *,
+    window: tuple[slice, slice] | None = None,
 ) -> torch.Tensor:
     """Round a restoration into the cells.
 
@@ -43,10 +51,12 @@ def in_whole_levels(
         Attempts, at most.
     margin : float
         Distance to keep from the cells' walls at first, in quantization steps.
+    window : (slice, slice), optional
+        Rows and columns to answer for, from a coded unit's first to another one's last.
 
     Returns
     -------
-    Tensor of float64, shape (C, Y, X)
+    Tensor of float32, shape (C, Y, X)
         Whole legal levels.
 
     Notes
@@ -56,23 +66,19 @@ def in_whole_levels(
     """
     picture = picture.single()
     state = picture.extended(pixels.float())
+    window = window or (slice(None), slice(None))
     if math.prod(grid_of(picture)) <= _FEW_UNITS:
-        return _Rounding.of(picture, state, margin).finished(iterations).answer.double()
+        return _Rounding.of(picture, state, margin).finished(iterations).answer[:, *window]
     answer = picture.extended(picture.pixels).clone()
-    for places, strip in strips_of(picture):
+    begun = []
+    for places, strip in strips_of(picture, window):
         work = _Rounding.of(strip, places.pixels(state), margin)
-        for index in range(iterations):
-            work = work.after(index)
-            left = work.units_left().flatten()
-            if left.float().mean() <= _WORTH_LEAVING_OUT:
-                work.write(answer, places)
-                places, within = places.those(left)
-                work = work.part(within)
-            if not left.any():
-                break
-        else:
+        begun.append(work.go_on(places, range(min(_ATTEMPTS_APART, iterations)), answer))
+    for work, places in _joined(begun):
+        work, places = work.go_on(places, range(min(_ATTEMPTS_APART, iterations), iterations), answer)
+        if len(places):
             work.with_decoded().write(answer, places)
-    return picture.cut(answer).double()
+    return picture.cut(answer)[:, *window]
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,22 @@ class _Rounding:
         ]
         return replace(self, state=state, margins=margins, answer=answer, wrong=wrong)
 
+    def go_on(
+        self, places: Places, attempts: Iterable[int], answer: torch.Tensor
+    ) -> tuple[_Rounding, Places]:
+        """Make some attempts, write what is done into an answer, and return what is left and its places."""
+        work = self
+        for index in attempts:
+            work = work.after(index)
+            left = work.units_left().flatten()
+            if left.float().mean() <= _WORTH_LEAVING_OUT:
+                work.write(answer, places)
+                places, within = places.those(left)
+                if not len(places):
+                    break
+                work = work.part(within)
+        return work, places
+
     def with_decoded(self) -> _Rounding:
         """Leave units as they were decoded where that agrees better."""
         excess = _excess_when_encoded(self.picture, self.picture.pixels)
@@ -148,6 +170,41 @@ class _Rounding:
             shown(answer, margins),
             places.pixels(self.wrong),
         )
+
+
+def _joined(strips: Sequence[tuple[_Rounding, Places]]) -> Iterator[tuple[_Rounding, Places]]:
+    """Lay strips with the same margins one after the other, so that small ones take fewer steps."""
+    groups = defaultdict(list)
+    for work, places in strips:
+        if len(places):
+            groups[places.downwards, work.picture.margins].append((work, places))
+    for (downwards, _), group in groups.items():
+        works = [work for work, _ in group]
+        yield _one_strip(works, downwards), Places.joined([places for _, places in group])
+
+
+def _one_strip(works: Sequence[_Rounding], downwards: bool) -> _Rounding:
+    def joined(parts: Iterable[torch.Tensor], axis: int) -> torch.Tensor:
+        return torch.cat(list(parts), dim=axis if downwards else axis + 1)
+
+    pictures = [work.picture for work in works]
+    components = (
+        replace(
+            parts[0],
+            indices=joined((part.indices for part in parts), 0),
+            known=joined((part.known for part in parts), 0),
+            inside=joined((part.inside for part in parts), 0),
+        )
+        for parts in zip(*(picture.components for picture in pictures), strict=True)
+    )
+    pixels = joined((picture.pixels for picture in pictures), 1)
+    return _Rounding(
+        replace(pictures[0], pixels=pixels, components=tuple(components)),
+        joined((work.state for work in works), 1),
+        [joined(margins, 0) for margins in zip(*(work.margins for work in works), strict=True)],
+        joined((work.answer for work in works), 1),
+        joined((work.wrong for work in works), 1),
+    )
 
 
 def margins_of(picture: CodedPicture, steps: float) -> list[torch.Tensor]:

@@ -75,16 +75,30 @@ class Places:
             Places(*within, grid, self.downwards),
         )
 
+    @classmethod
+    def joined(cls, places: Sequence[Places]) -> Places:
+        """Return the units of several strips of one picture as one strip."""
+        rows = torch.cat([part.rows for part in places])
+        columns = torch.cat([part.columns for part in places])
+        return replace(places[0], rows=rows, columns=columns)
+
     def _units(self, values: torch.Tensor) -> torch.Tensor:
         rows, columns = self.grid
         height, width = values.shape[0] // rows, values.shape[1] // columns
         return values.view(rows, height, columns, width, *values.shape[2:])
 
 
-def strips_of(picture: CodedPicture) -> Iterator[tuple[Places, CodedPicture]]:
-    """Cut a picture into strips of units that have the same margins."""
+def strips_of(
+    picture: CodedPicture, window: tuple[slice, slice] = (slice(None), slice(None))
+) -> Iterator[tuple[Places, CodedPicture]]:
+    """Cut a picture, or the units in a window of it, into strips of units that have the same margins."""
     grid = grid_of(picture)
-    rows, columns = (_by_margin(*axis) for axis in zip(grid, picture.margins, strict=True))
+    rows, columns = (
+        _by_margin(_units(part, count, length, margin), count, margin)
+        for part, count, length, margin in zip(
+            window, grid, picture.pixels.shape[1:], picture.margins, strict=True
+        )
+    )
     extended = picture.extended(picture.pixels)
     for (vertical, some_rows), (horizontal, some_columns) in product(rows, columns):
         units = torch.cartesian_prod(some_rows, some_columns)
@@ -126,11 +140,18 @@ def grid_of(picture: CodedPicture) -> tuple[int, int]:
     return rows // height, columns // width
 
 
-def _by_margin(count: int, margin: Margin) -> Sequence[tuple[Margin, torch.Tensor]]:
-    """Group the rows or columns of units by how much of them the picture does not show at either end."""
+def _units(part: slice, count: int, length: int, margin: Margin) -> range:
+    """Number the rows or columns of units that a part of a picture's axis shows."""
+    unit = (length + sum(margin)) // count
+    start, stop, _ = part.indices(length)
+    return range((margin[0] + start) // unit, -(-(margin[0] + stop) // unit))
+
+
+def _by_margin(units: range, count: int, margin: Margin) -> Sequence[tuple[Margin, torch.Tensor]]:
+    """Group rows or columns of units by how much of them the picture does not show at either end."""
     before, after = margin
     groups: dict[Margin, list[int]] = {}
-    for index in range(count):
+    for index in units:
         own = before if index == 0 else 0, after if index == count - 1 else 0
         groups.setdefault(own, []).append(index)
     return [(own, torch.tensor(indices)) for own, indices in groups.items()]

@@ -6,15 +6,16 @@ than a Gaussian, and one that is fitted to their variance holds more than 68 % o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_deartifact.generators.error_head import CHANNELS, LEVELS, ErrorHead
+from napari_deartifact.generators.error_head import CHANNELS, LEVELS, ErrorHead, calibration_terms
 from napari_deartifact.training.error_examples import Example
 from napari_deartifact.uncertainty import SMALLEST_ERROR
 
@@ -27,9 +28,8 @@ MARGIN = 16
 INNER = (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
 TIE = 1e-3
 """In levels: errors below are ties, and lie within any standard error."""
-LARGEST_SHIFT = 0.4
-"""Of the logarithm of the standard error, at the end."""
 CLASSES = 10
+FITTED_PIXELS, FITTING_STEPS, FITTING_RATE = 400_000, 400, 0.02
 
 
 def coverage_loss(log_error: Tensor, magnitude: Tensor) -> Tensor:
@@ -73,29 +73,39 @@ def coverage_loss(log_error: Tensor, magnitude: Tensor) -> Tensor:
     return total
 
 
-def rescale(head: ErrorHead, examples: Sequence[Example]) -> float:
-    """Multiply the standard errors of a head by the factor that examples it has not seen ask for.
+def calibrate(head: ErrorHead, examples: Sequence[Example]) -> None:
+    """Let a head's standard errors be what examples that it has not seen ask for.
+
+    A head is surer of what is large and what is small than it should be: where it errs itself, its largest
+    standard errors are too large and its smallest too small, the more so the finer the tables.
 
     Parameters
     ----------
     head : ErrorHead
-        Changed in place.
+        Its `calibration` is changed.
     examples : sequence of Example
-
-    Returns
-    -------
-    float
-        The factor, 1 when there are no examples.
+        Without any there is none.
     """
+    head.calibration.zero_()
     if not examples:
-        return 1.0
-    log_error, magnitude = _told_and_true(head, examples)
-    shifts = np.linspace(-LARGEST_SHIFT, LARGEST_SHIFT, 81)
-    losses = [float(coverage_loss(log_error + shift, magnitude)) for shift in shifts]
-    shift = float(shifts[int(np.argmin(losses))])
-    with torch.no_grad():
-        cast("Tensor", head.last.bias).add_(shift)
-    return float(np.exp(shift))
+        return
+    fitted = [_fit_calibration(*_told_and_true(head, examples, tables=tables)) for tables in (False, True)]
+    head.calibration.copy_(torch.stack(fitted))
+
+
+def _fit_calibration(log_error: Tensor, magnitude: Tensor, coarseness: Tensor) -> Tensor:
+    some = torch.randperm(len(log_error), generator=torch.Generator().manual_seed(0))[:FITTED_PIXELS]
+    terms = torch.stack(calibration_terms(log_error[some], coarseness[some]))
+    factors = torch.zeros(len(terms), requires_grad=True)
+    optimizer = torch.optim.Adam([factors], FITTING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, FITTING_STEPS)
+    for _ in range(FITTING_STEPS):
+        told = (log_error[some] + factors @ terms).clamp(min=math.log(SMALLEST_ERROR))
+        optimizer.zero_grad()
+        coverage_loss(told, magnitude[some]).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    return factors.detach()
 
 
 def coverage(head: ErrorHead, examples: Sequence[Example]) -> dict[str, float]:
@@ -112,7 +122,7 @@ def coverage(head: ErrorHead, examples: Sequence[Example]) -> dict[str, float]:
         ``one`` and ``two`` over all pixels, and ``one_least``, ``one_most``, ``two_least`` and
         ``two_most`` among ten classes of equal size by standard error.
     """
-    log_error, magnitude = _told_and_true(head, examples)
+    log_error, magnitude, _ = _told_and_true(head, examples)
     order = log_error.argsort(stable=True)
     ratio = (magnitude / log_error.exp().clamp(min=SMALLEST_ERROR))[order]
     shares: dict[str, float] = {}
@@ -124,20 +134,24 @@ def coverage(head: ErrorHead, examples: Sequence[Example]) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _told_and_true(head: ErrorHead, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
-    """Return the logarithm of the standard error and the absolute error of all inner pixels, with tables."""
-    told, true = [], []
+def _told_and_true(
+    head: ErrorHead, examples: Sequence[Example], *, tables: bool = True
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the log standard error, the absolute error and the coarseness of all inner pixels."""
+    told, true, coarse = [], [], []
     for example in examples:
         parts = (example.restored, example.degraded, example.quantization, example.even)
-        restored, degraded, quantization, even = (
-            torch.from_numpy(repeat_channels(part))[None] for part in parts
-        )
-        log_error = head(restored / LEVELS, degraded / LEVELS, quantization, even)[0, : len(example.clean)]
+        restored, degraded, *known = (torch.from_numpy(repeat_channels(part))[None] for part in parts)
+        if not tables:
+            known = []
+        log_error = head(restored / LEVELS, degraded / LEVELS, *known)[0, : len(example.clean)]
         free = torch.from_numpy((example.degraded > 0) & (example.degraded < LEVELS))[INNER]
         error = torch.from_numpy(np.abs(example.restored - example.clean))[INNER]
+        even = torch.from_numpy(example.even)[:, None, None].expand_as(error) * tables
         told.append(log_error[INNER][free])
         true.append(error[free])
-    return torch.cat(told), torch.cat(true)
+        coarse.append(even[free])
+    return torch.cat(told), torch.cat(true), torch.cat(coarse)
 
 
 def repeat_channels(part: NDArray[Any]) -> NDArray[np.float32]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
 
 
+LEAST_CONTRAST = 0.15
+
+
 @dataclass(frozen=True)
 class HeadRecipe:
     """How a head is trained.
@@ -39,9 +42,10 @@ class HeadRecipe:
     grey, consistent, rounded, partial, blended, unknown : float
         Shares of the examples that are grey, agree with their file, are rounded to whole levels, have
         a strength below 1, are the mean of two models' answers, and of the patches without tables.
-    halved, noisy : float
-        Shares of the examples whose original is scaled down by 2, and gets Gaussian noise of a standard
-        deviation of up to `noise` levels: photographs for training are smoother than micrographs.
+    halved, faded, noisy : float
+        Shares of the examples whose original is scaled down by 2, has its contrast lowered, and gets
+        Gaussian noise of a standard deviation of up to `noise` levels: photographs for training are
+        smoother than what people restore, and micrographs may be faint.
     noise : float
     validation_fraction : float
         Share of each folder's files that is left out.
@@ -50,30 +54,31 @@ class HeadRecipe:
     seed : int
     """
 
-    examples: int = 2000
+    examples: int = 5000
     example_size: int = 192
-    steps: int = 5000
+    steps: int = 8000
     batch_size: int = 8
     patch_size: int = 128
     learning_rate: float = 2e-3
     qualities: tuple[int, int] = (5, 95)
     grey: float = 0.5
-    consistent: float = 0.5
+    consistent: float = 0.8
     rounded: float = 0.3
     partial: float = 0.1
     blended: float = 0.2
     unknown: float = 0.25
-    halved: float = 0.25
-    noisy: float = 0.25
-    noise: float = 4.0
+    halved: float = 0.3
+    faded: float = 0.25
+    noisy: float = 0.4
+    noise: float = 6.0
     validation_fraction: float = 0.15
-    held_out: int = 200
+    held_out: int = 500
     seed: int = 0
 
     @property
     def as_used(self) -> HeadRecipe:
-        """The same for pictures as they are, each restored by one model at full strength."""
-        return replace(self, halved=0.0, noisy=0.0, partial=0.0, blended=0.0)
+        """The same with each picture restored by one model at full strength."""
+        return replace(self, partial=0.0, blended=0.0)
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,8 @@ def make_example(
         clean = _cut(pixels, size, rng)
     if clean.ndim == 3 and rng.random() < recipe.grey:
         clean = to_grey(clean, studio=bool(rng.random() < 0.5))
+    if rng.random() < recipe.faded:
+        clean = _faded(clean, rng)
     if rng.random() < recipe.noisy:
         noise = rng.normal(0, recipe.noise * rng.random(), clean.shape)
         clean = np.clip(np.rint(clean + noise), 0, LEVELS).astype(np.uint8)
@@ -188,6 +195,14 @@ def _cut(pixels: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDAr
     top, left = (int(rng.integers(length - size + 1)) for length in pixels.shape[:2])
     square = np.rot90(pixels[top : top + size, left : left + size], int(rng.integers(4)))
     return np.ascontiguousarray(square[:, ::-1] if rng.random() < 0.5 else square)
+
+
+def _faded(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Lower the contrast, and lay what is left anywhere between black and white."""
+    contrast = rng.uniform(LEAST_CONTRAST, 1)
+    black = rng.uniform(0, LEVELS * (1 - contrast))
+    faded: NDArray[np.uint8] = np.rint(black + contrast * pixels).astype(np.uint8)
+    return faded
 
 
 def _halved(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -12,15 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_deartifact.devices import has_fast_bfloat16
 from napari_deartifact.generators.error_head import LEVELS, ErrorHead
 from napari_deartifact.models.model_file import ModelCard, save_model
 from napari_deartifact.training.data import Picture, find_pictures, load_pictures
 from napari_deartifact.training.error_coverage import (
     INNER,
+    calibrate,
     coverage,
     coverage_loss,
     repeat_channels,
-    rescale,
 )
 from napari_deartifact.training.error_examples import Example, HeadRecipe, make_example
 
@@ -74,7 +75,7 @@ def train_head(
     head = fit_head(examples, recipe, progress=progress)
     del examples, training
     judges = held_out_examples(held_out, restorers, recipe, progress=progress)
-    scale = rescale(head, judges)
+    calibrate(head, judges)
     results = {
         "command": "napari_deartifact.training.uncertainty.train_head",
         "set": "held-out pictures",
@@ -87,7 +88,7 @@ def train_head(
         description="Standard error of restored pictures, for restore_with_uncertainty.",
         recipe={**asdict(recipe), "restorers": [model.name for model in restorers]},
         data=list(sources),
-        results=[{**results, "scaled_by": scale, "coverage": coverage(head, judges)}] if judges else [],
+        results=[{**results, "coverage": coverage(head, judges)}] if judges else [],
     )
     save_model(output, head, card)
     return head
@@ -208,8 +209,9 @@ def fit_head(
     rng = np.random.default_rng(recipe.seed + 1)
     for step in range(recipe.steps):
         clean, degraded, restored, quantization, even = _batch(examples, recipe, rng)
-        answer = head(restored / LEVELS, degraded / LEVELS, quantization, even)
-        loss = coverage_loss(answer[INNER], (restored - clean).abs()[INNER])
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bfloat16("cpu")):
+            answer = head(restored / LEVELS, degraded / LEVELS, quantization, even)
+        loss = coverage_loss(answer.float()[INNER], (restored - clean).abs()[INNER])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -1,6 +1,7 @@
 """Units by themselves, in strips or as a picture: rounding gives the same."""
 
 import io
+import threading
 
 import numpy as np
 import pytest
@@ -76,14 +77,39 @@ def test_some_of_the_units_of_a_strip(downwards):
     assert torch.equal(some.taken(values), within.taken(strip))
 
 
-@pytest.mark.parametrize("part", [24, 64])
+@pytest.mark.parametrize(("part", "few_units"), [(24, 384), (64, 384), (64, 0)])
 @pytest.mark.parametrize("case", CASES)
-def test_parts_change_nothing(case, part, monkeypatch):
+def test_parts_change_nothing(case, part, few_units, monkeypatch):
     decoded, info = compressed(case, coefficients=True)
     smoothed = gaussian_filter(decoded.astype(float), (0.8, 0.8, 0)[: decoded.ndim])
     whole = project(smoothed, decoded, info, whole=True)
     monkeypatch.setattr(consistency, "_PART", part)
+    monkeypatch.setattr(rounding, "_FEW_UNITS", few_units)
     assert np.array_equal(project(smoothed, decoded, info, whole=True), whole)
+
+
+def test_parts_are_shared_out_among_threads_and_torch_has_as_many_as_before(monkeypatch):
+    decoded, info = compressed("4:2:0", coefficients=True)
+    monkeypatch.setattr(consistency, "_PART", 32)
+    told, meeting = set(), threading.Barrier(2, timeout=60)
+
+    def seen(*arguments):
+        if threading.get_ident() not in told:
+            told.add(threading.get_ident())
+            meeting.wait()  # which one thread alone never leaves
+        assert torch.get_num_threads() == 1
+        return with_cells(*arguments)
+
+    monkeypatch.setattr(consistency, "with_cells", seen)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        project(decoded, decoded, info, whole=True)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert len(told) == 2
+    assert threading.get_ident() not in told
 
 
 def test_the_jpeg_of_another_picture_is_told_once_for_all_parts(monkeypatch):

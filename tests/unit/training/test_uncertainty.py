@@ -13,7 +13,7 @@ import torch
 from napari_deartifact import load_model
 from napari_deartifact.generators.error_head import ErrorHead
 from napari_deartifact.models.model_file import read_card
-from napari_deartifact.training.error_coverage import coverage, coverage_loss, rescale
+from napari_deartifact.training.error_coverage import calibrate, coverage, coverage_loss
 from napari_deartifact.training.error_examples import HeadRecipe, make_example
 from napari_deartifact.training.uncertainty import fit_head, held_out_examples, part_pictures, train_head
 
@@ -86,27 +86,58 @@ def test_same_recipe_same_weights_and_they_learn(loaded, restorers):
     assert loss(first) < loss(ErrorHead()) - 0.01
 
 
-def test_rescaled_head_holds_what_was_asked_for(loaded, restorers):
+def test_calibrated_head_holds_what_was_asked_for(loaded, restorers):
     rng = np.random.default_rng(0)
     examples = [make_example(loaded.pictures, restorers, SMALL, rng) for _ in range(4)]
     head = fit_head(examples, SMALL)
-    factor = rescale(head, examples)
+    calibrate(head, examples)
     right = coverage(head, examples)
     with torch.no_grad():
         head.last.bias += np.log(1.3)
     too_wide = coverage(head, examples)
     assert too_wide["one"] > right["one"] + 5
     assert too_wide["one_least"] < too_wide["one"] < too_wide["one_most"]
-    assert rescale(head, examples) == pytest.approx(1 / 1.3, rel=0.02)
+    calibrate(head, examples)
     assert coverage(head, examples)["one"] == pytest.approx(right["one"], abs=1)
-    assert 0.6 < factor < 1.6
+
+
+def test_calibration_mends_a_head_that_is_too_sure_of_what_is_large_and_small(loaded, restorers):
+    rng = np.random.default_rng(0)
+    examples = [make_example(loaded.pictures, restorers, SMALL, rng) for _ in range(4)]
+    head = fit_head(examples, SMALL)
+    calibrate(head, examples)
+    right = coverage(head, examples)
+    head.calibration[:, 1] += 1  # as if twice the logarithm were told
+    assert coverage(head, examples)["one_most"] > right["one_most"] + 10
+    calibrate(head, examples)
+    again = coverage(head, examples)
+    for name, share in right.items():
+        assert again[name] == pytest.approx(share, abs=3)
+
+
+def test_without_examples_nothing_is_calibrated():
+    head = ErrorHead()
+    head.calibration.fill_(0.5)
+    calibrate(head, [])
+    assert not head.calibration.any()
+
+
+def test_faded_originals_have_less_contrast(loaded, restorers):
+    contrasts = []
+    for share in (0.0, 1.0):
+        recipe = replace(SMALL, faded=share, halved=0, noisy=0, grey=1)
+        examples = [
+            make_example(loaded.pictures, restorers, recipe, np.random.default_rng(seed)) for seed in range(5)
+        ]
+        contrasts.append(np.mean([np.ptp(example.clean) for example in examples]))
+    assert contrasts[1] < 0.8 * contrasts[0]
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_originals_are_halved_and_noisy_as_asked(loaded, restorers, share):
     large = [replace(picture, pixels=np.full((300, 300), 128, np.uint8)) for picture in loaded.pictures[:1]]
     large[0].pixels[::2] = 130
-    recipe = HeadRecipe(example_size=64, halved=1.0, noisy=share)
+    recipe = HeadRecipe(example_size=64, halved=1.0, faded=0.0, noisy=share)
     example = make_example(large, restorers, recipe, np.random.default_rng(0))
     assert abs(float(example.clean.mean()) - 129) < 0.5
     assert (example.clean.std() > 0) == bool(share)
@@ -129,7 +160,6 @@ def test_card_names_models_and_sources(pictures, restorers, tmp_path):
     assert set(told) == {"examples", "steps"}
     assert set(card.results[0]["coverage"]) >= {"one", "two"}
     assert len(card.results[0]["files"]) == 1
-    assert card.results[0]["scaled_by"] > 0
 
 
 def test_files_in_a_card_are_held_out_again_when_the_folder_has_grown(pictures, restorers, tmp_path):
