@@ -23,8 +23,8 @@ from skimage.data import astronaut
 from napari_deartifact import JPEGInfo, deartifact, list_models, load_model
 
 TILE = 1024
-WORKER_SIDE = 8
-"""Chunks along each side of the array that one worker and two restore."""
+WORKER_SIDE = 6
+"""Chunks of TILE along each side of the array that one worker and two restore."""
 QUALITY = 75
 GRAPH_SIDE = 20
 """Chunks along each side of the array with which the cost of tasks is measured."""
@@ -177,7 +177,7 @@ def warm_up(model: str = "compact-cnn") -> None:
 
 
 def piece() -> np.ndarray:
-    return degraded(512, 512)
+    return degraded(TILE, TILE)
 
 
 def cluster(workers: int) -> LocalCluster:
@@ -186,7 +186,7 @@ def cluster(workers: int) -> LocalCluster:
 
 def workers() -> None:
     """Time the same array on one worker process and on two."""
-    sides = ((512,) * WORKER_SIDE,) * 2
+    sides = ((TILE,) * WORKER_SIDE,) * 2
     image = da.map_blocks(piece, chunks=(*sides, (3,)), dtype=np.uint8, meta=np.empty((0, 0, 0), "u1"))
     for model in ("general", "compact-cnn"):
         seconds = {}
@@ -200,7 +200,7 @@ def workers() -> None:
                 wait(deartifact(held, model, channel_axis=-1, device="cpu").persist())
                 seconds[count] = time.perf_counter() - start
         print(
-            f"{model} on {WORKER_SIDE**2} chunks of 512²: one worker {seconds[1]:.1f} s, "
+            f"{model} on {WORKER_SIDE**2} chunks of {TILE}²: one worker {seconds[1]:.1f} s, "
             f"two {seconds[2]:.1f} s, ratio {seconds[1] / seconds[2]:.2f}"
         )
 

@@ -58,7 +58,9 @@ def test_every_generator_answers_the_same_in_tiles(architecture, precision, shap
         # With several threads another shape may be summed in another order, and rounded otherwise.
         np.testing.assert_allclose(tiled, whole, atol=2e-5 if precision == "float32" else 1 / 255)
         assert progress[0].done == 0
-        assert progress[-1] == Progress(len(progress) - 1, len(progress) - 1)
+        counts = [step.done for step in progress]
+        assert counts == sorted(set(counts))
+        assert progress[-1].done == progress[-1].total >= len(progress) - 1
 
 
 LOCAL = [architecture for architecture in ARCHITECTURES if build(architecture).fixed_tile is None]

@@ -20,7 +20,7 @@ from napari_deartifact.jpeg.coded import CodedPicture, channels_first
 from napari_deartifact.jpeg.finding import with_cells
 from napari_deartifact.jpeg.restored import MARGIN_STEPS
 from napari_deartifact.jpeg.rounding import OVERSHOOT, in_whole_levels, margins_of, moved_into_cells
-from napari_deartifact.jpeg.threads import side_by_side
+from napari_deartifact.threads import side_by_side
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.devices import Precision, batch_size, is_out_of_memory, resolve_precision
+from napari_deartifact.threads import side_by_side
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,15 +80,21 @@ class NetworkRestorer:
         MemoryError
             When the device cannot hold the batch.
         """
-        import torch
-
         try:
-            with torch.inference_mode(), self._autocast():
-                answer: NDArray[np.float32] = self.generator(self._batch(tiles)).float().cpu().numpy()
+            if self.device != "cpu" or len(tiles) == 1:
+                return self._answer(tiles)
+            with side_by_side(len(tiles)) as threads:
+                return np.concatenate(list(threads.map(self._answer, tiles[:, np.newaxis])))
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise MemoryError(str(error)) from error
             raise
+
+    def _answer(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        import torch
+
+        with torch.inference_mode(), self._autocast():
+            answer: NDArray[np.float32] = self.generator(self._batch(tiles)).float().cpu().numpy()
         return answer
 
     def batch_size(self, height: int, width: int) -> int:

@@ -1,4 +1,4 @@
-"""Threads that each compute on one core."""
+"""Threads among which torch's own are shared out."""
 
 from __future__ import annotations
 
@@ -6,26 +6,31 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import torch  # noqa: TID253  (nothing loads this module before there is something to compute)
-
 
 @contextmanager
 def side_by_side(most: int) -> Iterator[ThreadPoolExecutor]:
-    """Give as many threads as torch may use, in each of which torch uses one.
+    """Do several things at once, each on its share of the cores.
+
+    Two cores do two things faster than one after the other: none of them has steps that only one can take.
 
     Parameters
     ----------
     most : int
-        Threads, at most.
+        Threads, at most; there are never more than torch may use.
 
     Examples
     --------
-    >>> with side_by_side(4) as threads:
+    >>> import torch
+    >>> with side_by_side(torch.get_num_threads()) as threads:
     ...     set(threads.map(lambda _: torch.get_num_threads(), range(8)))
     {1}
     """
+    import torch
+
     count = torch.get_num_threads()
-    with ThreadPoolExecutor(min(count, most), initializer=torch.set_num_threads, initargs=(1,)) as threads:
+    workers = max(min(count, most), 1)
+    share = count // workers
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(share,)) as threads:
         try:
             yield threads
         finally:
