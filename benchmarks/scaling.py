@@ -181,7 +181,7 @@ def piece() -> np.ndarray:
 
 
 def cluster(workers: int) -> LocalCluster:
-    return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50)
+    return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50)
 
 
 def workers() -> None:

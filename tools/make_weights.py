@@ -25,11 +25,16 @@ from napari_deartifact import load_model
 from napari_deartifact.models.error_network import HEAD, read_error_head
 from napari_deartifact.models.model_file import read_card, read_model, save_model
 from napari_deartifact.training import read_recipe, train
-from napari_deartifact.training.error_coverage import calibrate, coverage
+from napari_deartifact.training.error_coverage import coverage
 from napari_deartifact.training.error_examples import HeadRecipe
 from napari_deartifact.training.schema import convert
 from napari_deartifact.training.step_record import StepRecord
-from napari_deartifact.training.uncertainty import held_out_examples, part_pictures, train_head
+from napari_deartifact.training.uncertainty import (
+    held_out_examples,
+    part_pictures,
+    train_head,
+    with_calibrations,
+)
 
 SOURCES = Path(__file__).with_name("weights_sources.toml")
 
@@ -129,17 +134,22 @@ def judge(options: argparse.Namespace) -> None:
     _, pictures = part_pictures(head_folders(options.data), recipe, result["files"])
     found = {Path(picture.file).name for group in pictures for picture in group}
     print(f"{len(found)} of the {len(result['files'])} files that the head has not seen")
-    models = [load_model(name, options.device) for name in card.recipe["restorers"]]
-    examples = held_out_examples(pictures, models, recipe)
+    names = dict.fromkeys(card.recipe["restorers"])
+    models = [load_model(name, options.device) for name in names]
     if options.calibrate:
-        calibrate(head, examples)
-    shares = coverage(head, examples)
-    for number, name in enumerate(("one", "two"), start=1):
-        least, most = shares[f"{name}_least"], shares[f"{name}_most"]
-        print(f"within ±{number}σ: {shares[name]:.1f} % ({least:.1f} to {most:.1f} % in the ten classes)")
+        head, shares = with_calibrations(head, pictures, models, recipe)
+    else:
+        shares = {
+            model.name: coverage(head, held_out_examples(pictures, [model], recipe), model=model.name)
+            for model in models
+        }
+    for name, told in shares.items():
+        for number, word in enumerate(("one", "two"), start=1):
+            least, most = told[f"{word}_least"], told[f"{word}_most"]
+            print(f"{name:14} within ±{number}σ: {told[word]:.1f} % ({least:.1f} to {most:.1f} % in classes)")
     if options.write is not None:
         result = {**result, "command": "python tools/make_weights.py judge DATA", "coverage": shares}
-        save_model(options.write, head, replace(card, results=[result]))
+        save_model(options.write, head, replace(card, arguments=head.arguments, results=[result]))
 
 
 def publish(options: argparse.Namespace) -> None:

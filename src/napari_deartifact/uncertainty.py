@@ -26,7 +26,7 @@ from napari_deartifact.devices import default_tile_size, resolve_device
 from napari_deartifact.history import estimate_of
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.models.error_network import HALO, LEVELS, SIZE_MULTIPLE, log_standard_error
-from napari_deartifact.models.registry import DEFAULT_MODEL
+from napari_deartifact.models.registry import DEFAULT_MODEL, loaded
 from napari_deartifact.models.twin import check_faithful
 from napari_deartifact.progress import ProgressCallback, run_steps
 from napari_deartifact.restoration import restoration_steps
@@ -102,8 +102,9 @@ def restore_with_uncertainty(
     A picture that was returned unchanged for want of a JPEG history has no error but that of rounding; one
     that was restored without known tables gets the network's part alone.
 
-    The network was trained on the answers of the models that its card names, and its intervals hold what
-    they promise for pictures and models like those; ``benchmarks/uncertainty.py`` measures it.  An
+    The network was trained on the answers of the models that its card names and is calibrated for each of
+    them; its intervals hold what they promise for pictures and models like those, and
+    ``benchmarks/uncertainty.py`` measures it.  An
     interval is symmetric, does not know that intensities end at black and white, and is never narrower
     than the rounding to whole levels of the original and of the decoded picture.  The closed form is that
     of the last compression; what an earlier one took away is not in it.
@@ -164,7 +165,7 @@ def uncertainty_steps(
         options["jpeg"] = JPEGInfo.from_file(jpeg)
     steps = restoration_steps(image, model, **options)
     step = next(steps)
-    pictures = _Pictures.of(image, source, options)
+    pictures = _Pictures.of(image, model, source, options)
     try:
         while True:
             yield Progress(step.done, step.total + pictures.tile_count)
@@ -184,12 +185,19 @@ class _Pictures:
     layout: PictureLayout
     scale: IntensityScale | None
     jpeg: JPEGInfo | None
+    model: str
     source: Source
     device: str
     tile_size: int
 
     @classmethod
-    def of(cls, image: NDArray[Any], source: Source, options: dict[str, Any]) -> _Pictures:
+    def of(
+        cls,
+        image: NDArray[Any],
+        model: str | os.PathLike[str] | Restorer,
+        source: Source,
+        options: dict[str, Any],
+    ) -> _Pictures:
         jpeg = options.get("jpeg")
         device = resolve_device(options.get("device", "auto"))
         layout = PictureLayout.of(image.shape, options.get("channel_axis"), rgb=options.get("rgb", True))
@@ -198,7 +206,8 @@ class _Pictures:
                 image, options.get("data_range"), precision=jpeg.precision if jpeg else None
             )
         tile_size = options.get("tile_size") or default_tile_size(device)
-        return cls(layout, scale if image.size else None, jpeg, source, device, tile_size)
+        name = loaded(model, device).name
+        return cls(layout, scale if image.size else None, jpeg, name, source, device, tile_size)
 
     @property
     def tile_count(self) -> int:
@@ -257,7 +266,9 @@ class _Pictures:
         for rows, columns in self.tiles:
             window = (slice(None), rows.read, columns.read)
             part = None if known is None else (known[0][window], known[1])
-            answer = log_standard_error(restored[window], degraded[window], part, device=self.device)
+            answer = log_standard_error(
+                restored[window], degraded[window], part, model=self.model, device=self.device
+            )
             inner = answer[:, rows.inner, columns.inner]
             target[:, rows.write, columns.write] = np.maximum(inner, np.float32(smallest))
             yield

@@ -1,4 +1,4 @@
-"""A network of 40,000 parameters that says by how much a restored picture is likely to be wrong."""
+"""A network of 87,000 parameters that says by how much a restored picture is likely to be wrong."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ class ErrorHead(nn.Module):
     black or white, and, where the JPEG is known, how coarse its tables are and the standard error that
     quantization alone implies, which it corrects.
 
-    `calibration` is a buffer of shape (2, 4), for pictures without and with tables: what is added to the
-    answer is the sum of its terms 1, answer, coarseness and their product.
+    It cannot see which model has restored a picture, and models differ in how far they err.  So
+    `calibration`, a buffer of shape (1 + models, 2, 4), holds for any model and for each of those named,
+    without and with tables, the factors of what is added to an answer: of 1, the answer, the coarseness and
+    their product.
 
     Parameters
     ----------
@@ -32,12 +34,14 @@ class ErrorHead(nn.Module):
         Feature maps.
     dilations : sequence of int
         Of each 3×3 convolution, in cells.
+    models : sequence of str
+        Names of the models with a calibration of their own.
 
     Examples
     --------
     >>> head = ErrorHead()
     >>> sum(parameter.numel() for parameter in head.parameters()), head.receptive_radius
-    (39852, 29)
+    (87420, 29)
     >>> head(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)).shape
     torch.Size([1, 3, 8, 8])
     """
@@ -45,10 +49,13 @@ class ErrorHead(nn.Module):
     architecture: ClassVar[str] = "error-head"
     size_multiple: ClassVar[int] = CELL
 
-    def __init__(self, width: int = 48, dilations: Sequence[int] = (1, 2, 4, 6)) -> None:
+    def __init__(
+        self, width: int = 48, dilations: Sequence[int] = (1, 2, 4, 6), models: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         self.width = width
         self.dilations = tuple(dilations)
+        self.models = tuple(models)
         # A cell's own far corner, the detail's 3×3 window, and the convolutions.
         self.receptive_radius = CELL * sum(self.dilations) + CELL - 1 + 1 + (CELL - 1)
         self.first = nn.Conv2d((6 * CHANNELS + 1) * CELL**2, width, 1)
@@ -63,12 +70,16 @@ class ErrorHead(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(cast("Tensor", self.last.bias))
         self.calibration: Tensor
-        self.register_buffer("calibration", torch.zeros(2, 4))
+        self.register_buffer("calibration", torch.zeros(1 + len(self.models), 2, 4))
 
     @property
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments, as JSON types, that build this network again."""
-        return {"width": self.width, "dilations": list(self.dilations)}
+        return {"width": self.width, "dilations": list(self.dilations), "models": list(self.models)}
+
+    def calibration_of(self, model: str) -> Tensor:
+        """Return the part of `calibration` that is a model's, or any model's: shape (2, 4), not a copy."""
+        return self.calibration[self.models.index(model) + 1 if model in self.models else 0]
 
     def forward(
         self,
@@ -76,6 +87,8 @@ class ErrorHead(nn.Module):
         degraded: Tensor,
         quantization: Tensor | None = None,
         even: Tensor | None = None,
+        *,
+        model: str = "",
     ) -> Tensor:
         """Estimate the standard error of a batch.
 
@@ -88,6 +101,8 @@ class ErrorHead(nn.Module):
             pictures of the batch for which it is not known.
         even : Tensor, shape (N, 3), optional
             The same for evenly filled cells, from the tables alone; needed with `quantization`.
+        model : str
+            The name of the model that has restored the batch.
 
         Returns
         -------
@@ -118,26 +133,9 @@ class ErrorHead(nn.Module):
         for layer in self.middle:
             state = functional.relu(layer(state)) + state
         change = functional.pixel_shuffle(self.last(state), CELL)
-        return self.calibrated(base + change, coarseness, known)
-
-    def calibrated(self, log_error: Tensor, coarseness: Tensor, known: Tensor) -> Tensor:
-        """Add what pictures that the head has not learnt from ask for.
-
-        Parameters
-        ----------
-        log_error : Tensor
-            What the convolutions say.
-        coarseness : Tensor
-            Logarithm of the standard error of evenly filled cells, 0 without tables.
-        known : Tensor of bool
-            Whether there are tables.
-
-        Returns
-        -------
-        Tensor
-        """
+        log_error = base + change
         terms = torch.stack(calibration_terms(log_error, coarseness))
-        without, given = torch.einsum("rt,t...->r...", self.calibration, terms)
+        without, given = torch.einsum("rt,t...->r...", self.calibration_of(model), terms)
         return (log_error + torch.where(known, given, without)).clamp(*LOG_RANGE)
 
 

@@ -39,6 +39,7 @@ def log_standard_error(
     degraded: NDArray[np.float32],
     quantization: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
     *,
+    model: str = "",
     device: str = "cpu",
 ) -> NDArray[np.float32]:
     """Foretell the error of a tile.
@@ -50,6 +51,8 @@ def log_standard_error(
     quantization : (ndarray of shape (C, Y, X), ndarray of shape (C,)), optional
         Logarithms of the standard error that quantization implies, in levels of 255: for each pixel,
         and for evenly filled cells.
+    model : str
+        The name of the model that has restored it.
     device : str
         Such as ``"cpu"`` or ``"cuda:0"``.
 
@@ -71,7 +74,7 @@ def log_standard_error(
         pixels = batch(quantization[0])
         even = torch.from_numpy(np.repeat(quantization[1], 3 // channels)[np.newaxis]).to(device)
     with torch.inference_mode():
-        answer = _error_head(device)(batch(restored), batch(degraded), pixels, even)
+        answer = _error_head(device)(batch(restored), batch(degraded), pixels, even, model=model)
     planes: NDArray[np.float32] = answer[0, :, :height, :width].float().cpu().numpy()
     return planes if channels == 3 else planes.mean(axis=0, keepdims=True)
 

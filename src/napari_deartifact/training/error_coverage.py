@@ -73,7 +73,9 @@ def coverage_loss(log_error: Tensor, magnitude: Tensor) -> Tensor:
     return total
 
 
-def calibrate(head: ErrorHead, examples: Sequence[Example]) -> None:
+def calibrate(
+    head: ErrorHead, given: Sequence[Example], without: Sequence[Example], *, model: str = ""
+) -> None:
     """Let a head's standard errors be what examples that it has not seen ask for.
 
     A head is surer of what is large and what is small than it should be: where it errs itself, its largest
@@ -83,14 +85,18 @@ def calibrate(head: ErrorHead, examples: Sequence[Example]) -> None:
     ----------
     head : ErrorHead
         Its `calibration` is changed.
-    examples : sequence of Example
-        Without any there is none.
+    given, without : sequence of Example
+        To be judged with their tables, and without.  Where there are none nothing is added.
+    model : str
+        Whose calibration it is; that of any model unless the head knows the name.
     """
-    head.calibration.zero_()
-    if not examples:
-        return
-    fitted = [_fit_calibration(*_told_and_true(head, examples, tables=tables)) for tables in (False, True)]
-    head.calibration.copy_(torch.stack(fitted))
+    calibration = head.calibration_of(model)
+    calibration.zero_()
+    for row, examples in enumerate((without, given)):
+        if examples:
+            calibration[row] = _fit_calibration(
+                *_told_and_true(head, examples, tables=bool(row), model=model)
+            )
 
 
 def _fit_calibration(log_error: Tensor, magnitude: Tensor, coarseness: Tensor) -> Tensor:
@@ -108,13 +114,15 @@ def _fit_calibration(log_error: Tensor, magnitude: Tensor, coarseness: Tensor) -
     return factors.detach()
 
 
-def coverage(head: ErrorHead, examples: Sequence[Example]) -> dict[str, float]:
+def coverage(head: ErrorHead, examples: Sequence[Example], *, model: str = "") -> dict[str, float]:
     """Return the shares of the errors within one and two standard errors, in per cent.
 
     Parameters
     ----------
     head : ErrorHead
     examples : sequence of Example
+    model : str
+        Which has restored them.
 
     Returns
     -------
@@ -122,7 +130,7 @@ def coverage(head: ErrorHead, examples: Sequence[Example]) -> dict[str, float]:
         ``one`` and ``two`` over all pixels, and ``one_least``, ``one_most``, ``two_least`` and
         ``two_most`` among ten classes of equal size by standard error.
     """
-    log_error, magnitude, _ = _told_and_true(head, examples)
+    log_error, magnitude, _ = _told_and_true(head, examples, model=model)
     order = log_error.argsort(stable=True)
     ratio = (magnitude / log_error.exp().clamp(min=SMALLEST_ERROR))[order]
     shares: dict[str, float] = {}
@@ -135,7 +143,7 @@ def coverage(head: ErrorHead, examples: Sequence[Example]) -> dict[str, float]:
 
 @torch.no_grad()
 def _told_and_true(
-    head: ErrorHead, examples: Sequence[Example], *, tables: bool = True
+    head: ErrorHead, examples: Sequence[Example], *, tables: bool = True, model: str = ""
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the log standard error, the absolute error and the coarseness of all inner pixels."""
     told, true, coarse = [], [], []
@@ -144,7 +152,8 @@ def _told_and_true(
         restored, degraded, *known = (torch.from_numpy(repeat_channels(part))[None] for part in parts)
         if not tables:
             known = []
-        log_error = head(restored / LEVELS, degraded / LEVELS, *known)[0, : len(example.clean)]
+        answer = head(restored / LEVELS, degraded / LEVELS, *known, model=model)
+        log_error = answer[0, : len(example.clean)]
         free = torch.from_numpy((example.degraded > 0) & (example.degraded < LEVELS))[INNER]
         error = torch.from_numpy(np.abs(example.restored - example.clean))[INNER]
         even = torch.from_numpy(example.even)[:, None, None].expand_as(error) * tables

@@ -40,15 +40,15 @@ def train_head(
     sources: Sequence[dict[str, str]] = (),
     progress: Progress | None = None,
 ) -> ErrorHead:
-    """Train a head on clean pictures, scale it by pictures that it has not seen, and write its file.
+    """Train a head on clean pictures, calibrate it on others that it has not seen, and write its file.
 
     Parameters
     ----------
     folders : sequence of path
         Clean pictures: folders or patterns; each counts alike.
     output : path
-        The file to be written, which names the models in its card, the last factor, and the shares of
-        held-out errors within one and two standard errors, in per cent.
+        The file to be written, which names the models in its card, and the shares of held-out errors
+        within one and two standard errors, in per cent.
     restorers : sequence of Restorer
         Whose errors it learns to foretell.
     recipe : HeadRecipe, optional
@@ -72,14 +72,14 @@ def train_head(
     recipe = recipe or HeadRecipe()
     training, held_out = part_pictures(folders, recipe)
     examples = _examples(training, recipe.examples, restorers, recipe, recipe.seed, progress)
-    head = fit_head(examples, recipe, progress=progress)
+    fitted = fit_head(examples, recipe, progress=progress)
     del examples, training
-    judges = held_out_examples(held_out, restorers, recipe, progress=progress)
-    calibrate(head, judges)
+    head, coverages = with_calibrations(fitted, held_out, restorers, recipe, progress=progress)
     results = {
         "command": "napari_deartifact.training.uncertainty.train_head",
         "set": "held-out pictures",
         "files": sorted({_file_name(picture) for group in held_out for picture in group}),
+        "coverage": coverages,
     }
     card = ModelCard(
         name="error-head",
@@ -88,7 +88,7 @@ def train_head(
         description="Standard error of restored pictures, for restore_with_uncertainty.",
         recipe={**asdict(recipe), "restorers": [model.name for model in restorers]},
         data=list(sources),
-        results=[{**results, "coverage": coverage(head, judges)}] if judges else [],
+        results=[results] if coverages else [],
     )
     save_model(output, head, card)
     return head
@@ -130,14 +130,62 @@ def part_pictures(
     return [parted[folder][0] for folder in folders], [parted[folder][1] for folder in folders]
 
 
-def held_out_examples(
+def with_calibrations(
+    head: ErrorHead,
     pictures: Sequence[Sequence[Picture]],
     restorers: Sequence[Restorer],
     recipe: HeadRecipe,
     *,
     progress: Progress | None = None,
+) -> tuple[ErrorHead, dict[str, dict[str, float]]]:
+    """Calibrate a head for each of some models, and for any other one.
+
+    Parameters
+    ----------
+    head : ErrorHead
+    pictures, restorers, recipe, progress
+        As for `held_out_examples`.
+
+    Returns
+    -------
+    ErrorHead
+        One of the same weights.
+    dict of str to dict
+        What :func:`~napari_deartifact.training.error_coverage.coverage` tells of each model, by name, and of
+        all of them as "any"; empty without pictures.
+    """
+    models = {model.name: model for model in restorers}
+    answer = ErrorHead(**{**head.arguments, "models": list(models)})
+    weights = {name: value for name, value in head.state_dict().items() if name != "calibration"}
+    answer.load_state_dict(weights, strict=False)
+    answer.eval().requires_grad_(False)
+    coverages: dict[str, dict[str, float]] = {}
+    every: tuple[list[Example], list[Example]] = [], []
+    for name, model in models.items():
+        with_tables, without = (
+            held_out_examples(pictures, [model], recipe, tables=tables, progress=progress)
+            for tables in (True, False)
+        )
+        if with_tables:
+            calibrate(answer, with_tables, without, model=name)
+            coverages[name] = coverage(answer, with_tables, model=name)
+            every[0].extend(with_tables)
+            every[1].extend(without)
+    if coverages:
+        calibrate(answer, *every)
+        coverages["any"] = coverage(answer, every[0])
+    return answer, coverages
+
+
+def held_out_examples(
+    pictures: Sequence[Sequence[Picture]],
+    restorers: Sequence[Restorer],
+    recipe: HeadRecipe,
+    *,
+    tables: bool = True,
+    progress: Progress | None = None,
 ) -> list[Example]:
-    """Make the examples that `train_head` scales a head by and tells its coverage on.
+    """Make the examples that `train_head` calibrates a head on and tells its coverage on.
 
     Parameters
     ----------
@@ -145,7 +193,9 @@ def held_out_examples(
         The second list of `part_pictures`.
     restorers : sequence of Restorer
     recipe : HeadRecipe
-        Says how many; pictures are left as they are, and restored by one model at full strength.
+        Says how many.
+    tables : bool
+        As for :meth:`HeadRecipe.as_used`.
     progress : callable, optional
         As for `train_head`.
 
@@ -154,7 +204,8 @@ def held_out_examples(
     list of Example
         The same ones for the same pictures, restorers and recipe; none without pictures.
     """
-    return _examples(pictures, recipe.held_out, restorers, recipe.as_used, ~recipe.seed, progress)
+    used = recipe.as_used(tables=tables)
+    return _examples(pictures, recipe.held_out, restorers, used, ~recipe.seed, progress)
 
 
 def _examples(

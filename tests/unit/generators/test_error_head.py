@@ -44,7 +44,7 @@ def test_calibration_turns_with_the_tables(head, pictures):
     restored, degraded, quantization, even = pictures
     head.last.weight *= 0.1  # nothing is clamped
     raw, without = head(restored, degraded, quantization, even), head(restored, degraded)
-    head.calibration[1] = torch.tensor([0.1, -0.2, 0.3, 0.05])
+    head.calibration[0, 1] = torch.tensor([0.1, -0.2, 0.3, 0.05])
     coarseness = even[:, :, None, None]
     expected = raw + 0.1 - 0.2 * raw + 0.3 * coarseness + 0.05 * raw * coarseness
     torch.testing.assert_close(head(restored, degraded, quantization, even), expected)

@@ -12,10 +12,17 @@ import torch
 
 from napari_deartifact import load_model
 from napari_deartifact.generators.error_head import ErrorHead
+from napari_deartifact.models.error_network import read_error_head
 from napari_deartifact.models.model_file import read_card
 from napari_deartifact.training.error_coverage import calibrate, coverage, coverage_loss
 from napari_deartifact.training.error_examples import HeadRecipe, make_example
-from napari_deartifact.training.uncertainty import fit_head, held_out_examples, part_pictures, train_head
+from napari_deartifact.training.uncertainty import (
+    fit_head,
+    held_out_examples,
+    part_pictures,
+    train_head,
+    with_calibrations,
+)
 
 SMALL = HeadRecipe(examples=4, example_size=64, steps=25, batch_size=2, patch_size=48)
 
@@ -90,14 +97,14 @@ def test_calibrated_head_holds_what_was_asked_for(loaded, restorers):
     rng = np.random.default_rng(0)
     examples = [make_example(loaded.pictures, restorers, SMALL, rng) for _ in range(4)]
     head = fit_head(examples, SMALL)
-    calibrate(head, examples)
+    calibrate(head, examples, examples)
     right = coverage(head, examples)
     with torch.no_grad():
         head.last.bias += np.log(1.3)
     too_wide = coverage(head, examples)
     assert too_wide["one"] > right["one"] + 5
     assert too_wide["one_least"] < too_wide["one"] < too_wide["one_most"]
-    calibrate(head, examples)
+    calibrate(head, examples, examples)
     assert coverage(head, examples)["one"] == pytest.approx(right["one"], abs=1)
 
 
@@ -105,20 +112,34 @@ def test_calibration_mends_a_head_that_is_too_sure_of_what_is_large_and_small(lo
     rng = np.random.default_rng(0)
     examples = [make_example(loaded.pictures, restorers, SMALL, rng) for _ in range(4)]
     head = fit_head(examples, SMALL)
-    calibrate(head, examples)
+    calibrate(head, examples, examples)
     right = coverage(head, examples)
-    head.calibration[:, 1] += 1  # as if twice the logarithm were told
+    head.calibration[..., 1] += 1  # as if twice the logarithm were told
     assert coverage(head, examples)["one_most"] > right["one_most"] + 10
-    calibrate(head, examples)
+    calibrate(head, examples, examples)
     again = coverage(head, examples)
     for name, share in right.items():
         assert again[name] == pytest.approx(share, abs=3)
 
 
+def test_each_model_has_a_calibration_of_its_own(pictures, restorers):
+    recipe = replace(SMALL, held_out=4)
+    _, judging = part_pictures([pictures], recipe)
+    head, shares = with_calibrations(ErrorHead(), judging, restorers, recipe)
+    assert set(shares) == {"compact-cnn", "spp", "any"}
+    for model in restorers:
+        examples = held_out_examples(judging, [model], recipe)
+        assert coverage(head, examples, model=model.name) == shares[model.name]
+        assert coverage(head, examples) != shares[model.name]
+    calibrations = [head.calibration_of(name) for name in ("compact-cnn", "spp", "of my own")]
+    assert not torch.equal(calibrations[0], calibrations[1])
+    assert torch.equal(calibrations[2], head.calibration[0])
+
+
 def test_without_examples_nothing_is_calibrated():
     head = ErrorHead()
     head.calibration.fill_(0.5)
-    calibrate(head, [])
+    calibrate(head, [], [])
     assert not head.calibration.any()
 
 
@@ -158,7 +179,10 @@ def test_card_names_models_and_sources(pictures, restorers, tmp_path):
     assert card.recipe["restorers"] == ["compact-cnn", "spp"]
     assert card.data == [{"name": "made", "licence": "CC0"}]
     assert set(told) == {"examples", "steps"}
-    assert set(card.results[0]["coverage"]) >= {"one", "two"}
+    assert set(card.results[0]["coverage"]) == {"compact-cnn", "spp", "any"}
+    assert set(card.results[0]["coverage"]["spp"]) >= {"one", "two"}
+    assert card.arguments["models"] == ["compact-cnn", "spp"]
+    assert read_error_head(path).calibration.any()
     assert len(card.results[0]["files"]) == 1
 
 
