@@ -149,7 +149,7 @@ def judge(options: argparse.Namespace) -> None:
             print(f"{name:14} within ±{number}σ: {told[word]:.1f} % ({least:.1f} to {most:.1f} % in classes)")
     if options.write is not None:
         result = {**result, "command": "python tools/make_weights.py judge DATA", "coverage": shares}
-        save_model(options.write, head, replace(card, arguments=head.arguments, results=[result]))
+        save_model(options.write, head.half(), replace(card, arguments=head.arguments, results=[result]))
 
 
 def publish(options: argparse.Namespace) -> None:

@@ -157,7 +157,9 @@ def test_steps_count_to_the_end_and_can_be_left():
         except StopIteration as end:
             assert isinstance(end.value, Restoration)
             break
-    assert [step.done for step in told] == list(range(len(told)))
+    counts = [step.done for step in told]
+    assert counts[0] == 0
+    assert counts == sorted(set(counts))
     assert {step.total for step in told} == {told[-1].done}
     steps = uncertainty_steps(STACK, "compact-cnn", tile_size=64, **OPTIONS)
     next(steps)

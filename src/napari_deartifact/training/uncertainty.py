@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
@@ -90,7 +91,7 @@ def train_head(
         data=list(sources),
         results=[results] if coverages else [],
     )
-    save_model(output, head, card)
+    save_model(output, copy.deepcopy(head).half(), card)
     return head
 
 
