@@ -92,7 +92,7 @@ def restore_picture(
         answer = kept_grey(answer, degraded)
     if consistency and jpeg is not None:
         seen, whole = _with_neighbours(region, jpeg), scale.is_whole_levels(jpeg.precision)
-        part = _consistent(answer[:, *seen], degraded[:, *seen], jpeg.crop(*seen), whole=whole)
+        part = consistent(answer[:, *seen], degraded[:, *seen], jpeg.crop(*seen), whole=whole)
         if part.shape == answer.shape:
             answer = part
         else:
@@ -129,9 +129,30 @@ def _with_neighbours(region: Region, jpeg: JPEGInfo) -> Region:
     return rows, columns
 
 
-def _consistent(
-    answer: NDArray[np.floating[Any]], degraded: NDArray[np.float32], jpeg: JPEGInfo, *, whole: bool
+def consistent(
+    answer: NDArray[np.floating[Any]], degraded: NDArray[np.floating[Any]], jpeg: JPEGInfo, *, whole: bool
 ) -> NDArray[np.floating[Any]]:
+    """Move an answer into the cells of its JPEG.
+
+    Parameters
+    ----------
+    answer, degraded : ndarray, shape (C, Y, X)
+        On the unit scale.
+    jpeg : JPEGInfo
+        Of `degraded`.
+    whole : bool
+        Whether the answer will be rounded to the JPEG's own levels, as for
+        :func:`~napari_deartifact.jpeg.consistency.project`.
+
+    Returns
+    -------
+    ndarray of float32 or float64, same shape
+
+    Warns
+    -----
+    UserWarning
+        When most of the picture is not what the JPEG decodes to.
+    """
     from napari_deartifact.jpeg.consistency import project
 
     white = 2**jpeg.precision - 1

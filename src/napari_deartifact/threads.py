@@ -11,7 +11,8 @@ from contextlib import contextmanager
 def side_by_side(most: int) -> Iterator[ThreadPoolExecutor]:
     """Do several things at once, each on its share of the cores.
 
-    Two cores do two things faster than one after the other: none of them has steps that only one can take.
+    Two cores do two things faster so than one after the other: whatever has steps that only one of them can
+    take leaves the other one idle.
 
     Parameters
     ----------

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import IntensityScale, channels_last, fill_nonfinite
+from napari_deartifact.axes import IntensityScale, fill_nonfinite
 from napari_deartifact.files.slides_base import Slide, Window
+from napari_deartifact.picture import consistent
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
@@ -117,9 +118,11 @@ def bound(
         jpeg = piece.jpeg.crop(*relative(around, piece.place))
         whole = frame.scale.is_whole_levels(jpeg.precision)
         restored, decoded = _with_hidden(frame, around, answer)
-        projected, agrees = _projected(restored, decoded, jpeg, whole=whole)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            projected = consistent(restored, decoded, jpeg, whole=whole)
         projection[:, *relative(inner, frame.seen)] = projected[:, *relative(inner, around)]
-        if agrees:
+        if not caught:  # most of the blocks decode to these pixels
             names |= piece.tiles
     return projection, names
 
@@ -137,21 +140,6 @@ def _with_hidden(
     restored, shown = decoded.astype(answer.dtype), answer[:, rows, columns]
     restored[:, : shown.shape[1], : shown.shape[2]] = shown
     return restored, decoded
-
-
-def _projected(
-    answer: NDArray[np.floating[Any]], degraded: NDArray[np.floating[Any]], jpeg: JPEGInfo, *, whole: bool
-) -> tuple[NDArray[np.float64], bool]:
-    """Move an answer into the cells; say too whether most of the blocks decode to the degraded pixels."""
-    from napari_deartifact.jpeg.consistency import project
-
-    white = 2**jpeg.precision - 1
-    restored, decoded = (channels_last(image).astype(np.float64) * white for image in (answer, degraded))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        projected = project(restored, decoded, jpeg, whole=whole) / white
-    channels_first = np.moveaxis(np.atleast_3d(projected), -1, 0)
-    return channels_first, not caught
 
 
 def hull(windows: list[Window]) -> Window:

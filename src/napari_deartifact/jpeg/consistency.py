@@ -134,9 +134,10 @@ def project(
     """
     if not 0 <= margin <= 0.5:
         raise ValueError(f"margin is {margin}; expected a number of quantization steps from 0 to 0.5")
-    precision = np.float32 if whole and jpeg.indices is not None else np.float64
+    in_parts = whole and jpeg.indices is not None
+    precision = np.float32 if in_parts else np.float64  # cells are found again in float64, and read in either
     pixels, levels = (channels_first(image, jpeg, precision) for image in (restored, decoded))
-    if precision is np.float32:
+    if in_parts:
         answer = _in_parts(pixels, levels, jpeg, iterations, margin)
     else:
         picture = with_cells(levels, jpeg)

@@ -94,12 +94,27 @@ def calibrate(
     calibration.zero_()
     for row, examples in enumerate((without, given)):
         if examples:
-            calibration[row] = _fit_calibration(
-                *_told_and_true(head, examples, tables=bool(row), model=model)
-            )
+            compared = _told_and_true(head, examples, tables=bool(row), model=model)
+            calibration[row] = fit_calibration(*compared)
 
 
-def _fit_calibration(log_error: Tensor, magnitude: Tensor, coarseness: Tensor) -> Tensor:
+def fit_calibration(log_error: Tensor, magnitude: Tensor, coarseness: Tensor) -> Tensor:
+    """Find what to add to standard errors so that they hold what is asked of them.
+
+    Parameters
+    ----------
+    log_error : Tensor, shape (N,)
+        Logarithm of the standard errors.
+    magnitude : Tensor, shape (N,)
+        Absolute values of the true errors.
+    coarseness : Tensor, shape (N,)
+        Logarithm of the standard error that the tables alone imply.
+
+    Returns
+    -------
+    Tensor, shape (4,)
+        Factors of :func:`~napari_deartifact.generators.error_head.calibration_terms`.
+    """
     some = torch.randperm(len(log_error), generator=torch.Generator().manual_seed(0))[:FITTED_PIXELS]
     terms = torch.stack(calibration_terms(log_error[some], coarseness[some]))
     factors = torch.zeros(len(terms), requires_grad=True)

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from napari_deartifact import load_model
-from napari_deartifact.generators.error_head import ErrorHead
+from napari_deartifact.generators.error_head import ErrorHead, calibration_terms
 from napari_deartifact.models.error_network import read_error_head
 from napari_deartifact.models.model_file import read_card
-from napari_deartifact.training.error_coverage import calibrate, coverage, coverage_loss
+from napari_deartifact.training.error_coverage import calibrate, coverage, coverage_loss, fit_calibration
 from napari_deartifact.training.error_examples import HeadRecipe, make_example
 from napari_deartifact.training.uncertainty import (
     fit_head,
@@ -99,6 +99,8 @@ def test_calibrated_head_holds_what_was_asked_for(loaded, restorers):
     head = fit_head(examples, SMALL)
     calibrate(head, examples, examples)
     right = coverage(head, examples)
+    assert 63 < right["one"] < 78
+    assert 90 < right["two"] < 98
     with torch.no_grad():
         head.last.bias += np.log(1.3)
     too_wide = coverage(head, examples)
@@ -108,18 +110,22 @@ def test_calibrated_head_holds_what_was_asked_for(loaded, restorers):
     assert coverage(head, examples)["one"] == pytest.approx(right["one"], abs=1)
 
 
-def test_calibration_mends_a_head_that_is_too_sure_of_what_is_large_and_small(loaded, restorers):
-    rng = np.random.default_rng(0)
-    examples = [make_example(loaded.pictures, restorers, SMALL, rng) for _ in range(4)]
-    head = fit_head(examples, SMALL)
-    calibrate(head, examples, examples)
-    right = coverage(head, examples)
-    head.calibration[..., 1] += 1  # as if twice the logarithm were told
-    assert coverage(head, examples)["one_most"] > right["one_most"] + 10
-    calibrate(head, examples, examples)
-    again = coverage(head, examples)
-    for name, share in right.items():
-        assert again[name] == pytest.approx(share, abs=3)
+def test_calibration_mends_what_is_too_sure_of_large_and_small():
+    torch.manual_seed(0)
+    true, coarseness = 2 + 0.6 * torch.randn(100_000), 3 * torch.rand(100_000)
+    magnitude = true.exp() * torch.randn(true.shape).abs()
+    told = true + 0.5 * (true - 2) + 0.3 * (coarseness - 1.5)  # too far from the mean, and out by the tables
+
+    def shares(log_error):
+        within = (magnitude <= log_error.exp())[log_error.argsort()]
+        return [float(part.double().mean()) for part in within.tensor_split(10)]
+
+    mended = told + fit_calibration(told, magnitude, coarseness) @ torch.stack(
+        calibration_terms(told, coarseness)
+    )
+    assert min(shares(told)) < 0.5
+    assert max(shares(told)) > 0.8
+    assert 0.63 < min(shares(mended)) <= max(shares(mended)) < 0.73
 
 
 def test_each_model_has_a_calibration_of_its_own(pictures, restorers):
