@@ -10,6 +10,9 @@ import io
 import pickle
 import sys
 import time
+from multiprocessing import get_context
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from types import SimpleNamespace
 
 import dask
@@ -23,8 +26,8 @@ from skimage.data import astronaut
 from napari_deartifact import JPEGInfo, deartifact, list_models, load_model
 
 TILE = 1024
-WORKER_SIDE = 6
-"""Chunks of TILE along each side of the array that one worker and two restore."""
+WORKER_ROWS, WORKER_COLUMNS = 4, 6
+"""Chunks of TILE in the array that one worker and two restore."""
 QUALITY = 75
 GRAPH_SIDE = 20
 """Chunks along each side of the array with which the cost of tasks is measured."""
@@ -185,25 +188,64 @@ def cluster(workers: int) -> LocalCluster:
 
 
 def workers() -> None:
-    """Time the same array on one worker process and on two."""
-    sides = ((TILE,) * WORKER_SIDE,) * 2
-    image = da.map_blocks(piece, chunks=(*sides, (3,)), dtype=np.uint8, meta=np.empty((0, 0, 0), "u1"))
+    """Time the same array on one worker process and on two, and on processes that nobody coordinates."""
     for model in ("general", "compact-cnn"):
-        seconds = {}
         warm_up(model)
+        plain, clustered = [], []
         for count in (1, 2):
-            with cluster(count) as local, Client(local) as client:
-                client.run(warm_up, model)
-                held = image.persist()
-                wait(held)
-                client.rebalance(held)  # work goes to where the chunks are
-                start = time.perf_counter()
-                wait(deartifact(held, model, channel_axis=-1, device="cpu").persist())
-                seconds[count] = time.perf_counter() - start
+            plain.append(by_processes(model, count))
+            clustered.append(by_workers(model, count))
+        rows, columns = WORKER_ROWS, WORKER_COLUMNS
         print(
-            f"{model} on {WORKER_SIDE**2} chunks of {TILE}²: one worker {seconds[1]:.1f} s, "
-            f"two {seconds[2]:.1f} s, ratio {seconds[1] / seconds[2]:.2f}"
+            f"{model} on {rows * columns} chunks of {TILE}²: one worker {clustered[0]:.1f} s, two "
+            f"{clustered[1]:.1f} s, ratio {clustered[0] / clustered[1]:.2f}; halves of it in two processes "
+            f"that know nothing of each other against the whole in one: {plain[0]:.1f} s, {plain[1]:.1f} s, "
+            f"ratio {plain[0] / plain[1]:.2f}",
+            flush=True,
         )
+
+
+def by_workers(model: str, count: int) -> float:
+    with cluster(count) as local, Client(local) as client:
+        client.run(warm_up, model)
+        held = pieces(WORKER_ROWS).persist()
+        wait(held)
+        client.rebalance(held)  # work goes to where the chunks are
+        start = time.perf_counter()
+        wait(deartifact(held, model, channel_axis=-1, device="cpu").persist())
+        return time.perf_counter() - start
+
+
+def by_processes(model: str, count: int) -> float:
+    """Restore as much in processes without a cluster: what the machine itself makes of so many."""
+    context = get_context("spawn")
+    ready, seconds = context.Barrier(count), context.Queue()
+    work = (model, WORKER_ROWS // count, ready, seconds)
+    running = [context.Process(target=by_itself, args=work) for _ in range(count)]
+    for process in running:
+        process.start()
+    longest = max(seconds.get() for _ in running)
+    for process in running:
+        process.join()
+    return longest
+
+
+def by_itself(model: str, rows: int, ready: Barrier, seconds: Queue[float]) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    warm_up(model)
+    with dask.config.set(scheduler="synchronous"):
+        held = pieces(rows).persist()
+        ready.wait()
+        start = time.perf_counter()
+        deartifact(held, model, channel_axis=-1, device="cpu").persist()
+        seconds.put(time.perf_counter() - start)
+
+
+def pieces(rows: int) -> da.Array:
+    chunks = (TILE,) * rows, (TILE,) * WORKER_COLUMNS, (3,)
+    return da.map_blocks(piece, chunks=chunks, dtype=np.uint8, meta=np.empty((0, 0, 0), "u1"))
 
 
 if __name__ == "__main__":
