@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 _LONGEST_STEM = 40
 """Letters of a name that its temporary name keeps: file systems allow 255 bytes in all."""
@@ -36,7 +36,8 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
 
     Examples
     --------
-    >>> folder = Path(tempfile.mkdtemp())
+    >>> from tempfile import mkdtemp
+    >>> folder = Path(mkdtemp())
     >>> with replacing(folder / "answer.txt") as path:
     ...     _ = path.write_text("42")
     >>> [item.name for item in folder.iterdir()]
@@ -44,13 +45,9 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(target)
     check_target(target)
-    prefix = f".{target.stem[:_LONGEST_STEM]}-"
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=target.suffix, dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _new_file_beside(target)
     try:
         yield temporary
-        _use_default_permissions(temporary)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -78,8 +75,12 @@ def check_target(target: str | os.PathLike[str]) -> None:
         raise PermissionError(f"folder {target.parent} is not writable; choose another target")
 
 
-def _use_default_permissions(path: Path) -> None:
-    """Undo mkstemp's private mode: a result is as readable as any file the user makes."""
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)
+def _new_file_beside(target: Path) -> Path:
+    """Create an empty file, as readable as any that the user makes, which those of `tempfile` are not."""
+    while True:
+        path = target.with_name(f".{target.stem[:_LONGEST_STEM]}-{token_hex(4)}{target.suffix}")
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            continue
+        return path

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Barrier, Lock
+
+_sharing = Lock()
 
 
 @contextmanager
 def side_by_side(most: int) -> Iterator[ThreadPoolExecutor]:
     """Do several things at once, each on its share of the cores.
 
-    Two cores do two things faster so than one after the other: whatever has steps that only one of them can
-    take leaves the other one idle.
+    Two cores do two things faster so than one after the other: serial steps of one thing would leave the
+    other core idle.
 
     Parameters
     ----------
@@ -28,12 +31,21 @@ def side_by_side(most: int) -> Iterator[ThreadPoolExecutor]:
     """
     import torch
 
-    count = torch.get_num_threads()
-    workers = max(min(count, most), 1)
-    share = count // workers
-    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(share,)) as threads:
+    def take_share(share: int, all_have: Barrier) -> None:
+        torch.get_num_threads()  # a thread that asks first keeps what it is told then
+        torch.set_num_threads(share)
+        all_have.wait()
+
+    # torch keeps the number for each thread, and the last one said for threads to come: that one must not
+    # stay the lower one, nor be read by somebody else meanwhile.
+    with _sharing:
+        count = torch.get_num_threads()
+        workers = max(min(count, most), 1)
+        all_have = Barrier(workers)
+        threads = ThreadPoolExecutor(workers)
         try:
-            yield threads
+            list(threads.map(take_share, [count // workers] * workers, [all_have] * workers))
         finally:
-            # torch keeps the number for each thread, and the last one said for threads to come.
             torch.set_num_threads(count)
+    with threads:
+        yield threads

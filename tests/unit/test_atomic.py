@@ -14,9 +14,17 @@ def test_success_moves(tmp_path):
         assert not target.exists()
         path.write_text("whole")
     assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]
-    mask = os.umask(0)
-    os.umask(mask)
-    assert target.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path, monkeypatch):
+    (tmp_path / "plain.txt").touch()
+    # The mask belongs to the whole process: changed for a moment, it would change files of other threads.
+    monkeypatch.delattr(os, "umask")
+    with replacing(tmp_path / "a.txt"):
+        pass
+    modes = [path.stat().st_mode for path in tmp_path.iterdir()]
+    assert len(modes) == 2
+    assert modes[0] == modes[1]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit])
