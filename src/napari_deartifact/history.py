@@ -71,19 +71,18 @@ def _may_gain(estimate: JPEGEstimate) -> bool:
     return estimate.is_jpeg or (estimate.history == "uncertain" and estimate.confidence > _EVEN_ODDS)
 
 
-def warn_of_doubt(estimates: Mapping[int, JPEGEstimate]) -> None:
-    """Say that an image is restored although its pixels do not tell its history for sure."""
+def doubt(estimates: Mapping[int, JPEGEstimate]) -> str | None:
+    """Say so when an image is restored although its pixels do not tell its history for sure."""
     doubtful = [estimate for estimate in estimates.values() if _may_gain(estimate)]
-    if doubtful and not doubtful[0].is_jpeg:
-        warnings.warn(
-            f"the image was probably compressed ({100 * doubtful[0].confidence:.0f} %), but shows no JPEG "
-            "grid, as after resizing or with another codec; it is restored all the same: compare the answer",
-            UserWarning,
-            stacklevel=2,
-        )
+    if not doubtful or doubtful[0].is_jpeg:
+        return None
+    return (
+        f"the image was probably compressed ({100 * doubtful[0].confidence:.0f} %), but shows no JPEG "
+        "grid, as after resizing or with another codec; it is restored all the same: compare the answer"
+    )
 
 
-def warn_of_no_history(estimates: Mapping[int, JPEGEstimate], *, without_tables: str | None = None) -> None:
+def no_history(estimates: Mapping[int, JPEGEstimate], *, without_tables: str | None = None) -> str:
     """Say that, and why, an image is returned as it came.
 
     Parameters
@@ -97,8 +96,16 @@ def warn_of_no_history(estimates: Mapping[int, JPEGEstimate], *, without_tables:
     remedy = "restore it all the same with force=True"
     if without_tables is not None:
         reason, remedy = f"{reason} and model {without_tables!r} needs a JPEG's tables", "choose a network"
-    warnings.warn(
-        f"the image {reason}, so it is returned unchanged; name its JPEG if you know it, or {remedy}",
-        UserWarning,
-        stacklevel=2,
-    )
+    return f"the image {reason}, so it is returned unchanged; name its JPEG if you know it, or {remedy}"
+
+
+def warn_of_doubt(estimates: Mapping[int, JPEGEstimate]) -> None:
+    """Warn of what :func:`doubt` says."""
+    message = doubt(estimates)
+    if message is not None:
+        warnings.warn(message, UserWarning, stacklevel=2)
+
+
+def warn_of_no_history(estimates: Mapping[int, JPEGEstimate], *, without_tables: str | None = None) -> None:
+    """Warn of what :func:`no_history` says."""
+    warnings.warn(no_history(estimates, without_tables=without_tables), UserWarning, stacklevel=2)

@@ -68,7 +68,8 @@ def restore_picture(
     Warns
     -----
     UserWarning
-        When the model needs tables and the picture has no JPEG history.
+        When the model needs tables and the picture has no JPEG history, and when most of it is not what the
+        JPEG decodes to.
     """
     unit = scale.to_unit(picture)
     degraded = fill_nonfinite(unit)
@@ -91,8 +92,11 @@ def restore_picture(
     if len(degraded) == 3:
         answer = kept_grey(answer, degraded)
     if consistency and jpeg is not None:
+        from napari_deartifact.jpeg.consistency import warn_of_another_picture
+
         seen, whole = _with_neighbours(region, jpeg), scale.is_whole_levels(jpeg.precision)
-        part = consistent(answer[:, *seen], degraded[:, *seen], jpeg.crop(*seen), whole=whole)
+        part, known = consistent(answer[:, *seen], degraded[:, *seen], jpeg.crop(*seen), whole=whole)
+        warn_of_another_picture(known)
         if part.shape == answer.shape:
             answer = part
         else:
@@ -131,7 +135,7 @@ def _with_neighbours(region: Region, jpeg: JPEGInfo) -> Region:
 
 def consistent(
     answer: NDArray[np.floating[Any]], degraded: NDArray[np.floating[Any]], jpeg: JPEGInfo, *, whole: bool
-) -> NDArray[np.floating[Any]]:
+) -> tuple[NDArray[np.floating[Any]], float]:
     """Move an answer into the cells of its JPEG.
 
     Parameters
@@ -146,14 +150,11 @@ def consistent(
 
     Returns
     -------
-    ndarray of float32 or float64, same shape
-
-    Warns
-    -----
-    UserWarning
-        When most of the picture is not what the JPEG decodes to.
+    answer : ndarray of float32 or float64, same shape
+    known : float
+        Share of the blocks that decode to `degraded`; the others are as they were.
     """
-    from napari_deartifact.jpeg.consistency import project
+    from napari_deartifact.jpeg.consistency import projected_and_known
 
     white = 2**jpeg.precision - 1
     precision = np.float32 if whole else np.float64
@@ -162,9 +163,9 @@ def consistent(
     )
     if whole:
         np.rint(decoded, out=decoded)
-    projected = project(restored, decoded, jpeg, whole=whole)
+    projected, known = projected_and_known(restored, decoded, jpeg, whole=whole)
     projected /= white
-    return projected[np.newaxis] if projected.ndim == 2 else np.moveaxis(projected, -1, 0)
+    return projected[np.newaxis] if projected.ndim == 2 else np.moveaxis(projected, -1, 0), known
 
 
 def _fitting(estimate: JPEGEstimate | None, scale: IntensityScale) -> JPEGEstimate | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -112,17 +111,17 @@ def bound(
     tiles : set of TileName
         Those that most of their pixels agree with.
     """
+    from napari_deartifact.jpeg.consistency import FEWEST_KNOWN
+
     projection, names = answer.astype(np.float64), set[TileName]()
     for piece in pieces:
         around, inner = piece.cut(frame.window, UNITS_AROUND), piece.cut(frame.window, 0)
         jpeg = piece.jpeg.crop(*relative(around, piece.place))
         whole = frame.scale.is_whole_levels(jpeg.precision)
         restored, decoded = _with_hidden(frame, around, answer)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            projected = consistent(restored, decoded, jpeg, whole=whole)
+        projected, known = consistent(restored, decoded, jpeg, whole=whole)
         projection[:, *relative(inner, frame.seen)] = projected[:, *relative(inner, around)]
-        if not caught:  # most of the blocks decode to these pixels
+        if known >= FEWEST_KNOWN:
             names |= piece.tiles
     return projection, names
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_deartifact.axes import IntensityScale
 from napari_deartifact.files.slides_base import Slide, Window
-from napari_deartifact.history import estimates_of, needs_nothing, warn_of_doubt, warn_of_no_history
+from napari_deartifact.history import doubt, estimates_of, needs_nothing, no_history
 from napari_deartifact.request import Request
 
 _CANDIDATES, _CHOSEN = 8, 5
@@ -49,13 +48,11 @@ class Judgement:
     def of(cls, slide: Slide, request: Request) -> Judgement:
         """Look at a slide: at the headers of some tiles, or else at the pixels of some regions."""
         tables, scale = has_tables(slide), levels_of(slide)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            gains, origin = (True, (0, 0)) if tables or request.force else history_of(slide)
-        told = [str(item.message) for item in caught]
+        known = tables or request.force
+        gains, origin, message = (True, (0, 0), None) if known else history_of(slide)
         black, white = (scale.black, scale.white) if scale else (0.0, 0.0)
         restore = gains and scale is not None and request.strength > 0
-        return cls(restore, tables, black, white, origin, told)
+        return cls(restore, tables, black, white, origin, [message] if message else [])
 
 
 def has_tables(slide: Slide, count: int = 64) -> bool:
@@ -65,7 +62,7 @@ def has_tables(slide: Slide, count: int = 64) -> bool:
     return any(slide.record(0, *divmod(int(index), columns)) is not None for index in chosen)
 
 
-def history_of(slide: Slide) -> tuple[bool, tuple[int, int]]:
+def history_of(slide: Slide) -> tuple[bool, tuple[int, int], str | None]:
     """Judge by the busiest regions of a slide whether it may ever have been compressed by JPEG.
 
     Parameters
@@ -78,25 +75,20 @@ def history_of(slide: Slide) -> tuple[bool, tuple[int, int]]:
         Whether there is anything to restore.
     origin : (int, int)
         Row and column, modulo 16, where a coded unit starts.
-
-    Warns
-    -----
-    UserWarning
-        When it shows no such history, and when that is in doubt.
+    message : str or None
+        What there is to say when it shows no such history, or when that is in doubt.
     """
     windows = busiest(slide)
     estimates = estimates_of([_colors(slide, plane, window) for plane, window in windows])
     if estimates and needs_nothing(estimates):
-        warn_of_no_history(estimates)
-        return False, (0, 0)
-    warn_of_doubt(estimates)
+        return False, (0, 0), no_history(estimates)
     for index, estimate in estimates.items():
         if estimate.is_jpeg:
             _, (rows, columns) = windows[index]
-            return True, (
-                (rows.start - estimate.offset[0]) % _GRID, (columns.start - estimate.offset[1]) % _GRID
-            )  # fmt: skip
-    return True, (0, 0)
+            starts = (rows.start, columns.start)
+            top, left = ((start - own) % _GRID for start, own in zip(starts, estimate.offset, strict=True))
+            return True, (top, left), doubt(estimates)
+    return True, (0, 0), doubt(estimates)
 
 
 def busiest(slide: Slide) -> list[tuple[int, Window]]:

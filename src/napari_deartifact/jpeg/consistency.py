@@ -16,22 +16,22 @@ import numpy as np
 import torch  # noqa: TID253  (nothing loads this module before there is something to project)
 from numpy.typing import ArrayLike, NDArray
 
+from napari_deartifact.jpeg.alternation import in_cells
 from napari_deartifact.jpeg.coded import CodedPicture, channels_first
 from napari_deartifact.jpeg.finding import with_cells
 from napari_deartifact.jpeg.restored import MARGIN_STEPS
-from napari_deartifact.jpeg.rounding import OVERSHOOT, in_whole_levels, margins_of, moved_into_cells
+from napari_deartifact.jpeg.rounding import in_whole_levels
 from napari_deartifact.threads import side_by_side
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
 
 ITERATIONS = 16
-_INNER_MARGIN = 0.1
-_MOST_ALTERNATIONS, _STAGNATION = 5, 0.7
 _TOLERANCE = 1e-3
-_FEWEST_KNOWN = 0.5
+FEWEST_KNOWN = 0.5
+"""Share of the blocks that decode to the pixels from which on they are taken for those of the JPEG."""
 _PART = 1024
-"""Pixels a side: what is made of as many on the way is memory that can be used again."""
+"""Edge of a part in pixels, so small that its intermediates take freed memory again."""
 _MOST_THREADS = 8
 """Each holds what is made of its part on the way, some hundred megabytes."""
 
@@ -132,24 +132,41 @@ def project(
     >>> float(project(decoded + 3, decoded, info).mean().round(3))
     96.5
     """
+    answer, known = projected_and_known(
+        restored, decoded, jpeg, whole=whole, iterations=iterations, margin=margin
+    )
+    warn_of_another_picture(known)
+    return answer
+
+
+def projected_and_known(
+    restored: ArrayLike,
+    decoded: ArrayLike,
+    jpeg: JPEGInfo,
+    *,
+    whole: bool = False,
+    iterations: int = ITERATIONS,
+    margin: float = MARGIN_STEPS,
+) -> tuple[NDArray[np.floating[Any]], float]:
+    """Do as :func:`project`, and instead of warning return which share of the blocks decodes to `decoded`."""
     if not 0 <= margin <= 0.5:
         raise ValueError(f"margin is {margin}; expected a number of quantization steps from 0 to 0.5")
     in_parts = whole and jpeg.indices is not None
     precision = np.float32 if in_parts else np.float64  # cells are found again in float64, and read in either
     pixels, levels = (channels_first(image, jpeg, precision) for image in (restored, decoded))
     if in_parts:
-        answer = _in_parts(pixels, levels, jpeg, iterations, margin)
+        answer, shown, known = _in_parts(pixels, levels, jpeg, iterations, margin)
     else:
         picture = with_cells(levels, jpeg)
-        _warn_of_another_picture(*_blocks_shown_and_known(picture))
-        answer = (in_whole_levels if whole else _in_cells)(picture, pixels, iterations, margin)
+        shown, known = _blocks_shown_and_known(picture)
+        answer = (in_whole_levels if whole else in_cells)(picture, pixels, iterations, margin)
     channels_last = answer.movedim(0, -1)
-    return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy()
+    return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy(), known / shown
 
 
 def _in_parts(
     pixels: torch.Tensor, levels: torch.Tensor, jpeg: JPEGInfo, iterations: int, margin: float
-) -> torch.Tensor:
+) -> tuple[torch.Tensor, int, int]:
     """Round a picture part by part: coded units do not depend on each other, and memory stays small.
 
     What is done to a part are many small steps, which a processor's cores do not share well; each takes a
@@ -169,8 +186,7 @@ def _in_parts(
     parts = product(*map(_parts, jpeg.offset, jpeg.shape, jpeg.mcu))
     with side_by_side(_MOST_THREADS) as threads:
         shown, known = (sum(counts) for counts in zip(*threads.map(finish, parts), strict=True))
-    _warn_of_another_picture(shown, known)
-    return answer
+    return answer, shown, known
 
 
 def _parts(offset: int, length: int, unit: int) -> list[_Span]:
@@ -193,32 +209,15 @@ def _blocks_shown_and_known(picture: CodedPicture) -> tuple[int, int]:
     return shown, known
 
 
-def _warn_of_another_picture(shown: int, known: int) -> None:
-    if known < _FEWEST_KNOWN * shown:
+def warn_of_another_picture(known: float) -> None:
+    """Warn when too small a share of a picture's blocks is what its JPEG decodes to."""
+    if known < FEWEST_KNOWN:
         warnings.warn(
-            f"only {100 * known / shown:.0f} % of the blocks decode to these pixels, and the others are not "
+            f"only {100 * known:.0f} % of the blocks decode to these pixels, and the others are not "
             "bound to the JPEG; see that it is the JPEG of this very picture, unchanged and on its own scale",
             UserWarning,
             stacklevel=2,
         )
-
-
-def _in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int, margin: float) -> torch.Tensor:
-    state = picture.extended(pixels)
-    margins = wanted = margins_of(picture, margin)
-    gaps: list[float] = []
-    while len(gaps) < _MOST_ALTERNATIONS * iterations:
-        inside = moved_into_cells(picture, state, margins)
-        legal = picture.refolded(inside.clamp(0, picture.white))
-        gaps.append(float((legal - inside).abs().max()))
-        if gaps[-1] < _INNER_MARGIN / 10:
-            return picture.cut(inside if margins is wanted else legal)
-        if len(gaps) > iterations and gaps[-1] > _STAGNATION * gaps[-iterations]:
-            break
-        # Going too far both ways, the alternation ends within the legal cells, not just towards them.
-        margins = [(margin / 2).clamp(min=_INNER_MARGIN) for margin in wanted]
-        state = inside + OVERSHOOT * (legal - inside)
-    return picture.cut(moved_into_cells(picture, legal, [0.0] * len(margins)))
 
 
 def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) -> ConsistencyReport:

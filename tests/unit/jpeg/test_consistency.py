@@ -172,6 +172,21 @@ def test_a_cut_out_obeys_its_whole_blocks(crop, color):
     assert consistency_report(part, info.crop(y, x), degraded[y, x]).inside > 0.99
 
 
+@pytest.mark.parametrize("color", [False, True], ids=["grey", "4:2:0"])
+@pytest.mark.parametrize("quality", [30, 75])
+def test_coded_units_do_not_depend_on_each_other_in_saturated_pictures(quality, color):
+    clean = astronaut()[:192, 150:342] if color else camera()[100:292, 150:342]
+    clean = as_uint8((clean.astype(float) - 128) * 2.2 + 128)
+    data = encoded(clean, quality=quality)
+    degraded, info = decoded(data), JPEGInfo.from_bytes(data, coefficients=True)
+    restored = smoothed(degraded)
+    whole = project(restored, degraded, info)
+    y, x = slice(16, 176), slice(32, 192)
+    part = project(restored[y, x], degraded[y, x], info.crop(y, x))
+    inner = np.s_[32:-32, 32:-32]  # where the cut hides nothing of what chroma was interpolated from
+    np.testing.assert_allclose(part[inner], whole[y, x][inner], atol=1e-9)
+
+
 @pytest.mark.parametrize("quality", [10, 50, 90])
 @pytest.mark.parametrize("clean", [camera()[:256, :256], astronaut()[:256, 100:356]], ids=["grey", "4:2:0"])
 def test_no_nearer_picture_is_lost(clean, quality):
