@@ -49,6 +49,10 @@ LAYERS = {
         {"multiscale": True},
     ),
 }
+JPEG_PYRAMID = (
+    [da.from_array(level.astype(np.uint16), chunks=32) for level in (GREY, GREY[::2, ::2])],
+    {"multiscale": True, "metadata": {"jpeg": JPEGInfo.from_quality(10, height=64, width=72)}},
+)
 OPTIONS = {
     "rgb": {"channel_axis": -1},
     "rgba": {"channel_axis": -1},
@@ -471,9 +475,26 @@ def widget_worker_runs() -> bool:
     return bool(WorkerBase._worker_set)
 
 
-@pytest.mark.parametrize("case", ["rgb", "stack with units", "multiscale", "dask", "dask pyramid", "floats"])
+def test_coarser_levels_take_the_range_of_the_jpeg(viewer, restore, qtbot, model_file, notes):
+    levels, attributes = JPEG_PYRAMID
+    viewer.add_image(levels, **attributes)
+    run(qtbot, restore)
+    assert notes() == []
+    finest, coarser = viewer.layers[1].data
+    jpeg = attributes["metadata"]["jpeg"]
+    expected = [
+        deartifact(levels[0], model_file, device="cpu", jpeg=jpeg),
+        deartifact(levels[1], model_file, device="cpu", data_range=255),
+    ]
+    np.testing.assert_array_equal(finest, expected[0])
+    np.testing.assert_array_equal(coarser, expected[1])
+
+
+@pytest.mark.parametrize(
+    "case", ["rgb", "stack with units", "multiscale", "dask", "dask pyramid", "JPEG's pyramid", "floats"]
+)
 def test_copied_script_does_the_same(case, viewer, restore, qtbot, monkeypatch):
-    data, attributes = LAYERS[case]
+    data, attributes = JPEG_PYRAMID if case == "JPEG's pyramid" else LAYERS[case]
     viewer.add_image(data, name="picture", **attributes)
     restore.strength.setValue(0.7)
     restore.force.setChecked(True)
@@ -483,9 +504,10 @@ def test_copied_script_does_the_same(case, viewer, restore, qtbot, monkeypatch):
     names: dict[str, object] = {}
     exec(QApplication.clipboard().text(), names)  # noqa: S102
     expected = viewer.layers[1].data
-    if case == "dask pyramid":
-        names["restored"], expected = names["restored"][0], expected[0]
-    np.testing.assert_array_equal(names["restored"], expected)
+    if not case.endswith("pyramid"):
+        expected, names["restored"] = [expected], [names["restored"]]
+    for level, same in zip(names["restored"], expected, strict=True):
+        np.testing.assert_array_equal(level, same)
 
 
 def test_history_is_said(viewer, restore):

@@ -68,6 +68,39 @@ def test_the_widget_adds_a_lazy_pyramid(viewer, restore, slide, qtbot):
     assert not np.array_equal(np.asarray(restored.data[0]), np.asarray(layer.data[0]))
 
 
+@pytest.mark.parametrize("levels", [1, 2])
+def test_copied_script_restores_every_level(viewer, restore, slide, qtbot, monkeypatch, levels):
+    from qtpy.QtWidgets import QApplication
+
+    if levels == 1:
+        with tifffile.TiffFile(slide) as whole:
+            first = whole.pages[0].asarray()
+        tifffile.imwrite(
+            slide,
+            first,
+            tile=(48, 48),
+            compression="jpeg",
+            photometric="rgb",
+            metadata=None,
+            description=APERIO,
+        )
+    viewer.open(slide, plugin=PLUGIN)
+    qtbot.waitUntil(restore.run_button.isEnabled, timeout=20_000)
+    restore.run_button.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20_000)
+    restore.copy_button.click()
+    monkeypatch.setattr("napari.current_viewer", lambda: viewer)
+    names: dict[str, object] = {}
+    exec(QApplication.clipboard().text(), names)  # noqa: S102
+    script, widget = names["restored"], viewer.layers[1].data
+    if levels == 1:
+        script, widget = [script], [widget]
+    assert len(script) == len(widget) == levels
+    for level, same in zip(script, widget, strict=True):
+        assert hasattr(level, "__dask_graph__")
+        np.testing.assert_array_equal(np.asarray(level), np.asarray(same))
+
+
 @pytest.mark.parametrize(("channels", "rgb"), [(3, True), (2, False)])
 def test_ome_zarr(viewer, tmp_path, channels, rgb):
     layout = PyramidLayout((channels, 70, 60), np.dtype("uint8"), 32, (0.5, 0.25), rgb=rgb, name="slide")

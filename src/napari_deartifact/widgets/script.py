@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_deartifact.axes import intensity_scale
 from napari_deartifact.widgets.layers import JPEG_KEY, LayerImage
 
 if TYPE_CHECKING:
@@ -36,11 +38,12 @@ def restoration_script(
     Returns
     -------
     str
-        It reads the layer's file when this program's reader opened it, and runs anywhere;
+        It reads the layer's file when this program's reader has read it whole, and runs anywhere;
         otherwise it takes the layer from the current viewer, and runs in napari's console.
     """
     image = LayerImage.of(layer)
-    path = layer.source.path if layer.source.reader_plugin == READER else None
+    is_read = layer.source.reader_plugin == READER and not image.is_lazy
+    path = layer.source.path if is_read else None
     given = {key: value for key, value in options.items() if key not in _DEFAULTS or value != _DEFAULTS[key]}
     function = "restore_with_uncertainty" if uncertainty else "deartifact"
     if path is not None:
@@ -53,16 +56,37 @@ def restoration_script(
         pixels, jpeg = "layer.data", f"layer.metadata[{JPEG_KEY!r}]"
         if layer.multiscale and len(image.levels) == 1:
             pixels = "layer.data[0]"
-    arguments = [repr(str(model))]
-    arguments += [f"{key}={jpeg if key == JPEG_KEY else repr(value)}" for key, value in given.items()]
+    written = {key: jpeg if key == JPEG_KEY else repr(value) for key, value in given.items()}
+    call = partial(_call, function, model)
     if len(image.levels) > 1:
-        answer = f"[{function}(level, {', '.join(arguments)}) for level in {pixels}]"
+        if JPEG_KEY not in written:
+            names = [f"restored = [{call('level', written)} for level in {pixels}]"]
+        else:
+            coarser = _of_coarser_levels(image, options, written)
+            names = [
+                f"restored = [{call(f'{pixels}[0]', written)}]",
+                f"restored += [{call('level', coarser)} for level in {pixels}[1:]]",
+            ]
+    elif uncertainty:
+        names = [
+            f"answer = {call(pixels, written)}",
+            "restored, standard_error = answer.image, answer.standard_error",
+        ]
     else:
-        answer = f"{function}({', '.join([pixels, *arguments])})"
-    names = [f"restored = {answer}"]
-    if uncertainty:
-        names = [f"answer = {answer}", "restored, standard_error = answer.image, answer.standard_error"]
+        names = [f"restored = {call(pixels, written)}"]
     return "\n".join([*imports, "", *source, *names, ""])
+
+
+def _call(function: str, model: str | Path, pixels: str, written: dict[str, str]) -> str:
+    arguments = [pixels, repr(str(model)), *(f"{key}={value}" for key, value in written.items())]
+    return f"{function}({', '.join(arguments)})"
+
+
+def _of_coarser_levels(image: LayerImage, options: dict[str, Any], written: dict[str, str]) -> dict[str, str]:
+    """Put what the JPEG says of the range in its place: it is the record of the finest level alone."""
+    scale = intensity_scale(image.levels[0], options.get("data_range"), precision=options[JPEG_KEY].precision)
+    known = {} if scale is None else {"data_range": repr((scale.black, scale.white))}
+    return {**{key: value for key, value in written.items() if key != JPEG_KEY}, **known}
 
 
 def _imports(module: str, name: str) -> list[str]:

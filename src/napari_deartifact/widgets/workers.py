@@ -99,11 +99,14 @@ def restore_levels(
     from napari_deartifact.models.twin import share_of
     from napari_deartifact.restoration import restoration_steps
     from napari_deartifact.uncertainty import uncertainty_steps
+    from napari_deartifact.warned import no_warnings
 
     precision = jpeg.precision if jpeg else None
     restorer = load_model(model, device, perceptual=perceptual)
     yield Progress(0, 0)
     arrays = [as_array(level) for level in levels]
+    with no_warnings():  # the restoration gives them
+        scale = intensity_scale(arrays[0], data_range, precision=precision)
     answers, error = [], None
     if uncertainty:
         answer = yield from uncertainty_steps(
@@ -116,10 +119,10 @@ def restore_levels(
         )
         # Coarser levels go the way of the finest, whose history they no longer show.
         jpeg, options = None, {**options, "force": True}
+        data_range = (scale.black, scale.white) if scale else data_range
         if _is_unchanged(arrays[0], answers[0]):
             answers = arrays
             break
-    scale = intensity_scale(arrays[0], data_range, precision=precision)
     return Restored(
         answers,
         restorer.name,
