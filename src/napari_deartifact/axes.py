@@ -123,7 +123,8 @@ class IntensityScale:
     @property
     def working_dtype(self) -> np.dtype[Any]:
         """A float type that holds the array's values exactly, or as nearly as there is one."""
-        return np.result_type(self.dtype, np.float32) if self.dtype.itemsize < 8 else np.dtype(np.float64)
+        is_wide = self.dtype.kind != "f" and self.dtype.itemsize >= 8
+        return np.dtype(np.float64) if is_wide else np.result_type(self.dtype, np.float32)
 
     def is_whole_levels(self, precision: int) -> bool:
         """Say whether an answer will be rounded to the very levels of a JPEG of so many bits a sample."""

@@ -58,13 +58,15 @@ def test_layout_errors(shape, channel_axis, message):
 
 
 INTEGERS = [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.uint64, np.int64]
-FLOATS = [np.float16, np.float32, np.float64]
+FLOATS = [np.float16, np.float32, np.float64, np.longdouble]
 
 
 @pytest.mark.parametrize("dtype", INTEGERS + FLOATS)
 def test_no_correction_changes_nothing(dtype):
     limits = np.iinfo(dtype) if np.issubdtype(dtype, np.integer) else np.finfo(dtype)
     image = np.array([[limits.min, 0, 1, 7, limits.max]], dtype)
+    if dtype in FLOATS:
+        image[0, 2] += limits.eps
     scale = IntensityScale(0, 100, image.dtype)
     same = scale.corrected(image, np.zeros(image.shape, np.float32))
     assert same.dtype == dtype
