@@ -33,8 +33,8 @@ def lazy_source(image: Any) -> Any:
     Parameters
     ----------
     image : object
-        A dask array; anything with a shape, a dtype and chunks, such as zarr arrays and HDF5 data sets; a
-        zarr store with one array in it, such as tifffile's; an xarray that holds one of these.
+        A dask array; anything with a shape, a dtype and chunks, such as zarr arrays and chunked HDF5 data
+        sets; a zarr store with one array in it, such as tifffile's; an xarray that holds one of these.
 
     Returns
     -------
@@ -258,7 +258,7 @@ def _restore_chunk(
 
 
 def turnstile(device: str) -> BoundedSemaphore:
-    """Return what lets only so many threads compute at once that they have a core each.
+    """Return a semaphore that admits only as many threads as have a core each.
 
     The network itself runs on several threads, and a chunk takes far more memory while it is in there
     than before and after.  With ``OMP_NUM_THREADS=1``, as dask's workers set it, every thread may pass.

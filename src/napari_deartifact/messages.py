@@ -1,4 +1,4 @@
-"""What messages share: the nearest known name, what is no fraction, the extra to install, printable lines."""
+"""What messages share: the nearest known name, what is no option or fraction, what to install, one line."""
 
 from __future__ import annotations
 
@@ -20,6 +20,28 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
     """
     matches = get_close_matches(name, list(known), n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""
+
+
+def check_options(given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse keyword arguments that nobody knows.
+
+    Raises
+    ------
+    TypeError
+        Naming the first of them and the nearest that is known.
+
+    Examples
+    --------
+    >>> check_options(["strength"], ["strength", "device"])
+    >>> check_options(["strenght"], ["strength", "device"])
+    Traceback (most recent call last):
+    ...
+    TypeError: unknown option 'strenght' (did you mean 'strength'?); known: strength, device
+    """
+    known = list(known)
+    for name in given:
+        if name not in known:
+            raise TypeError(f"unknown option {name!r}{nearest_name(name, known)}; known: {', '.join(known)}")
 
 
 def check_fraction(name: str, value: Any) -> float:

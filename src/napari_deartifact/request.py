@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import numpy as np
 
 from napari_deartifact.axes import PictureLayout, check_dtype
 from napari_deartifact.devices import resolve_device
 from napari_deartifact.jpeg.info import JPEGInfo
-from napari_deartifact.messages import check_fraction
-from napari_deartifact.models.registry import find_model, loaded
+from napari_deartifact.messages import check_fraction, check_options
+from napari_deartifact.models.registry import check_device, find_model, loaded
 from napari_deartifact.models.twin import check_perceptual, share_of
 
 if TYPE_CHECKING:
@@ -22,6 +22,22 @@ if TYPE_CHECKING:
 
 Consistency = Literal["auto", True, False]
 _SMALLEST_TILE = 8
+
+
+class RestorationOptions(TypedDict, total=False):
+    """Keyword arguments of `deartifact`, but for `progress`, by which the image is restored."""
+
+    channel_axis: int | None
+    rgb: bool
+    data_range: float | tuple[float, float] | None
+    strength: float
+    perceptual: float
+    jpeg: JPEGInfo | str | os.PathLike[str] | None
+    consistency: Consistency
+    force: bool
+    device: str
+    tile_size: int | None
+    estimates: Mapping[int, JPEGEstimate] | None
 
 
 def check_tile_size(tile_size: Any) -> None:
@@ -59,6 +75,19 @@ class Request:
     tile_size: int | None = None
     estimates: Mapping[int, JPEGEstimate] | None = None
 
+    @classmethod
+    def of(cls, model: str | os.PathLike[str] | Restorer, **options: Unpack[RestorationOptions]) -> Request:
+        """Make a checked request.
+
+        Raises
+        ------
+        TypeError
+            Also for an option that nobody knows.
+        ValueError, FileNotFoundError
+        """
+        check_options(options, RestorationOptions.__annotations__)
+        return cls(model, **options).checked()
+
     def checked(self) -> Request:
         """Refuse what makes no sense, before any work is done, and resolve what was left open."""
         strength = check_fraction("strength", self.strength)
@@ -78,6 +107,7 @@ class Request:
                 raise TypeError(
                     f"model is {self.model!r}; expected a name, a path, or what load_model returned"
                 )
+            check_device(self.model, self.device)
         else:
             find_model(self.model)
             resolve_device(self.device)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from napari_deartifact.models.reference import ModelReference
 from napari_deartifact.models.registry import DEFAULT_MODEL
 from napari_deartifact.picture import restore_picture
 from napari_deartifact.progress import ProgressCallback, run_steps
-from napari_deartifact.request import Consistency, Request
+from napari_deartifact.request import Consistency, Request, RestorationOptions
 from napari_deartifact.tiling import ALL, Progress, Region, TileGrid
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def deartifact(
     ----------
     image : array-like, 2-D or more, integer or float
         The last two axes that are not `channel_axis` are Y and X; all others number independent
-        planes.  NaN and infinities stay where they are and do not spread.  What is lazy stays so: dask,
-        zarr and HDF5 arrays give a dask array.
+        planes.  NaN and infinities stay where they are and do not spread.  What is lazy stays so: dask
+        arrays, zarr arrays and chunked HDF5 data sets give a dask array; all else is read whole, a
+        :class:`numpy.memmap` or a contiguous HDF5 data set too.
     model : str, path or Restorer
         A name of :func:`list_models`, a model file, or what :func:`load_model` returned.
     channel_axis : int, optional
@@ -73,9 +74,9 @@ def deartifact(
         0 returns the input exactly, 1 the model's answer.
     perceptual : float
         0 is the model, trained to be as near to the original as can be; 1 its perceptual twin, trained to
-        look like one, which may invent detail: keep 0 for whatever is measured.  Between them the weights
-        are interpolated, see :func:`load_model`, which takes the number too; a loaded model has its own.
-        A model has a twin when ``NAME-perceptual.safetensors`` lies beside its file.
+        look like an original, which may invent detail: keep 0 for whatever is measured.  Between them the
+        weights are interpolated, see :func:`load_model`, which takes the number too; a loaded model has its
+        own.  A model has a twin when ``NAME-perceptual.safetensors`` lies beside its file.
     jpeg : JPEGInfo or path, optional
         The JPEG that the pixels were decoded from; for a cut-out use :meth:`JPEGInfo.crop`.
         Without it a method that needs the tables estimates them from the pixels.
@@ -89,7 +90,8 @@ def deartifact(
         Lazy arrays are always restored, and without `jpeg` no cells are known for them and they are taken
         to begin on the block grid, because to look at them is to compute them.
     device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``: where a named model is loaded.  A
+        loaded one stays where it is, and naming another device is an error.
     tile_size : int, optional
         Edge of a tile, in pixels, 8 or more; less takes less memory.  The answer does not depend on it.
     progress : bool or callable, optional
@@ -103,18 +105,22 @@ def deartifact(
     Raises
     ------
     ValueError
-        For an argument out of its range, an unknown model, a model without the perceptual twin that is
-        asked for, or a shape that needs explaining.
+        For an argument out of its range, an unknown model or device, a loaded model that is on another
+        device, a model without the perceptual twin that is asked for, or a shape that needs explaining.
     TypeError
-        For a dtype that is no image's.
+        For a dtype that is no image's; for a `model`, `jpeg`, `channel_axis`, `data_range` or `device` of
+        another type.
     FileNotFoundError
         For a model file or JPEG that is not there.
+    MemoryError
+        When not even the smallest tile fits.
 
     Warns
     -----
     UserWarning
         When no JPEG history is found, or that of an image restored before; it comes back unchanged.
         When the history is uncertain and the image is restored.  When `jpeg` is that of other pixels.
+        When the device cannot hold the smallest tile, and the CPU takes over.
         When `jpeg` makes the range 0 to 255, say, and no intensity of a float image is above 1.
 
     Notes
@@ -150,7 +156,9 @@ def deartifact(
 
 
 def restoration_steps(
-    image: Any, model: str | os.PathLike[str] | Restorer = DEFAULT_MODEL, **options: Any
+    image: Any,
+    model: str | os.PathLike[str] | Restorer = DEFAULT_MODEL,
+    **options: Unpack[RestorationOptions],
 ) -> Generator[Progress, None, Any]:
     """Do what :func:`deartifact` does, some tiles a step; to cancel, stop iterating.
 
@@ -185,7 +193,7 @@ def restoration_steps(
     >>> done[0], done[-1]
     (0, 4)
     """
-    request = Request(model, **options).checked()
+    request = Request.of(model, **options)
     source = lazy_source(image)
     if source is None:
         return (yield from _restore_array(np.asarray(image), request))

@@ -2,19 +2,22 @@
 
 import inspect
 import warnings
+from types import SimpleNamespace
 
 import dask.array as da
 import numpy as np
 import pytest
 import skimage.data
 
-from napari_deartifact import JPEGInfo, deartifact, load_model, restoration_steps
+from napari_deartifact import JPEGInfo, deartifact, load_model, restoration_steps, restore_with_uncertainty
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.metrics import psnr
+from napari_deartifact.models.registry import check_device
+from napari_deartifact.request import RestorationOptions
 
 MODEL = "compact-cnn"
 DTYPES = [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.uint64, np.int64]
-DTYPES += [np.float16, np.float32, np.float64]
+DTYPES += [np.float16, np.float32, np.float64, np.longdouble]
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +247,33 @@ def test_models_by_name_path_and_object(degraded, tmp_path):
     copy = tmp_path / "mine.safetensors"
     copy.write_bytes(find_model(MODEL).read_bytes())
     np.testing.assert_array_equal(restore(degraded, model=copy), expected)
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cuda", "cuda:0"])
+@pytest.mark.parametrize("function", [deartifact, restore_with_uncertainty])
+def test_a_loaded_model_stays_on_its_device(degraded, device, function):
+    model = load_model("spp", device="cpu")
+    with pytest.raises(ValueError, match=f"device is '{device}', and model 'spp' is loaded on 'cpu'"):
+        function(degraded, model, device=device)
+
+
+@pytest.mark.parametrize(
+    ("own", "device"),
+    [("cpu", "cpu"), ("cuda:1", "cuda:1"), ("cuda:1", "cuda"), ("cuda:1", "auto"), (None, "nonsense")],
+)
+def test_devices_that_a_loaded_model_may_be_said_to_be_on(own, device):
+    attributes = {} if own is None else {"device": own}
+    check_device(SimpleNamespace(name="mine", **attributes), device)
+
+
+def test_unknown_options_are_named(degraded):
+    with pytest.raises(TypeError, match=r"unknown option 'strenght' \(did you mean 'strength'\?\)"):
+        next(restoration_steps(degraded, MODEL, strenght=0.5))
+
+
+def test_options_of_the_steps_are_those_of_deartifact():
+    known = set(inspect.signature(deartifact).parameters) - {"image", "model", "progress"}
+    assert set(RestorationOptions.__annotations__) == known | {"estimates"}
 
 
 @pytest.mark.parametrize(

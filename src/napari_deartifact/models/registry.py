@@ -232,10 +232,39 @@ def load_model(
 
 
 def loaded(model: str | os.PathLike[str] | Restorer, device: str, perceptual: float = 0.0) -> Restorer:
-    """Load a model that is named; one that is loaded already stays as it is."""
+    """Load a model that is named; one that is loaded already stays as it is.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        As :func:`load_model` and :func:`check_device`.
+    """
     if isinstance(model, str | os.PathLike):
         return load_model(model, device, perceptual=perceptual)
+    check_device(model, device)
     return model
+
+
+def check_device(model: Restorer, device: str) -> None:
+    """Refuse another device than that of a loaded model, if the model says which it is on.
+
+    Raises
+    ------
+    ValueError
+
+    Examples
+    --------
+    >>> check_device(load_model("spp", device="cpu"), "cuda")
+    Traceback (most recent call last):
+    ...
+    ValueError: device is 'cuda', and model 'spp' is loaded on 'cpu' already; give the device to load_model
+    """
+    own = str(getattr(model, "device", device))
+    if device not in ("auto", own, own.split(":")[0]):
+        raise ValueError(
+            f"device is {device!r}, and model {model.name!r} is loaded on {own!r} already; give the device "
+            "to load_model"
+        )
 
 
 @lru_cache(maxsize=8)
