@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +23,20 @@ from napari_deartifact.axes import (
     intensity_scale,
 )
 from napari_deartifact.devices import default_tile_size, resolve_device
-from napari_deartifact.history import estimate_of
-from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.history import estimate_of, estimates_of
+from napari_deartifact.lazy import lazy_source
 from napari_deartifact.models.error_network import HALO, LEVELS, SIZE_MULTIPLE, log_standard_error
-from napari_deartifact.models.registry import DEFAULT_MODEL, loaded
+from napari_deartifact.models.registry import DEFAULT_MODEL
 from napari_deartifact.models.twin import check_faithful
 from napari_deartifact.progress import ProgressCallback, run_steps
+from napari_deartifact.request import Request, RestorationOptions
 from napari_deartifact.restoration import restoration_steps
 from napari_deartifact.tiling import Progress, TileGrid
 from napari_deartifact.warned import no_warnings
 
 if TYPE_CHECKING:
+    from napari_deartifact.jpeg.estimate import JPEGEstimate
+    from napari_deartifact.jpeg.info import JPEGInfo
     from napari_deartifact.models.restorer import Restorer
 
 Source = Literal["both", "quantization", "network"]
@@ -67,14 +70,14 @@ def restore_with_uncertainty(
     *,
     source: Source = "both",
     progress: bool | ProgressCallback | None = None,
-    **options: Any,
+    **options: Unpack[RestorationOptions],
 ) -> Restoration:
     """Take JPEG artifacts out of an image, and say for every pixel how wrong the answer may be.
 
     Parameters
     ----------
     image, model, progress, **options
-        As for :func:`~napari_deartifact.deartifact`, but no dask array and nothing perceptual.
+        As for :func:`~napari_deartifact.deartifact`, but no lazy array and nothing perceptual.
     source : {"both", "quantization", "network"}
         What the standard error is taken from.  "quantization" is what the JPEG's tables leave open,
         computed in closed form, whatever the model made of the file; "network" is what a network
@@ -127,7 +130,7 @@ def uncertainty_steps(
     model: str | os.PathLike[str] | Restorer = DEFAULT_MODEL,
     *,
     source: Source = "both",
-    **options: Any,
+    **options: Unpack[RestorationOptions],
 ) -> Generator[Progress, None, Restoration]:
     """Do what :func:`restore_with_uncertainty` does, a tile a step; to cancel, stop iterating.
 
@@ -153,19 +156,18 @@ def uncertainty_steps(
     """
     if source not in _SOURCES:
         raise ValueError(f"source is {source!r}; expected one of {', '.join(map(repr, _SOURCES))}")
-    if hasattr(image, "__dask_graph__"):
+    if lazy_source(image) is not None:
         raise TypeError(
-            "image is a lazy array, and a standard error is fitted to whole pictures; give image.compute(), "
-            "or a part of it"
+            "image is a lazy array, and a standard error is fitted to whole pictures; give it as a numpy "
+            "array (image.compute() of dask, image[:] of zarr and HDF5), or a part of it"
         )
     check_faithful(model, options.get("perceptual", 0.0))
+    request = Request.of(model, **options)
     image = np.asarray(image)
-    jpeg = options.get("jpeg")
-    if isinstance(jpeg, str | os.PathLike):
-        options["jpeg"] = JPEGInfo.from_file(jpeg)
+    pictures = _Pictures.of(image, request, source)
+    options["jpeg"], options["estimates"] = request.jpeg, pictures.estimates
     steps = restoration_steps(image, model, **options)
     step = next(steps)
-    pictures = _Pictures.of(image, model, source, options)
     try:
         while True:
             yield Progress(step.done, step.total + pictures.tile_count)
@@ -189,29 +191,28 @@ class _Pictures:
     source: Source
     device: str
     tile_size: int
+    estimates: Mapping[int, JPEGEstimate] | None
+    """What the restoration knows of their histories when it starts, by their numbers."""
 
     @classmethod
-    def of(
-        cls,
-        image: NDArray[Any],
-        model: str | os.PathLike[str] | Restorer,
-        source: Source,
-        options: dict[str, Any],
-    ) -> _Pictures:
-        jpeg = options.get("jpeg")
-        device = resolve_device(options.get("device", "auto"))
-        layout = PictureLayout.of(image.shape, options.get("channel_axis"), rgb=options.get("rgb", True))
-        with no_warnings():  # the restoration has told it
-            scale = intensity_scale(
-                image, options.get("data_range"), precision=jpeg.precision if jpeg else None
-            )
-        tile_size = options.get("tile_size") or default_tile_size(device)
-        name = loaded(model, device).name
-        return cls(layout, scale if image.size else None, jpeg, name, source, device, tile_size)
+    def of(cls, image: NDArray[Any], request: Request, source: Source) -> _Pictures:
+        layout = request.layout_of(image)
+        with no_warnings():  # the restoration gives them
+            scale = intensity_scale(image, request.data_range, precision=request.precision())
+        if image.size == 0:
+            scale = None
+        estimates = request.estimates
+        is_asked = request.jpeg is None and not request.force and request.strength > 0
+        if estimates is None and is_asked and scale is not None:
+            estimates = estimates_of(list(layout.pictures(image)), request.data_range)
+        device = resolve_device(request.device)
+        tile_size = request.tile_size or default_tile_size(device)
+        name = request.loaded_model().name
+        return cls(layout, scale, request.jpeg, name, source, device, tile_size, estimates)
 
     @property
     def tile_count(self) -> int:
-        """Steps that :meth:`fill` takes after its first."""
+        """Steps that :meth:`fill` takes."""
         return self.layout.count * len(self.tiles) if self.scale is not None else 0
 
     @property
@@ -231,24 +232,29 @@ class _Pictures:
             return
         done = 0
         views = (self.layout.pictures(array) for array in (error, image, restored))
-        for target, before, after in zip(*views, strict=True):
+        for index, (target, before, after) in enumerate(zip(*views, strict=True)):
             unit = self.scale.to_unit(before)
             degraded = fill_nonfinite(unit)
             answer = fill_nonfinite(self.scale.to_unit(after))
             logarithm = np.full(unit.shape, np.nan, np.float32)
-            for _ in self._log_error(logarithm, answer, degraded):
+            for _ in self._log_error(logarithm, answer, degraded, (self.estimates or {}).get(index)):
                 done += 1
                 yield Progress(done, self.tile_count)
             target[...] = np.where(np.isfinite(unit), np.exp(logarithm) * (self.scale.width / LEVELS), np.nan)
 
     def _log_error(
-        self, target: NDArray[np.float32], restored: NDArray[np.float32], degraded: NDArray[np.float32]
+        self,
+        target: NDArray[np.float32],
+        restored: NDArray[np.float32],
+        degraded: NDArray[np.float32],
+        estimate: JPEGEstimate | None,
     ) -> Generator[None, None, None]:
         """Write the logarithm of a picture's standard error, in levels of 255, a tile a step."""
         jpeg = self.jpeg
         if jpeg is None:
-            estimate = estimate_of(degraded, 1.0)
-            if estimate.history == "none" and np.array_equal(restored, degraded):
+            unchanged = np.array_equal(restored, degraded)
+            estimate = self._history(degraded, estimate, unchanged=unchanged)
+            if estimate.history == "none" and unchanged:
                 target[...] = np.log(SMALLEST_ERROR)
                 for _ in self.tiles:
                     yield
@@ -272,6 +278,17 @@ class _Pictures:
             inner = answer[:, rows.inner, columns.inner]
             target[:, rows.write, columns.write] = np.maximum(inner, np.float32(smallest))
             yield
+
+    def _history(
+        self, degraded: NDArray[np.float32], estimate: JPEGEstimate | None, *, unchanged: bool
+    ) -> JPEGEstimate:
+        """Return the verdict by which a picture was restored, or left as it is."""
+        if estimate is None or self.scale is None:
+            return estimate_of(degraded, 1.0)
+        # Its tables are those of the unit scale only where intensities are the JPEG's own levels.
+        if self.scale.is_whole_levels(estimate.precision) or (unchanged and not estimate.is_jpeg):
+            return estimate
+        return estimate_of(degraded, 1.0)
 
     def _quantization(
         self, degraded: NDArray[np.float32], jpeg: JPEGInfo | None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import dask.array as da
 import numpy as np
 import pytest
+import zarr
 from scipy.stats import spearmanr
 from skimage.data import astronaut, camera
 
@@ -12,13 +15,14 @@ from napari_deartifact import (
     JPEGInfo,
     Restoration,
     deartifact,
+    estimate_jpeg,
     list_models,
     load_model,
     restore_with_uncertainty,
 )
 from napari_deartifact.degradation import jpeg_encode, jpeg_round_trip
 from napari_deartifact.models.error_network import HEAD, error_head_card
-from napari_deartifact.uncertainty import uncertainty_steps
+from napari_deartifact.uncertainty import SMALLEST_ERROR, uncertainty_steps
 
 GREY = camera()[96:224, 160:320]
 COLOR = astronaut()[96:224, 160:320]
@@ -141,6 +145,53 @@ def test_picture_without_history_has_the_networks_part_alone():
     assert np.isnan(answer.standard_error).all()
 
 
+class InMemory:
+    """What of an xarray of a numpy array matters."""
+
+    dims, coords, data = ("y", "x"), {}, STACK[0]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.data, dtype)
+
+    def __dask_graph__(self):
+        return None
+
+
+def test_named_axes_are_no_obstacle():
+    answer = restore_with_uncertainty(InMemory(), "compact-cnn", **OPTIONS)
+    expected = restore_with_uncertainty(STACK[0], "compact-cnn", **OPTIONS)
+    np.testing.assert_array_equal(answer.image, expected.image, strict=True)
+    np.testing.assert_array_equal(answer.standard_error, expected.standard_error)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What `estimate_jpeg` was asked to look at."""
+    pictures = []
+
+    def counted(image, **options):
+        pictures.append(image)
+        return estimate_jpeg(image, **options)
+
+    monkeypatch.setattr("napari_deartifact.jpeg.estimation.estimate_jpeg", counted)
+    return pictures
+
+
+def test_history_is_looked_at_once(asked):
+    restore_with_uncertainty(STACK[0], "compact-cnn", **OPTIONS)
+    assert len(asked) == 1
+
+
+def test_history_that_is_known_is_not_looked_at(asked):
+    known = {0: estimate_jpeg(GREY)}
+    assert known[0].history == "none"
+    with pytest.warns(UserWarning, match="no JPEG history"):
+        answer = restore_with_uncertainty(STACK[0], "compact-cnn", estimates=known, **OPTIONS)
+    assert asked == []
+    np.testing.assert_array_equal(answer.image, STACK[0])
+    np.testing.assert_allclose(answer.standard_error, SMALLEST_ERROR, rtol=1e-6)
+
+
 @pytest.mark.parametrize("image", [np.full((16, 16), 3.0), np.zeros((0, 8), np.uint8)], ids=["flat", "empty"])
 def test_nothing_to_restore(image):
     answer = restore_with_uncertainty(image, "compact-cnn", **OPTIONS)
@@ -179,8 +230,10 @@ def test_path_of_a_jpeg(tmp_path):
     [
         (GREY, {"source": "luck"}, ValueError, "quantization"),
         (da.from_array(GREY), {}, TypeError, "compute"),
+        (zarr.array(GREY, chunks=(64, 64)), {}, TypeError, "lazy array"),
+        (SimpleNamespace(dims=(), coords={}, data=da.from_array(GREY)), {}, TypeError, "lazy array"),
         (GREY, {"strength": 2}, ValueError, "strength"),
-        (GREY, {"channels": 3}, TypeError, "channels"),
+        (GREY, {"strenght": 0.5}, TypeError, "unknown option 'strenght'.*did you mean 'strength'"),
     ],
 )
 def test_bad_arguments(image, options, error, message):
