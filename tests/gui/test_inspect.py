@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from skimage.data import astronaut, camera
@@ -106,6 +108,8 @@ def test_own_tables_orientation_and_grid_are_told():
     assert facts["Grid"] == "first block corner at row 5, column 0"
     assert facts["Orientation"].startswith("EXIF 6")
     assert facts["Coding"] == "progressive, 8 bits"
+    extended = dict(report_on_file(replace(info, progressive=False, precision=12)).facts)
+    assert extended["Coding"] == "sequential, 12 bits"  # baseline is of 8 bits only
 
 
 def test_incomplete_provenance_is_told():

@@ -85,7 +85,7 @@ def report_on_file(jpeg: JPEGInfo) -> Report:
         ("Known from", "the header of its file"),
         ("Chroma", _chroma(jpeg)),
         ("Size", f"{jpeg.width} × {jpeg.height} px"),
-        ("Coding", f"{'progressive' if jpeg.progressive else 'baseline'}, {jpeg.precision} bits"),
+        ("Coding", f"{'progressive' if jpeg.progressive else 'sequential'}, {jpeg.precision} bits"),
         (
             "Tables",
             "libjpeg's standard" if standard else "the encoder's own; the quality is libjpeg's nearest",
