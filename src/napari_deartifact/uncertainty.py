@@ -58,6 +58,12 @@ class Restoration:
         In the image's own intensity units: the true intensity lies within one of it from the restored
         one for about 68 % of the pixels, and within two for about 95 %.  0 in an alpha channel; NaN
         where the image is not finite and where nothing is known.
+
+    Examples
+    --------
+    >>> answer = Restoration(np.array([[80, 90]], np.uint8), np.array([[2, 5]], np.float32))
+    >>> answer.image - 2 * answer.standard_error, answer.image + 2 * answer.standard_error
+    (array([[76., 80.]], dtype=float32), array([[ 84., 100.]], dtype=float32))
     """
 
     image: NDArray[Any]
@@ -153,6 +159,13 @@ def uncertainty_steps(
     ------
     ValueError, TypeError, FileNotFoundError
         As :func:`restore_with_uncertainty`, at the first step.
+
+    Examples
+    --------
+    >>> image = np.eye(32, dtype=np.uint8)
+    >>> steps = uncertainty_steps(image, "compact-cnn", force=True, device="cpu", tile_size=16)
+    >>> next(steps)
+    Progress(done=0, total=8)
     """
     if source not in _SOURCES:
         raise ValueError(f"source is {source!r}; expected one of {', '.join(map(repr, _SOURCES))}")
