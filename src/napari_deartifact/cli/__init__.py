@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
     restore.add_arguments(command("restore", restore.run, "Restore files, folders and patterns."))
     inspect.add_arguments(command("inspect", inspect.run, "Tell what JPEG did to a file."))
-    command("models", lists.run_models, "List the models that ship.")
+    command("models", lists.run_models, "List the models that ship, and your own.")
     train.add_arguments(command("train", train.run, "Train a model on clean pictures."))
     command("recipes", lists.run_recipes, "List the recipes for training.")
     export.add_arguments(command("export", export.run, "Write a model for other programs."))
