@@ -127,7 +127,7 @@ class IntensityScale:
         return np.dtype(np.float64) if is_wide else np.result_type(self.dtype, np.float32)
 
     def is_whole_levels(self, precision: int) -> bool:
-        """Say whether an answer will be rounded to the very levels of a JPEG of so many bits a sample."""
+        """Say whether an answer will be rounded to the very levels of a JPEG of so many bits per sample."""
         return self.dtype.kind in "iu" and self.width == 2**precision - 1
 
     def to_unit(self, picture: NDArray[Any]) -> NDArray[np.float32]:
@@ -188,7 +188,7 @@ def intensity_scale(
         0 to 2**`precision` − 1 when a JPEG's precision is known; otherwise the finite minimum to
         maximum of the array.
     precision : int, optional
-        Bits a sample of the JPEG that the pixels came from.
+        Bits per sample of the JPEG that the pixels came from.
 
     Returns
     -------

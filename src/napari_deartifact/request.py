@@ -142,5 +142,5 @@ class Request:
         return layout
 
     def precision(self) -> int | None:
-        """Return the bits a sample of the JPEG, if it is known."""
+        """Return the bits per sample of the JPEG, if it is known."""
         return self.jpeg.precision if self.jpeg else None

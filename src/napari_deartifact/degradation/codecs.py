@@ -246,7 +246,7 @@ RECIPE_CODECS: Mapping[str, Codec] = MappingProxyType(
         "jpeg12": Codec("jpeg12", "12-bit JPEG", 1, 100, False, _encode_jpeg12, _decode_jpeg12),
     }
 )
-"""Those that a recipe may name: also JPEG of 12 bits a sample, which eight bits are stretched to.
+"""Those that a recipe may name: also JPEG of 12 bits per sample, which eight bits are stretched to.
 
 Its steps are those of eight bits on sixteen times as many levels, so that even a quality of 1 costs it
 little, and it has no place beside the others at equal size.

@@ -1,4 +1,4 @@
-"""JPEG with 12 bits a sample (processes 2 and 4), which DICOM stores and most programs cannot read."""
+"""JPEG with 12 bits per sample (processes 2 and 4), which DICOM stores and most programs cannot read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LEVELS = 4096
 
 
 def jpeg12_encode(image: NDArray[np.uint16], quality: int, *, subsampling: str = "4:2:0") -> bytes:
-    """Compress a picture with 12 bits a sample by libjpeg-turbo.
+    """Compress a picture with 12 bits per sample by libjpeg-turbo.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def jpeg12_encode(image: NDArray[np.uint16], quality: int, *, subsampling: str =
 
 
 def jpeg12_decode(data: bytes) -> NDArray[np.uint16]:
-    """Decompress a JPEG with 12 bits a sample.
+    """Decompress a JPEG with 12 bits per sample.
 
     Parameters
     ----------

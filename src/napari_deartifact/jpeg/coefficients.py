@@ -30,7 +30,7 @@ def read_coefficients(data: bytes, info: JPEGInfo) -> tuple[NDArray[np.int16], .
     Parameters
     ----------
     data : bytes
-        A whole JPEG of 8 bits a sample.
+        A whole JPEG of 8 bits per sample.
     info : JPEGInfo
         Its record.
 
@@ -46,7 +46,7 @@ def read_coefficients(data: bytes, info: JPEGInfo) -> tuple[NDArray[np.int16], .
     ModuleNotFoundError
         Without the extra ``coefficients``.
     ValueError
-        For 12 bits a sample, and for a JPEG that is damaged or has no end.
+        For 12 bits per sample, and for a JPEG that is damaged or has no end.
     """
     try:
         import jpeglib
@@ -55,7 +55,7 @@ def read_coefficients(data: bytes, info: JPEGInfo) -> tuple[NDArray[np.int16], .
             "a JPEG's coefficients need another package: pip install 'napari-deartifact[coefficients]'"
         ) from error
     if info.precision != 8:
-        raise ValueError(f"{info.precision} bits a sample; coefficients are read of 8-bit JPEG only")
+        raise ValueError(f"{info.precision} bits per sample; coefficients are read of 8-bit JPEG only")
     if not has_end(io.BytesIO(data)):
         raise ValueError("no end of image, so that its last coefficients are missing")
     with tempfile.TemporaryDirectory() as folder:

@@ -33,11 +33,19 @@ class JPEGEstimate:
     offset : (int, int)
         Row and column of the first pixel in the coded unit.
     precision : int
-        Bits a sample.
+        Bits per sample.
     is_clean : bool
         Whether the picture tells with confidence that it never went through a lossy codec.
     is_restored : bool
         Whether it is an answer of :func:`deartifact` that agrees with its JPEG.
+
+    Examples
+    --------
+    >>> estimate = JPEGEstimate(True, 0.99, 20, (0, 0), ((16,) * 64,), sampling="grey")
+    >>> estimate
+    <JPEGEstimate jpeg, confidence 0.99, quality 20, grey, grid (0, 0)>
+    >>> estimate.to_jpeg_info(48, 64).shape
+    (48, 64)
     """
 
     is_jpeg: bool

@@ -34,7 +34,7 @@ class JPEGHeader:
     height, width : int
         In pixels.
     precision : int
-        Bits a sample, 8 or 12.
+        Bits per sample, 8 or 12.
     components : tuple of Component
         One, three or four.
     tables : tuple of tuple of int

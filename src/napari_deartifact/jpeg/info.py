@@ -33,7 +33,7 @@ class JPEGInfo:
     color_space : {"grey", "ycbcr", "rgb", "cmyk", "ycck"}
         What the components are.
     precision : int
-        Bits a sample.
+        Bits per sample.
     offset : (int, int)
         Row and column, in the coded image, of the described image's first pixel; not (0, 0)
         after :meth:`crop`.
@@ -106,7 +106,7 @@ class JPEGInfo:
             A baseline, extended or progressive JPEG of 8 or 12 bits.
         coefficients : bool or None
             Read the quantized coefficients too, into :attr:`indices`.  That needs the extra
-            ``coefficients`` and 8 bits a sample; None reads them where that is so, False never.
+            ``coefficients`` and 8 bits per sample; None reads them where that is so, False never.
 
         Returns
         -------
@@ -128,6 +128,18 @@ class JPEGInfo:
         UserWarning
             Of damage behind the header that libjpeg notices and passes over; it is only looked for where
             the coefficients are read.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from skimage.data import camera
+        >>> from napari_deartifact.degradation import jpeg_encode
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "camera.jpg"
+        ...     _ = path.write_bytes(jpeg_encode(camera(), 20))
+        ...     JPEGInfo.from_file(path, coefficients=False)
+        <JPEGInfo 512×512, quality 20, grey, grid (0, 0)>
         """
         from napari_deartifact.jpeg.in_file import read_record
 
@@ -139,7 +151,15 @@ class JPEGInfo:
 
     @classmethod
     def from_bytes(cls, data: bytes, *, coefficients: bool | None = None) -> JPEGInfo:
-        """Read the header of a JPEG held in memory; all is as for :meth:`from_file`."""
+        """Read the header of a JPEG held in memory; all is as for :meth:`from_file`.
+
+        Examples
+        --------
+        >>> from skimage.data import camera
+        >>> from napari_deartifact.degradation import jpeg_encode
+        >>> JPEGInfo.from_bytes(jpeg_encode(camera(), 20), coefficients=False)
+        <JPEGInfo 512×512, quality 20, grey, grid (0, 0)>
+        """
         from napari_deartifact.jpeg.in_file import read_record
 
         return read_record(io.BytesIO(data), "the data", coefficients)
@@ -242,6 +262,11 @@ class JPEGInfo:
         Returns
         -------
         JPEGInfo
+
+        Examples
+        --------
+        >>> JPEGInfo.from_quality(90, height=48, width=64, subsampling="4:2:2")
+        <JPEGInfo 48×64, quality 90, 4:2:2 ycbcr, grid (0, 0)>
         """
         luma = _as_tuple(quality_table(quality))
         if subsampling is None:
@@ -306,6 +331,11 @@ class JPEGInfo:
             For a step other than 1, which resamples the image.
         TypeError
             For what is no slice.
+
+        Examples
+        --------
+        >>> JPEGInfo.from_quality(90, height=48, width=64).crop(slice(3, 40), slice(10, None))
+        <JPEGInfo 37×54, quality 90, grey, grid (5, 6)>
         """
         for axis in (y, x):
             if not isinstance(axis, slice):

@@ -25,7 +25,7 @@ class PictureLevels:
     channels : ndarray of float32, shape (C, Y, X)
         C is 1 or 3; 0 to 2**precision − 1; NaN where a level is unknown or clipped.
     precision : int
-        Bits a sample.
+        Bits per sample.
     parts : int
         How many parts of a large picture lie one above the other, rows of NaN below each.
     """

@@ -155,7 +155,9 @@ class _Parser:
             raise ValueError(f"a frame header of {len(body)} bytes, which does not fit its components")
         precision, height, width = body[0], int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
         if precision not in _FRAMES[marker]:
-            raise ValueError(f"{precision} bits a sample; expected {' or '.join(map(str, _FRAMES[marker]))}")
+            raise ValueError(
+                f"{precision} bits per sample; expected {' or '.join(map(str, _FRAMES[marker]))}"
+            )
         if width == 0:
             raise ValueError("a width of 0")
         components = tuple(

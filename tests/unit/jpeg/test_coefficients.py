@@ -83,7 +83,7 @@ def test_they_do_not_count_in_comparisons_and_stay_in_a_crop():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (imagecodecs.jpeg_encode(np.full((16, 16), 900, np.uint16), bitspersample=12), "12 bits a sample"),
+        (imagecodecs.jpeg_encode(np.full((16, 16), 900, np.uint16), bitspersample=12), "12 bits per sample"),
         (encode(data.camera()[:64, :64])[:-40], "no end of image"),
         (encode(data.camera()[:64, :64]).replace(b"\xff\xc4\0\x1f\0", b"\xff\xc4\0\x1f\0\xff"), "cannot be"),
     ],

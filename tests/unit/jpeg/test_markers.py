@@ -212,7 +212,7 @@ def test_height_in_a_dnl_marker():
         ([table(), segment(0xC0, b"\x08\0\x10")], "a frame header of 3 bytes"),
         ([table(), segment(0xC0, b"\x08\0\x10\0\x10\3" + bytes(3))], "does not fit its components"),
         ([table(), frame((1, 0x11, 0), width=0), scan(1)], "a width of 0"),
-        ([table(), frame((1, 0x11, 0), precision=12), scan(1)], "12 bits a sample; expected 8"),
+        ([table(), frame((1, 0x11, 0), precision=12), scan(1)], "12 bits per sample; expected 8"),
         ([table(), frame((1, 0x50, 0)), scan(1)], "sampling factors of 5×0"),
         ([table(), frame((1, 0x11, 0), (2, 0x11, 0)), scan(1, 2)], "2 components"),
         ([table(), frame((1, 0x11, 0), (1, 0x11, 0), (2, 0x11, 0)), scan(1)], "two components of the same"),
