@@ -13,11 +13,11 @@ import numpy as np
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.training.data import find_pictures, planes_of_array
 from napari_deartifact.training.data_history import CROP, compressed_before
-from napari_deartifact.training.data_planes import opened_planes
+from napari_deartifact.training.data_planes import Planes, opened_planes
 from napari_deartifact.training.data_window import Windows
 
 
-def degraded(planes, quality: int, draw: np.random.Generator):
+def degraded(planes: Planes, quality: int, draw: np.random.Generator) -> Planes:
     """Compress the middle of the middle plane, and cut off part of its first blocks."""
     number = len(planes) // 2
     pixels = Windows.of(planes).picture(number, planes.read(number)).pixels

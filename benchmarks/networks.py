@@ -6,6 +6,7 @@ Each pair runs in the same precision.  It also shows what the memory format of t
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ def dncnn_shaped() -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(64, 1, 3, padding=1)).eval()
 
 
-def seconds(function, *arguments) -> float:
+def seconds(function: Callable[..., object], *arguments: object) -> float:
     start = clock()
     function(*arguments)
     return clock() - start
@@ -38,12 +39,12 @@ def seconds(function, *arguments) -> float:
 clock = time.perf_counter
 
 
-def run(network, tile, precision) -> None:
+def run(network: nn.Module, tile: torch.Tensor, precision: str) -> None:
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
         network(tile)
 
 
-def report(name, function, peer, megapixels) -> float:
+def report(name: str, function: Callable[[], object], peer: Callable[[], object], megapixels: float) -> float:
     """Print the median of paired ratios, and return our own median."""
     function()
     pairs = [(seconds(function), seconds(peer)) for _ in range(REPEATS)]
@@ -77,7 +78,7 @@ def main() -> None:
     dncnn = dncnn_shaped().to(memory_format=torch.channels_last)
     for precision in ("float32", *(["bfloat16"] if has_fast_bfloat16("cpu") else [])):
 
-        def peer(precision=precision) -> None:
+        def peer(precision: str = precision) -> None:
             run(dncnn, luma, precision)
 
         print(f"In {precision}:")

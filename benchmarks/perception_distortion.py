@@ -52,11 +52,11 @@ class LumaPSNR:
     name = "PSNR of Y"
     needs_original = True
 
-    def __call__(self, original, picture) -> float:
+    def __call__(self, original: np.ndarray, picture: np.ndarray) -> float:
         return psnr(studio_range_luma(original).round(), studio_range_luma(picture).round())
 
 
-def measured(options, measures: Sequence[Measure]) -> Iterator[tuple[float, Evaluation]]:
+def measured(options: argparse.Namespace, measures: Sequence[Measure]) -> Iterator[tuple[float, Evaluation]]:
     """Evaluate every mix of both models."""
     with tempfile.TemporaryDirectory() as folder:
         for share in options.shares:

@@ -20,10 +20,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from napari_deartifact import __version__
 from napari_deartifact.atomic import replacing
-from napari_deartifact.evaluation import evaluate, to_json
+from napari_deartifact.evaluation import Measure, evaluate, to_json
+from napari_deartifact.generators.base import Generator
 from napari_deartifact.models.model_file import read_model
 from napari_deartifact.training import read_recipe, train
 from napari_deartifact.training.features import FeatureDistance, load_features
+from napari_deartifact.training.recipe import Recipe
 
 RECIPES = (
     "compact-cnn", "unet-gan", "mobile-nogan", "argan", "residual-mse", "residual-ssim",
@@ -34,7 +36,7 @@ MEASURES = ("psnr", "psnr_b", "ssim", "perceptual")
 TILE = 256
 
 
-def shortened(name: str, patch_size: int, batch_size: int, factor: float):
+def shortened(name: str, patch_size: int, batch_size: int, factor: float) -> Recipe:
     """A recipe with other batches, and a higher rate that falls; phases, losses and networks are its own."""
     recipe = read_recipe(name)
     data = replace(recipe.data, patch_size=patch_size, batch_size=batch_size)
@@ -49,7 +51,7 @@ def shortened(name: str, patch_size: int, batch_size: int, factor: float):
     return replace(recipe, data=data, phases=phases)
 
 
-def train_all(options) -> None:
+def train_all(options: argparse.Namespace) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     for name in options.recipes:
         factor = options.residual_rate if name.startswith("residual") else 1.0
@@ -66,14 +68,14 @@ def train_all(options) -> None:
         print(f"{name}: {result.steps} steps, {result.validation}", flush=True)
 
 
-def megaflops(generator) -> float:
+def megaflops(generator: Generator) -> float:
     """Per pixel; a multiplication and an addition are two."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         generator(torch.rand(1, generator.channels, TILE, TILE))
     return counter.get_total_flops() / TILE**2 / 1e6
 
 
-def seconds_per_megapixel(generator) -> float:
+def seconds_per_megapixel(generator: Generator) -> float:
     picture = torch.rand(1, generator.channels, 2 * TILE, 2 * TILE)
     with torch.inference_mode():
         generator(picture)
@@ -82,7 +84,7 @@ def seconds_per_megapixel(generator) -> float:
     return (time.process_time() - begun) / (4 * TILE**2 / 1e6)
 
 
-def measure(path: Path, color: bool, options, distance) -> Path:
+def measure(path: Path, color: bool, options: argparse.Namespace, distance: Measure) -> Path:
     """Evaluate a model unless that was done; its table lies beside it."""
     table = path.with_suffix(".colour.json" if color else ".grey.json")
     if not table.is_file():
@@ -99,7 +101,7 @@ def measure(path: Path, color: bool, options, distance) -> Path:
     return table
 
 
-def described(path: Path, options, distance) -> str:
+def described(path: Path, options: argparse.Namespace, distance: Measure) -> str:
     """Size, work and figures of a model, a line for each measure."""
     generator, card = read_model(path)
     run = card.recipe["run"]

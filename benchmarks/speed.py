@@ -18,9 +18,10 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +32,9 @@ from napari_deartifact import load_model
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.files.read import read_image
 from napari_deartifact.files.write import write_image
+from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.metrics import psnr
+from napari_deartifact.models.network import NetworkRestorer
 from napari_deartifact.restoration import deartifact
 from napari_deartifact.tiling import TileGrid
 
@@ -50,12 +53,12 @@ class Clock:
         self.spent: dict[str, float] = defaultdict(float)
 
     @contextmanager
-    def __call__(self, name: str):
+    def __call__(self, name: str) -> Iterator[None]:
         start = self.now()
         yield
         self.spent[name] += self.now() - start
 
-    def seconds(self, function, *arguments) -> float:
+    def seconds(self, function: Callable[..., object], *arguments: object) -> float:
         start = self.now()
         function(*arguments)
         return self.now() - start
@@ -64,15 +67,15 @@ class Clock:
 class Observed:
     """A restorer that remembers its tiles and takes their time."""
 
-    def __init__(self, model, clock: Clock) -> None:
+    def __init__(self, model: NetworkRestorer, clock: Clock) -> None:
         self.model = model
         self.clock = clock
-        self.shapes = []
+        self.shapes: list[tuple[int, ...]] = []
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
 
-    def restore(self, tiles, jpeg=None):
+    def restore(self, tiles: np.ndarray, jpeg: JPEGInfo | None = None) -> np.ndarray:
         self.shapes.append(tiles.shape)
         with self.clock("network and its transfers"):
             return self.model.restore(tiles, jpeg)
@@ -88,7 +91,7 @@ def photograph(megapixels: float) -> np.ndarray:
     return np.tile(tile, repeats)[:height, :width]
 
 
-def network_alone(model, shapes) -> Callable[[], None]:
+def network_alone(model: NetworkRestorer, shapes: Sequence[tuple[int, ...]]) -> Callable[[], None]:
     tiles = [torch.rand(shape).to(memory_format=torch.channels_last) for shape in shapes]
 
     def run() -> None:
@@ -100,13 +103,13 @@ def network_alone(model, shapes) -> Callable[[], None]:
     return run
 
 
-def end_to_end(options) -> None:
+def end_to_end(options: argparse.Namespace) -> None:
     clock, pairs = Clock(options.now), []
     model = load_model(options.model, "cpu")
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.jpg", Path(folder) / "out.png"
 
-        def whole(observed) -> None:
+        def whole(observed: Observed) -> None:
             with clock("reading"):
                 image = read_image(source)
             with clock("restoring"):
@@ -132,7 +135,7 @@ def end_to_end(options) -> None:
     print(f"  the process held at most {peak:.0f} MiB")
 
 
-def precision(options) -> None:
+def precision(options: argparse.Namespace) -> None:
     clock = Clock(options.now)
     print(
         f"{'model':14} {'quality':>8} {'time':>6} {'PSNR':>8} {'worst PSNR':>11} {'largest difference':>19}"
@@ -172,7 +175,7 @@ def middle(picture: np.ndarray) -> np.ndarray:
     return picture[top : top + 256, left : left + 320]
 
 
-def tiles(options) -> None:
+def tiles(options: argparse.Namespace) -> None:
     clock = Clock(options.now)
     for name in options.models:
         model = load_model(name, "cpu")
@@ -193,7 +196,7 @@ def tiles(options) -> None:
             )
 
 
-def compiled(options) -> None:
+def compiled(options: argparse.Namespace) -> None:
     clock = Clock(options.now)
     for name in options.models:
         model = load_model(name, "cpu")

@@ -31,6 +31,7 @@ from napari_deartifact.jpeg.simulation import simulate_jpeg
 from napari_deartifact.metrics import psnr
 from napari_deartifact.training import Trainer, read_recipe
 from napari_deartifact.training.data import Picture
+from napari_deartifact.training.data_recipe import DataRecipe
 from napari_deartifact.training.device_pairs import DevicePairSource
 from napari_deartifact.training.pairs import PREFETCH, PairSource
 
@@ -160,7 +161,7 @@ def main() -> None:
     print_shares(rows, recipe.name, recipe.data, device)
 
 
-def print_shares(rows: list[dict[str, float]], name: str, data, device: torch.device) -> None:
+def print_shares(rows: list[dict[str, float]], name: str, data: DataRecipe, device: torch.device) -> None:
     """Print medians of what was timed side by side."""
 
     def share(of: str, by: str) -> float:

@@ -17,6 +17,7 @@ from scipy.stats import spearmanr
 
 from napari_deartifact import JPEGInfo, load_model, restore_with_uncertainty
 from napari_deartifact.degradation import jpeg_round_trip
+from napari_deartifact.models.restorer import Restorer
 from napari_deartifact.training.data import find_pictures
 from napari_deartifact.training.data_planes import opened_planes
 
@@ -45,7 +46,9 @@ def _middle(picture: np.ndarray, size: int) -> np.ndarray:
     return picture[top : top + size, left : left + size]
 
 
-def compared(clean: np.ndarray, quality: int, model, options: argparse.Namespace) -> tuple[np.ndarray, ...]:
+def compared(
+    clean: np.ndarray, quality: int, model: Restorer, options: argparse.Namespace
+) -> tuple[np.ndarray, ...]:
     """Return the errors and the standard errors of the pixels that count, and the share that does not."""
     color = clean.ndim == 3
     decoded = jpeg_round_trip(clean, quality)
