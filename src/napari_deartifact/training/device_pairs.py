@@ -144,7 +144,7 @@ class DevicePairSource:
     def _cut(self, chosen: NDArray[np.int_], size: int, draw: np.random.Generator) -> Tensor:
         """Gather squares, turned and mirrored; smaller pictures are continued by reflection."""
         spare = self._sizes[chosen].T - size
-        start = np.where(spare > 0, draw.integers(np.maximum(spare, 0) + 1), -(-spare // 2) + spare)
+        start = np.where(spare > 0, draw.integers(np.maximum(spare, 0) + 1), -(-spare // 2))
         turn = draw.integers(_TURNS, size=len(chosen))
         steps = np.arange(size)
         places = []

@@ -87,6 +87,14 @@ def test_small_pictures_are_continued():
     assert set(np.unique(clean)) <= set(np.unique(small))
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_every_pixel_of_a_small_picture_is_drawn(axis):
+    rows = np.indices((120, 120))[axis].astype(np.uint8)
+    pairs = source([rows], 1, patch_size=96, batch_size=64, clean_fraction=1.0, unaligned_fraction=1.0)
+    _, clean = pairs.batch(0)  # cut out of 128 × 128 pixels
+    assert np.array_equal(np.unique(clean), np.arange(120))
+
+
 def test_shares_of_the_recipe():
     shares = {"clean_fraction": 0.25, "grey_fraction": 0.5, "studio_fraction": 0.5}
     pairs = source([np.full((64, 64, 3), (255, 255, 254), np.uint8)], batch_size=400, patch_size=16, **shares)
