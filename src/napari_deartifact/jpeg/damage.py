@@ -24,6 +24,13 @@ def reported_damage(path: str | PathLike[str], *others: type[Exception]) -> Iter
     *others : exception types
         That a decoder raises beside those of Python.
 
+    Raises
+    ------
+    ValueError
+        When the file is damaged, or does not fit into memory.
+    OSError
+        When a file cannot be opened, as the system says it.
+
     Examples
     --------
     >>> with reported_damage("slide.tif"):
@@ -38,6 +45,13 @@ def reported_damage(path: str | PathLike[str], *others: type[Exception]) -> Iter
     except damage as error:
         if isinstance(error, ValueError | FileNotFoundError) and str(path) in str(error):
             raise
+        if isinstance(error, OSError) and error.filename is not None:  # decoders name none
+            raise
+        if isinstance(error, MemoryError):
+            raise ValueError(
+                f"{path} does not fit into memory ({str(error) or 'all of it is taken'}); free some, or, if the "
+                "picture is smaller than that, get a complete copy of the file"
+            ) from error
         raise ValueError(
             f"{path} is truncated or damaged ({error}); get a complete copy of the file"
         ) from error
