@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,21 @@ def test_evaluation_in_color_skips_grey_and_says_so(folder, capsys, monkeypatch)
     assert "grey.png is grey" in one_line(told.err)
     assert "RGB 4:2:0" in told.out
     assert (folder / "out.json").read_text(encoding="utf-8").count('"measures"') == 1
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_of_an_evaluation_are_told_once(folder, capsys, monkeypatch):
+    class Slow:
+        name, color, size_multiple, halo, fixed_tile, needs_tables = "slow", "any", 1, 0, None, False
+
+        def restore(self, tiles, jpeg):
+            warnings.warn("out of memory; the CPU does the rest", UserWarning, stacklevel=1)
+            return tiles
+
+    module = importlib.import_module("napari_deartifact.evaluation.evaluate")
+    monkeypatch.setattr(module, "loaded", lambda *_, **__: Slow())
+    assert main([*EVALUATE, "--qualities", "20,30"]) == 0
+    assert one_line(capsys.readouterr().err) == "deartifact: warning: out of memory; the CPU does the rest"
 
 
 def test_evaluation_options_reach_the_evaluation(folder, capsys):

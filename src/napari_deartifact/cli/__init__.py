@@ -24,10 +24,10 @@ from napari_deartifact.cli.console import (
     USAGE,
     USAGE_ERRORS,
     Parser,
+    WarningLines,
     complain,
     describe,
     say,
-    show_warning,
 )
 
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words, argparse.Namespace(debug=False))
     options.command_line = "deartifact " + shlex.join(words)
     with warnings.catch_warnings():
-        warnings.showwarning = show_warning
+        warnings.showwarning = WarningLines()
         try:
             code: int = options.run(options)
             sys.stdout.flush()

@@ -117,8 +117,16 @@ def in_words_of_options(message: str) -> str:
     return _SHARE.sub("--perceptual ", _NUMBER.sub("--tile-size", _SWITCH.sub(r"--\1", message)))
 
 
-def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    say(f"warning: {one_line(in_words_of_options(str(message)))}")
+class WarningLines:
+    """Shows each warning once: Python forgets what it has shown whenever somebody changes a filter."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    def __call__(self, message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in self._shown:
+            self._shown.add(str(message))
+            say(f"warning: {one_line(in_words_of_options(str(message)))}")
 
 
 def complain(message: str) -> None:

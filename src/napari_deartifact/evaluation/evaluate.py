@@ -24,6 +24,9 @@ from napari_deartifact.restoration import deartifact
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
 
+_OF_ITS_HISTORY = "the image (was probably compressed|shows no JPEG history|has been restored)"
+"""Warnings of what is known here; that a picture was left alone shows in its figures."""
+
 
 def evaluate(
     model: str | os.PathLike[str] | Restorer = DEFAULT_MODEL,
@@ -203,8 +206,7 @@ class _Restoration:
             # Whoever restores an answer again has a picture, not the JPEG that it once was.
             jpeg = jpeg if number == 0 else None
             with warnings.catch_warnings():
-                # That a picture was left alone shows in its figures.
-                warnings.simplefilter("ignore", UserWarning)
+                warnings.filterwarnings("ignore", _OF_ITS_HISTORY, UserWarning)
                 picture = deartifact(
                     picture,
                     self.model,
@@ -227,14 +229,11 @@ def _measure(
     measures: Sequence[Measure],
 ) -> Record:
     aligned = None
-    with warnings.catch_warnings():
-        if not sample.is_jpeg or restoration.passes > 1:  # as is to be expected
-            warnings.filterwarnings("ignore", "no JPEG history", UserWarning)
-        start = time.perf_counter()
-        first, *others = restoration.answers(sample)
-        seconds = (time.perf_counter() - start) / restoration.passes
-        if any(sample.cut):
-            *_, aligned = restoration.answers(sample, whole=True)
+    start = time.perf_counter()
+    first, *others = restoration.answers(sample)
+    seconds = (time.perf_counter() - start) / restoration.passes
+    if any(sample.cut):
+        *_, aligned = restoration.answers(sample, whole=True)
     y, x = sample.cut
 
     def scores(picture: NDArray[np.uint8]) -> Scores:

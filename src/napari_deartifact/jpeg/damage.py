@@ -49,8 +49,8 @@ def reported_damage(path: str | PathLike[str], *others: type[Exception]) -> Iter
             raise
         if isinstance(error, MemoryError):
             raise ValueError(
-                f"{path} does not fit into memory ({str(error) or 'all of it is taken'}); free some, or, if the "
-                "picture is smaller than that, get a complete copy of the file"
+                f"{path} does not fit into memory ({str(error) or 'all of it is taken'}); free some, or, if "
+                "the picture is smaller than that, get a complete copy of the file"
             ) from error
         raise ValueError(
             f"{path} is truncated or damaged ({error}); get a complete copy of the file"

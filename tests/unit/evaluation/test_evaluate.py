@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -210,6 +211,23 @@ def test_other_codecs_meet_the_bitrate_of_jpeg(tmp_path, model, codec, color):
     assert record.degraded == Scores.of(original, CODECS[codec].decode(file, grey=not color))
     assert record.jpeg_bits_per_pixel == 8 * size / 200**2
     assert record.bits_per_pixel == pytest.approx(record.jpeg_bits_per_pixel, rel=0.05)
+
+
+@pytest.mark.parametrize(("quality", "codec"), [("clean", "jpeg"), (10, "jpeg2000")])
+def test_what_is_known_of_the_history_is_no_warning(tmp_path, model, quality, codec):
+    Image.fromarray(data.camera()[100:228, 150:278]).save(tmp_path / "a.png")
+    evaluate(model, tmp_path, [quality], codec=codec, defaults=True)  # warnings are errors
+    assert bool(model.told) == (codec == "jpeg2000")
+
+
+def test_other_warnings_are_told(folder):
+    class Slow(Recorder):
+        def restore(self, tiles, jpeg):
+            warnings.warn("out of memory; the CPU does the rest", UserWarning, stacklevel=1)
+            return tiles
+
+    with pytest.warns(UserWarning, match="the CPU does the rest"):
+        evaluate(Slow(), folder, [20])
 
 
 def test_the_worst_picture_is_the_one_that_lost_most(folder):
