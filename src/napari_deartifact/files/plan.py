@@ -20,13 +20,13 @@ _USUAL_SUFFIXES = {
     **dict.fromkeys((".tif", ".tiff"), ".tif"),
     **dict.fromkeys((".ome.tif", ".ome.tiff"), ".ome.tif"),
 }
-# Whoever writes one of these names a file, not a folder.
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi"})
 """Of the files that in folders are taken for slides; TIFF and DICOM stay what they are, tiled or not."""
 _WANTED_SUFFIXES = SUFFIXES | SLIDE_SUFFIXES
 _TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".ome.tif", ".ome.tiff"})
 # Slides that were restored, and the work on them.
 _NO_FOLDERS_OF_PICTURES = (".zarr", ".zarr.part", ".tif.part", ".tiff.part")
+# Whoever writes one of these names a file, not a folder.
 _UNWRITABLE_SUFFIXES = frozenset((".gif", ".jp2", ".jxl", ".avif", ".heic", ".svs", ".ndpi", ".npy"))
 # DICOM files are often named IM-0001, or by a UID.
 _NO_SUFFIX = re.compile(r"[^.]+|.*\.\d+")
@@ -117,17 +117,43 @@ def plan_jobs(
     return sorted(jobs, key=lambda job: job.is_slide)
 
 
+def may_be_picture(path: Path) -> bool:
+    """Tell a picture by its suffix, or DICOM without one by its first bytes; slides are none.
+
+    Parameters
+    ----------
+    path : Path
+        Of a file that is there.
+    """
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    return bool(_NO_SUFFIX.fullmatch(path.name) and path.name != _DICOM_DIRECTORY and starts_as_dicom(path))
+
+
+def picture_stem(path: Path) -> str:
+    """Return the name of a picture without its suffix; what follows the last dot of a UID is none.
+
+    Examples
+    --------
+    >>> picture_stem(Path("a.ome.tif")), picture_stem(Path("1.2.840.113"))
+    ('a', '1.2.840.113')
+    """
+    return path.name if _NO_SUFFIX.fullmatch(path.name) else full_stem(path)
+
+
 def _is_slide(path: Path) -> bool:
     return path.suffix.lower() in SLIDE_SUFFIXES
 
 
 def _renamed(source: Path, place: Path, suffix: str | None) -> Path:
     """Give a file the suffix of its target."""
-    if _NO_SUFFIX.fullmatch(place.name):
-        return place.with_name(place.name + (suffix or (".dcm" if starts_as_dicom(source) else ".png")))
     if _is_slide(place):
         return place.with_suffix(".ome.tif" if suffix in _TIFF_SUFFIXES else ".ome.zarr")
-    return place.with_name(full_stem(place) + (suffix or _USUAL_SUFFIXES.get(full_suffix(place), ".png")))
+    if _NO_SUFFIX.fullmatch(place.name):
+        usual = ".dcm" if starts_as_dicom(source) else ".png"
+    else:
+        usual = _USUAL_SUFFIXES.get(full_suffix(place), ".png")
+    return place.with_name(picture_stem(place) + (suffix or usual))
 
 
 def _is_single_file(name: FilePath) -> bool:
@@ -182,19 +208,12 @@ def _pictures_below(folder: Path, output: Path) -> Iterator[Path]:
             name for name in folders if _may_hold_pictures(name) and identity(here / name) != inside
         )
         for name in sorted(names):
-            if not name.startswith(".") and _may_be_picture(here / name):
+            if not name.startswith(".") and (_is_slide(here / name) or may_be_picture(here / name)):
                 yield here / name
 
 
 def _may_hold_pictures(folder: str) -> bool:
     return not (folder.startswith(".") or folder.lower().endswith(_NO_FOLDERS_OF_PICTURES))
-
-
-def _may_be_picture(path: Path) -> bool:
-    """Go by the suffix, or by the first bytes of a file that has none."""
-    if path.suffix.lower() in _WANTED_SUFFIXES:
-        return True
-    return bool(_NO_SUFFIX.fullmatch(path.name) and path.name != _DICOM_DIRECTORY and starts_as_dicom(path))
 
 
 def _matches(pattern: Path, base: Path) -> Iterator[Path]:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.files.read import SUFFIXES, ImageFile, read_image
+from napari_deartifact.files.plan import may_be_picture, picture_stem
+from napari_deartifact.files.read import ImageFile, read_image
 
 _AT_ONCE = 2**20
 _LOSSY = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
@@ -40,18 +41,20 @@ class References:
         top = Path(folder)
         if not top.is_dir():
             raise NotADirectoryError(f"no folder at {top}; name one that holds the originals")
-        found = (
-            (Path(root) / name).relative_to(top) for root, _, names in os.walk(top) for name in sorted(names)
-        )
-        pictures = [place for place in found if place.suffix.lower() in SUFFIXES]
+        found = (Path(root) / name for root, _, names in os.walk(top) for name in sorted(names))
+        pictures = [path for path in found if may_be_picture(path)]
         # Of two with the same stem the lossless one is the original.
-        pictures.sort(key=lambda place: place.suffix.lower() not in _LOSSY)
-        return cls({place.with_suffix(""): top / place for place in pictures})
+        pictures.sort(key=lambda path: path.suffix.lower() not in _LOSSY)
+        return cls({_key(path.relative_to(top)): path for path in pictures})
 
     def read(self, place: Path) -> ImageFile | None:
         """Return the original of the file with a place in the tree, if there is one."""
-        path = self.paths.get(place.with_suffix(""))
+        path = self.paths.get(_key(place))
         return None if path is None else read_image(path)
+
+
+def _key(place: Path) -> Path:
+    return place.with_name(picture_stem(place))
 
 
 def psnr_pair(original: ImageFile, image: ImageFile, restored: NDArray[Any]) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.files.dicom import starts_as_dicom
+from napari_deartifact.files.plan import may_be_picture
 from napari_deartifact.files.read import SUFFIXES
 from napari_deartifact.training.data_history import PoisonedDataError
 from napari_deartifact.training.data_loading import READ_WHOLE, Found, Loading, Poisoned, read_ahead
@@ -47,9 +47,10 @@ def find_pictures(source: Pictures) -> list[Found]:
     ----------
     source : path, glob pattern, array, Picture, Planes, or iterable of these
         A folder is searched with all its subfolders, hidden ones aside, for the suffixes that
-        :func:`~napari_deartifact.files.read.read_image` knows, and for DICOM files without a suffix.
-        Of an array the last two axes are Y and X, or, if the last one is 3 or 4 long, Y, X and colours;
-        :func:`~napari_deartifact.training.data_planes.planes_of_array` lets you say so.
+        :func:`~napari_deartifact.files.read.read_image` knows, and for DICOM files without one, such as
+        those named by a UID.  Of an array the last two axes are Y and X, or, if the last one is 3 or 4
+        long, Y, X and colours; :func:`~napari_deartifact.training.data_planes.planes_of_array` lets you
+        say so.
 
     Returns
     -------
@@ -208,7 +209,8 @@ def _entries(source: Pictures) -> list[Source]:
 def _matches(entry: str | os.PathLike[str]) -> list[Path]:
     path = Path(entry)
     if path.is_dir():
-        matches = [item for item in path.rglob("*") if _may_be_picture(item.relative_to(path), item)]
+        shown = (item for item in path.rglob("*") if _is_shown(item.relative_to(path)))
+        matches = [item for item in shown if item.is_file() and may_be_picture(item)]
     elif path.is_file():
         matches = [path]
     else:
@@ -221,7 +223,5 @@ def _matches(entry: str | os.PathLike[str]) -> list[Path]:
     return matches
 
 
-def _may_be_picture(shown: Path, path: Path) -> bool:
-    if any(part.startswith(".") for part in shown.parts) or not path.is_file():
-        return False
-    return path.suffix.lower() in SUFFIXES or (not path.suffix and starts_as_dicom(path))
+def _is_shown(path: Path) -> bool:
+    return not any(part.startswith(".") for part in path.parts)

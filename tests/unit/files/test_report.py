@@ -15,6 +15,7 @@ from PIL import Image
 
 from napari_deartifact.files.batch import restore_files
 from napari_deartifact.files.read import read_image
+from napari_deartifact.files.reference import References
 from napari_deartifact.files.report import COLUMNS, Report
 from napari_deartifact.files.result import FileResult
 from napari_deartifact.metrics import psnr
@@ -174,6 +175,28 @@ def test_gain_on_a_reference(tree, rgb, model, suffix):
     assert float(row["psnr_after"]) == pytest.approx(after, abs=1e-3)
     assert float(row["gain"]) == pytest.approx(after - before, abs=2e-3)
     assert rows()["in/decoded.png"]["gain"] == ""
+
+
+@pytest.mark.parametrize(
+    ("original", "place"),
+    [
+        ("a.ome.tif", "sub/a.jpg"),
+        ("a.tif", "sub/a.ome.tif"),
+        ("1.2.840.7", "sub/1.2.840.7"),
+        ("1.2.840.7.dcm", "sub/1.2.840.7"),
+    ],
+)
+def test_originals_are_found_by_the_stem_of_a_batch(tmp_path, grey, write_dicom, original, place):
+    path = tmp_path / "sub" / original
+    path.parent.mkdir()
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, grey)
+    else:
+        write_dicom(path, [grey.tobytes()], "1.2.840.10008.1.2.1", pixels=grey)
+    references = References.below(tmp_path)
+    assert references.read(Path(place)).path == path
+    assert references.read(Path("sub/1.2.840.8")) is None
+    assert references.read(Path(place).relative_to("sub")) is None
 
 
 def test_gain_over_a_stack_and_beside_alpha(tmp_path, rgb, model, monkeypatch):

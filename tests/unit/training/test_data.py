@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from napari_deartifact.files.plan import plan_jobs
 from napari_deartifact.training.data import (
     Picture,
     find_pictures,
@@ -48,6 +49,15 @@ def test_hidden_files_are_passed_over(pictures, tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(NOISE[0]).save(tmp_path / name)
     assert find_pictures(tmp_path) == [tmp_path / "a.png"]
+
+
+def test_a_folder_holds_the_same_pictures_for_training_as_for_a_batch(tmp_path):
+    for name in ("IM-0001", "1.2.840.7", "b.dcm", "DICOMDIR", "c.txt"):
+        (tmp_path / name).write_bytes(bytes(128) + b"DICM")
+    (tmp_path / "notes").write_text("no picture")
+    found = find_pictures(tmp_path)
+    assert [path.name for path in found] == ["1.2.840.7", "IM-0001", "b.dcm"]
+    assert sorted(job.source for job in plan_jobs(tmp_path, tmp_path / "out")) == found
 
 
 def test_arrays_and_pictures_stand_beside_files(tmp_path):
