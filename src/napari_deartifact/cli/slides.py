@@ -26,11 +26,12 @@ def is_wanted(options: argparse.Namespace) -> bool:
 
 def run(options: argparse.Namespace) -> int:
     from napari_deartifact.files.slides import restore_slide
-    from napari_deartifact.files.slides_job import is_published
+    from napari_deartifact.files.slides_job import remove_spent_folder
 
     _check(options)
     (source,), target = options.inputs, Path(options.output)
-    if (is_published(target) or target.exists()) and not options.overwrite:
+    remove_spent_folder(target)
+    if target.exists() and not options.overwrite:
         print(f"{printable(str(target))} exists, skipped; --overwrite restores it again")
         return OK
     steps = restore_slide(

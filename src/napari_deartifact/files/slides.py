@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_deartifact._version import __version__
 from napari_deartifact.files.slides_base import Slide
-from napari_deartifact.files.slides_job import SlideJob, is_published
+from napari_deartifact.files.slides_job import SlideJob, remove_spent_folder
 from napari_deartifact.files.slides_open import open_slide
 from napari_deartifact.files.slides_run import RestoredSlide, SlideRun
 from napari_deartifact.models.registry import DEFAULT_MODEL, find_model
@@ -124,7 +124,7 @@ def restore_slide(
     if target.resolve() == slide.path.resolve():
         raise ValueError(f"{target} is the slide itself; choose another target")
     _check_zarr()
-    is_published(target)
+    remove_spent_folder(target)
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists; name another target, or replace it with overwrite=True")
     identity = _identity(slide, request, consistency, chunk_size)

@@ -11,7 +11,7 @@ from napari_deartifact.files.plan import Job
 from napari_deartifact.files.result import FileFacts, FileResult, Status
 from napari_deartifact.files.slides import restore_slide
 from napari_deartifact.files.slides_base import Slide
-from napari_deartifact.files.slides_job import is_published
+from napari_deartifact.files.slides_job import remove_spent_folder
 from napari_deartifact.files.slides_open import open_slide
 from napari_deartifact.files.stages import Entry, Stages, attempted
 
@@ -49,7 +49,8 @@ def _restored(
 ) -> Entry:
     job = entry.job
     stages.refuse_originals([job.target])
-    if (is_published(job.target) or job.target.exists()) and not stages.overwrite:
+    remove_spent_folder(job.target)
+    if job.target.exists() and not stages.overwrite:
         return replace(entry, status="skipped", message=f"{job.target} exists")
     facts = _facts_of(open_slide(job.source))
     options = {"overwrite": stages.overwrite, "perceptual": perceptual, **stages.options}

@@ -6,6 +6,7 @@ line of ``journal`` one piece of work whose result is on the disk.  The target's
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -79,8 +80,16 @@ class SlideJob:
                 job._journal.close()
 
     def finish(self, piece: str, **told: Any) -> None:
-        """Note that a piece of work is on the disk."""
-        self._journal.write(json.dumps({"piece": piece, **told}).encode() + b"\n")
+        """Note that a piece of work is on the disk.
+
+        Raises
+        ------
+        OSError
+            When there is no room for the note; the work counts as not done.
+        """
+        line = json.dumps({"piece": piece, **told}).encode() + b"\n"
+        if self._journal.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.done[piece] = told
 
     def publish(self, product: Path) -> None:
@@ -94,13 +103,11 @@ class SlideJob:
         remove_folder(self.folder)
 
 
-def is_published(target: Path) -> bool:
-    """Say whether a target is complete although its working folder is still there, and remove that."""
+def remove_spent_folder(target: Path) -> None:
+    """Remove the working folder that is left beside a complete target, when a program ended just then."""
     folder = working_folder(target)
-    if not target.exists() or not _is_spent(folder):
-        return False
-    remove_folder(folder)
-    return True
+    if target.exists() and _is_spent(folder):
+        remove_folder(folder)
 
 
 def _is_spent(folder: Path) -> bool:
@@ -187,7 +194,7 @@ def _read_identity(path: Path) -> dict[str, Any] | None:
 
 
 def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
-    """Read the lines that were written whole, and forget the rest of one that was not."""
+    """Read the lines that were written whole, and forget what others tell: that work is done again."""
     if not path.exists():
         return {}
     content = path.read_bytes()
@@ -195,8 +202,16 @@ def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
     if len(whole) < len(content):
         with path.open("r+b") as stream:
             stream.truncate(len(whole))
-    lines = [json.loads(line) for line in whole.splitlines()]
-    return {line.pop("piece"): line for line in lines}
+    notes = filter(None, map(_read_note, whole.splitlines()))
+    return {note.pop("piece"): note for note in notes}
+
+
+def _read_note(line: bytes) -> dict[str, Any] | None:
+    try:
+        note = json.loads(line)
+    except ValueError:
+        return None
+    return note if isinstance(note, dict) and "piece" in note else None
 
 
 def remove_folder(folder: Path) -> None:

@@ -1,0 +1,51 @@
+"""The journal of a slide's restoration, when there was no room for a line."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from napari_deartifact.files.slides_job import SlideJob, working_folder
+
+
+class Full:
+    """A file on a disk with room for some bytes."""
+
+    def __init__(self, stream, room):
+        self._stream, self._room = stream, room
+
+    def write(self, line):
+        written = self._stream.write(line[: self._room])
+        self._room -= written
+        return written
+
+    def close(self):
+        self._stream.close()
+
+
+def test_work_that_could_not_be_noted_is_not_done(tmp_path):
+    target = tmp_path / "a.ome.zarr"
+    with SlideJob.opened(target, {}, overwrite=False) as job:
+        job.finish("0/0/0", unbound=[])
+        job._journal = Full(job._journal, room=9)
+        with pytest.raises(OSError, match="space") as caught:
+            job.finish("0/0/512")
+        assert caught.value.errno == errno.ENOSPC
+        assert list(job.done) == ["0/0/0"]
+    with SlideJob.opened(target, {}, overwrite=False) as job:
+        assert job.done == {"0/0/0": {"unbound": []}}
+        job.finish("0/0/512")
+    with SlideJob.opened(target, {}, overwrite=False) as job:
+        assert list(job.done) == ["0/0/0", "0/0/512"]
+
+
+@pytest.mark.parametrize("torn", [b'{"piece": "0/0/51', b"\0" * 9, b"7\n", b'{"pi\n', b"\n"])
+def test_a_torn_line_costs_no_more_than_its_own_work(tmp_path, torn):
+    target = tmp_path / "a.ome.zarr"
+    with SlideJob.opened(target, {}, overwrite=False) as job:
+        job.finish("0/0/0")
+    with (working_folder(target) / "journal").open("ab") as stream:
+        stream.write(torn + b'{"piece": "0/0/1024"}\n{"piece": "0/512/0"}\n')
+    with SlideJob.opened(target, {}, overwrite=False) as job:
+        assert list(job.done) == ["0/0/0", *(["0/0/1024"] if torn.endswith(b"\n") else []), "0/512/0"]
