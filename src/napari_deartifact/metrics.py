@@ -11,8 +11,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_deartifact.jpeg.color import LUMA_WEIGHTS
+
 # ITU-R BT.601: full range as JFIF uses it, studio range (16 to 235) as MATLAB's rgb2ycbcr does.
-_FULL_RANGE_WEIGHTS = np.array([0.299, 0.587, 0.114])
+_FULL_RANGE_WEIGHTS = np.array(LUMA_WEIGHTS)
 _STUDIO_RANGE_WEIGHTS = np.array([65.481, 128.553, 24.966]) / 255
 _STUDIO_BLACK = 16.0
 _SSIM_SIGMA = 1.5

@@ -13,13 +13,15 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from napari_deartifact.jpeg.color import LUMA_WEIGHTS
+
 BLOCK = 8
 _TIE = 1e-4
 """What arithmetic in floating point may miss a tie by; flat blocks of whole numbers make exact ones."""
 
 # ITU-R BT.601 as JFIF writes it, full range.
 TO_YCBCR = (
-    (0.299, 0.587, 0.114),
+    LUMA_WEIGHTS,
     (-0.168735892, -0.331264108, 0.5),
     (0.5, -0.418687589, -0.081312411),
 )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_deartifact.jpeg.color import LUMA_WEIGHTS
+
 _WHOLE = 0.02
 _COPY = 257
 """What 8-bit levels are multiplied by to fill 16 bits."""
@@ -57,7 +59,7 @@ class PictureLevels:
 
 
 def _weighted(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
-    luma: NDArray[np.float32] = np.tensordot(np.array([0.299, 0.587, 0.114], np.float32), rgb, axes=1)
+    luma: NDArray[np.float32] = np.tensordot(np.array(LUMA_WEIGHTS, np.float32), rgb, axes=1)
     return luma
 
 

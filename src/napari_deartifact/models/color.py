@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact.jpeg.color import LUMA_WEIGHTS
+
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
     from napari_deartifact.models.restorer import Restorer
 
-# JFIF's luma, ITU-R BT.601.
-LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
+_LUMA = np.array(LUMA_WEIGHTS, np.float32)
 
 
 def restore_colors(model: Restorer, tiles: NDArray[np.float32], jpeg: JPEGInfo | None) -> NDArray[np.float32]:
@@ -40,6 +41,6 @@ def restore_colors(model: Restorer, tiles: NDArray[np.float32], jpeg: JPEGInfo |
         grey: NDArray[np.float32] = model.restore(repeated, jpeg).mean(axis=1, keepdims=True)
         return grey
     if model.color == "luma" and channels == 3:
-        luma = np.tensordot(tiles, LUMA_WEIGHTS, axes=(1, 0))[:, np.newaxis]
+        luma = np.tensordot(tiles, _LUMA, axes=(1, 0))[:, np.newaxis]
         return tiles + (model.restore(luma, jpeg) - luma)
     return model.restore(np.ascontiguousarray(tiles), jpeg)

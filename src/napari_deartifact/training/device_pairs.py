@@ -16,12 +16,13 @@ from torch import Tensor
 from napari_deartifact.degradation.encoding import MCU
 from napari_deartifact.degradation.sampler import EARLIER_UNALIGNED
 from napari_deartifact.degradation.tables import find_tables
+from napari_deartifact.jpeg.color import LUMA_WEIGHTS
 from napari_deartifact.jpeg.sampling import sampling_factors
 from napari_deartifact.jpeg.simulation import simulate_jpeg
 from napari_deartifact.jpeg.tables import scale_table
 from napari_deartifact.training.data import Picture
 from napari_deartifact.training.data_recipe import DataRecipe
-from napari_deartifact.training.pairs import LUMA, checked_rank
+from napari_deartifact.training.pairs import checked_rank
 
 _TURNS = 8
 _ROUNDS = 2
@@ -158,7 +159,7 @@ class DevicePairSource:
         return self._pixels[self._moved(index)].movedim(-1, 1).float()
 
     def _in_grey(self, batch: Tensor, grey: NDArray[np.bool_], studio: NDArray[np.bool_]) -> Tensor:
-        weights = torch.tensor(LUMA, dtype=torch.float32, device=self.device)
+        weights = torch.tensor(LUMA_WEIGHTS, dtype=torch.float32, device=self.device)
         luma = torch.einsum("c,ncyx->nyx", weights, batch)
         narrow = self._moved(studio)[:, None, None]
         luma = torch.where(narrow, 16 + luma * (219 / 255), luma).round()

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_deartifact.degradation import DegradationSampler, jpeg_round_trip
+from napari_deartifact.jpeg.color import LUMA_WEIGHTS
 from napari_deartifact.training.data import Picture
 from napari_deartifact.training.data_recipe import DataRecipe
 
-LUMA = np.array([0.299, 0.587, 0.114])
+_LUMA = np.array(LUMA_WEIGHTS)
 PREFETCH = 4
 CORES_A_THREAD = 4
 """One thread that makes pairs keeps pace with about a dozen cores that train a small network."""
@@ -157,7 +158,7 @@ def checked_rank(rank: int, world: int) -> int:
 
 def to_grey(pixels: NDArray[np.uint8], *, studio: bool = False) -> NDArray[np.uint8]:
     """Return the BT.601 luma of an RGB or grey picture, over 0–255 or, in `studio` range, 16–235."""
-    luma = pixels @ LUMA if pixels.ndim == 3 else pixels.astype(float)
+    luma = pixels @ _LUMA if pixels.ndim == 3 else pixels.astype(float)
     if studio:
         luma = 16 + luma * (219 / 255)
     grey: NDArray[np.uint8] = np.rint(luma).astype(np.uint8)
