@@ -222,7 +222,7 @@ def load_model(
     path = find_model(model)
     device = resolve_device(device)
     if path is None:
-        from napari_deartifact.models.spp import SPP as ShiftedRecompression
+        from napari_deartifact.models.spp import ShiftedRecompression
 
         return ShiftedRecompression(device=device)
     number_format = resolve_precision(precision, device)

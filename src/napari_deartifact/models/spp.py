@@ -29,7 +29,7 @@ _WHOLE = 1e-2
 
 
 @dataclass(frozen=True)
-class SPP:
+class ShiftedRecompression:
     """Re-compresses with the JPEG's own tables on all 64 block grids and takes the mean.
 
     Parameters
@@ -57,7 +57,7 @@ class SPP:
     --------
     >>> from napari_deartifact.jpeg.info import JPEGInfo
     >>> tile = np.kron(np.eye(4, dtype=np.float32), np.ones((8, 8), np.float32))[np.newaxis, np.newaxis]
-    >>> SPP().restore(tile, JPEGInfo.from_quality(10, height=32, width=32)).shape
+    >>> ShiftedRecompression().restore(tile, JPEGInfo.from_quality(10, height=32, width=32)).shape
     (1, 1, 32, 32)
     """
 
@@ -127,7 +127,7 @@ class SPP:
         """See :class:`~napari_deartifact.models.restorer.DeviceRestorer`; each tile has its own tables."""
         return 1
 
-    def on_cpu(self) -> SPP | None:
+    def on_cpu(self) -> ShiftedRecompression | None:
         """See :class:`~napari_deartifact.models.restorer.DeviceRestorer`."""
         return None if self.device == "cpu" else replace(self, device="cpu")
 
