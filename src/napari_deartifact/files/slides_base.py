@@ -215,6 +215,12 @@ class Slide:
         colors = min(self.samples, 3)
         return record if record is not None and len(record.tables) == colors else None
 
+    def evenly_chosen(self, count: int) -> list[tuple[int, int]]:
+        """Return row and column of at most `count` tiles, the first and the last among them."""
+        rows, columns = self.grid_shape
+        chosen = np.unique(np.linspace(0, rows * columns - 1, min(count, rows * columns)).astype(int))
+        return [divmod(int(index), columns) for index in chosen]
+
     def sampled_record(self, count: int = 64) -> JPEGInfo | None:
         """Return the record of the whole picture, judged by evenly chosen tiles.
 
@@ -228,11 +234,9 @@ class Slide:
         JPEGInfo or None
             None when they differ, or tiles cut coded units, so that no one record fits.
         """
-        rows, columns = self.grid_shape
-        chosen = np.unique(np.linspace(0, rows * columns - 1, min(count, rows * columns)).astype(int))
         found = {
             (record.tables, record.sampling, record.color_space, record.precision): record
-            for record in (self.record(0, *divmod(int(index), columns)) for index in chosen)
+            for record in (self.record(0, row, column) for row, column in self.evenly_chosen(count))
             if record is not None
         }
         if len(found) != 1:

@@ -57,9 +57,7 @@ class Judgement:
 
 def has_tables(slide: Slide, count: int = 64) -> bool:
     """Say whether any of some evenly chosen tiles of a slide is a JPEG with tables that fit its colours."""
-    rows, columns = slide.grid_shape
-    chosen = np.unique(np.linspace(0, rows * columns - 1, min(count, rows * columns)).astype(int))
-    return any(slide.record(0, *divmod(int(index), columns)) is not None for index in chosen)
+    return any(slide.record(0, row, column) is not None for row, column in slide.evenly_chosen(count))
 
 
 def history_of(slide: Slide) -> tuple[bool, tuple[int, int], str | None]:
