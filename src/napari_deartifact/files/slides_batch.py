@@ -54,16 +54,9 @@ def _restored(
         return replace(entry, status="skipped", message=f"{job.target} exists")
     facts = _facts_of(open_slide(job.source))
     options = {"overwrite": stages.overwrite, "perceptual": perceptual, **stages.options}
-    steps = restore_slide(job.source, job.target, model, **options)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            restored = end.value.restored
-            status: Status = "restored" if restored else "unchanged"
-            return replace(entry, status=status, facts=facts, method=stages.note(changed=restored))
-        if stages.progress is not None:
-            stages.progress(job, step)
+    restored = stages.run(job, restore_slide(job.source, job.target, model, **options)).restored
+    status: Status = "restored" if restored else "unchanged"
+    return replace(entry, status=status, facts=facts, method=stages.note(changed=restored))
 
 
 def _facts_of(slide: Slide) -> FileFacts | None:

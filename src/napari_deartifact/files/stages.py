@@ -25,6 +25,7 @@ from napari_deartifact.files.reference import References, psnr_pair
 from napari_deartifact.files.result import FileFacts, FileResult, Status
 from napari_deartifact.files.write import check_fits, write_image
 from napari_deartifact.history import estimates_of
+from napari_deartifact.progress import Answer, run_steps
 from napari_deartifact.restoration import restoration_steps
 from napari_deartifact.tiling import Progress
 from napari_deartifact.uncertainty import Restoration, uncertainty_steps
@@ -137,6 +138,13 @@ class Stages:
         """Write the answer."""
         return attempted(entry, self._save)
 
+    def run(self, job: Job, steps: Generator[Progress, None, Answer]) -> Answer:
+        """Run the steps of a job to their end, and tell of each."""
+        progress = self.progress
+        if progress is None:
+            return run_steps(steps)
+        return run_steps(steps, lambda done, total: progress(job, Progress(done, total)))
+
     def refuse_originals(self, targets: Iterable[Path]) -> None:
         """Refuse to write over a file that is to be restored.
 
@@ -202,15 +210,7 @@ class Stages:
     ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
         start: Callable[..., Generator[Progress, None, Any]]
         start = uncertainty_steps if self.error_targets else restoration_steps
-        steps = start(pixels, self.model, **known, **self.options)
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                answer = end.value
-                break
-            if self.progress is not None:
-                self.progress(job, step)
+        answer = self.run(job, start(pixels, self.model, **known, **self.options))
         if isinstance(answer, Restoration):
             return answer.image, answer.standard_error
         return answer, None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_deartifact.degradation import SUBSAMPLINGS, jpeg_round_trip
 from napari_deartifact.generators.error_head import LEVELS
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.progress import run_steps
 from napari_deartifact.tiling import restore_in_tiles
 from napari_deartifact.training.data import Picture
 from napari_deartifact.training.pairs import to_channels, to_grey
@@ -194,13 +195,7 @@ def restored_example(
 
 
 def _restored(unit: NDArray[np.float32], model: Restorer, info: JPEGInfo) -> NDArray[np.float32]:
-    steps = restore_in_tiles(unit, model, tile_size=max(unit.shape[1:]), jpeg=info)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            answer: NDArray[np.float32] = end.value
-            return answer
+    return run_steps(restore_in_tiles(unit, model, tile_size=max(unit.shape[1:]), jpeg=info))
 
 
 def _cut(pixels: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
