@@ -18,27 +18,17 @@ from scipy.stats import spearmanr
 from napari_deartifact import JPEGInfo, load_model, restore_with_uncertainty
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.models.restorer import Restorer
-from napari_deartifact.training.data import find_pictures
-from napari_deartifact.training.data_planes import opened_planes
+from napari_deartifact.training.data import find_pictures, read_pictures
 
 QUALITIES = (10, 20, 40, 75, 90)
 CLASSES = 10
 RANKED = 200_000
-WHOLE = 2**31
-"""Bytes up to which a file is read at once."""
 
 
 def originals(folder: Path, crop: int) -> list[np.ndarray]:
     """Read a folder's pictures, or their middles, as 8-bit ones; every plane of a stack is a picture."""
-    pictures = []
-    for path in find_pictures(folder):
-        with opened_planes(path, WHOLE) as planes:
-            stored = np.stack([planes.read(number) for number in range(len(planes))])
-        if stored.dtype != np.uint8:
-            low, high = np.percentile(stored, (0.1, 99.9))
-            stored = np.rint(np.clip((stored - low) * 255 / (high - low), 0, 255)).astype(np.uint8)
-        pictures += list(stored)
-    return [_middle(picture, crop) for picture in pictures]
+    found = (read_pictures(path) for path in find_pictures(folder))
+    return [_middle(picture.pixels, crop) for pictures in found for picture in pictures]
 
 
 def _middle(picture: np.ndarray, size: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_deartifact.models.model_file import TWIN_MARK
+from napari_deartifact.models.model_file import faithful_file
 
 SEARCH = 1
 """To be raised when other crops are searched, or shown in another way: it makes all pictures stale."""
@@ -76,7 +76,7 @@ def digest(weights: Path | None) -> str:
     """Tell weights, and those of a faithful twin beside them, from others, whatever their headers say."""
     if weights is None:
         return ""
-    twin = faithful_twin(weights)
+    twin = faithful_file(weights)
     files = [weights, *([] if twin is None else [twin])]
     return hashlib.sha256(b"".join(map(_tensors, files))).hexdigest()
 
@@ -85,14 +85,6 @@ def _tensors(path: Path) -> bytes:
     content = path.read_bytes()
     header = int.from_bytes(content[:8], "little")
     return content[8 + header :]
-
-
-def faithful_twin(weights: Path | None) -> Path | None:
-    """Find the model of which another is the perceptual twin."""
-    if weights is None or not weights.stem.endswith(TWIN_MARK):
-        return None
-    twin = weights.with_name(weights.stem.removesuffix(TWIN_MARK) + weights.suffix)
-    return twin if twin.is_file() else None
 
 
 def read_findings(path: Path) -> Findings:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cards.findings import RECORD, Findings, Row, digest, faithful_twin
+from cards.findings import RECORD, Findings, Row, digest
 from cards.originals import PICTURES, Pixels
 from cards.search import CROP, QUALITIES, ROUNDING, Place, Sample, chosen, losses, restore, samples
 from napari_deartifact import load_model
 from napari_deartifact.atomic import replacing
 from napari_deartifact.metrics import psnr
+from napari_deartifact.models.model_file import faithful_file
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -60,7 +61,7 @@ def make_picture(model: str, weights: Path | None, target: Path) -> Findings:
     from PIL.PngImagePlugin import PngInfo
 
     loaded = load(model)
-    twin = faithful_twin(weights)
+    twin = None if weights is None else faithful_file(weights)
     faithful = None if twin is None else load(twin)
     tried: list[Sample] = []
     for picture in PICTURES:

@@ -7,14 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cards.findings import Findings, Row, faithful_twin
+from cards.findings import Findings, Row
 from cards.markdown import arguments, listed, signed, table
 from cards.montage import ERROR_SCALE
 from cards.originals import PICTURES
 from cards.search import CASE_QUALITY, CROP, QUALITIES, STEP, VISIBLE, WORST
 from cards.templates import CARD, FAILURES, INDEX, TRAINED
 from cards.training import sources, training
-from napari_deartifact.models.model_file import TWIN_MARK, ModelCard, count_parameters, read_model, twin_file
+from napari_deartifact.models.model_file import (
+    TWIN_MARK,
+    ModelCard,
+    count_parameters,
+    faithful_file,
+    read_model,
+    twin_file,
+)
 
 MEASURES = {"psnr": "PSNR, dB", "psnr_b": "PSNR-B, dB", "ssim": "SSIM", "perceptual": "feature distance"}
 COLUMNS = {
@@ -148,7 +155,7 @@ def facts(model: Model) -> str:
 
 
 def _relatives(path: Path) -> list[tuple[str, str]]:
-    faithful, perceptual = faithful_twin(path), twin_file(path)
+    faithful, perceptual = faithful_file(path), twin_file(path)
     if faithful is not None:
         return [("faithful twin", f"[`{faithful.stem}`]({faithful.stem}.md): this is its `perceptual=1`")]
     return [("perceptual twin", f"[`{perceptual.stem}`]({perceptual.stem}.md)")] * perceptual.is_file()
