@@ -155,9 +155,9 @@ def test_layout_in_memory_does_not_matter(degraded):
     expected = restore(degraded)
     read_only = degraded.copy()
     read_only.flags.writeable = False
-    for image in (read_only, np.asfortranarray(degraded), degraded[::-1][::-1], degraded.tolist()):
-        image = np.asarray(image, np.uint8) if isinstance(image, list) else image
+    for image in (read_only, np.asfortranarray(degraded), degraded[::-1][::-1]):
         np.testing.assert_array_equal(restore(image), expected)
+    np.testing.assert_array_equal(restore(degraded.tolist(), data_range=255), expected)
     np.testing.assert_array_equal(restore(degraded.repeat(2, axis=0)[::2]), expected)
     np.testing.assert_array_equal(restore(degraded.astype(">u2"), data_range=255), expected)
 

@@ -31,10 +31,10 @@ def inspect_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``path``, ``format``, ``shape``, ``dtype``; ``source`` is ``"header"`` for JPEG files,
-        and TIFF and DICOM files that hold JPEG, and ``"estimate"`` for others; then what
-        :class:`~napari_deartifact.JPEGInfo` or :class:`~napari_deartifact.JPEGEstimate` says.  JSON
-        types only.
+        ``path``, ``format``, ``shape``, ``dtype``; ``orientation``, as EXIF counts, 1 to 8; ``source``
+        is ``"header"`` for JPEG files, and TIFF and DICOM files that hold JPEG, and ``"estimate"`` for
+        others; then what :class:`~napari_deartifact.JPEGInfo` or, with its ``history``,
+        :class:`~napari_deartifact.JPEGEstimate` says.  JSON types only.
 
     Raises
     ------

@@ -15,7 +15,7 @@ import torch  # noqa: TID253  (nothing loads this module before there is somethi
 from napari_deartifact.jpeg.coded import CodedPicture
 
 UNITS_IN_A_STRIP = 2048
-"""Of 16×16 pixels in three colours they are 6 megabytes: what is made of them on the way stays near."""
+"""Of 16×16 pixels in three colours they are 6 megabytes, so intermediates stay in cache."""
 
 Margin = tuple[int, int]
 
@@ -31,7 +31,8 @@ class Places:
     grid : (int, int)
         Rows and columns of that grid.
     downwards : bool
-        Units at the left or right border keep their margin so, and all others when not.
+        True for units at the left or right border, whose horizontal margin must survive; others lie in a
+        row.
     """
 
     rows: torch.Tensor
