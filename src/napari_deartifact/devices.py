@@ -10,7 +10,7 @@ from napari_deartifact.messages import nearest_name
 
 DEFAULT_TILE = {"cpu": 768, "mps": 512, "cuda": 1024}
 """On a CPU larger ones repeat less of their halos but leave the cache; benchmarks/speed.py measures it."""
-BYTES_A_PIXEL = 600
+BYTES_PER_PIXEL = 600
 """Working memory of a network for each pixel of its input, at most; benchmarks/speed.py measures it."""
 CPU_BATCH = 2
 """Tiles at once, each on half of the cores, which is faster than one after the other on all of them."""
@@ -176,7 +176,7 @@ def batch_size(device: str, pixels: int) -> int:
     free = free_memory(device)
     if free is None:
         return min(torch.get_num_threads(), CPU_BATCH)
-    fitting = int(_SHARE_OF_FREE_MEMORY * free) // max(pixels * BYTES_A_PIXEL, 1)
+    fitting = int(_SHARE_OF_FREE_MEMORY * free) // max(pixels * BYTES_PER_PIXEL, 1)
     return min(max(fitting, 1), LARGEST_BATCH)
 
 

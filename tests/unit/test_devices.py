@@ -6,7 +6,7 @@ import torch
 
 from napari_deartifact import devices
 from napari_deartifact.devices import (
-    BYTES_A_PIXEL,
+    BYTES_PER_PIXEL,
     LARGEST_BATCH,
     PRECISION_VARIABLE,
     available_devices,
@@ -78,7 +78,7 @@ def test_words_that_are_no_precision(argument, environment, monkeypatch):
 )
 def test_batch_fits_half_of_the_free_memory(free_tiles, expected, monkeypatch):
     pixels = 1248**2
-    monkeypatch.setattr(devices, "free_memory", lambda device: int(free_tiles * pixels * BYTES_A_PIXEL))
+    monkeypatch.setattr(devices, "free_memory", lambda device: int(free_tiles * pixels * BYTES_PER_PIXEL))
     assert batch_size("cuda:0", pixels) == expected
 
 

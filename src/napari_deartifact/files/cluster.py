@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CONNECTING = 10.0
 """Seconds in which a scheduler has to answer."""
-_TASKS_A_THREAD, _FEWEST_TASKS = 4, 100
+_TASKS_PER_THREAD, _FEWEST_TASKS = 4, 100
 """Files that wait in the cluster, so that no worker does: a million at once would burden the scheduler."""
 
 
@@ -230,7 +230,7 @@ def _restored_on(client: Client, tasks: Iterator[_Task], work: _Work) -> Iterato
         warnings.warn(
             "the cluster has no workers yet; start some with 'dask worker ADDRESS'", UserWarning, stacklevel=2
         )
-    most = max(_FEWEST_TASKS, _TASKS_A_THREAD * sum(threads.values()))
+    most = max(_FEWEST_TASKS, _TASKS_PER_THREAD * sum(threads.values()))
     pending: dict[Any, _Task] = {}
     try:
         while True:

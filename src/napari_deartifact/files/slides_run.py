@@ -24,7 +24,7 @@ from napari_deartifact.models.twin import mixed_name
 from napari_deartifact.request import Request
 from napari_deartifact.tiling import Progress
 
-_CHUNKS_A_REGION = 2
+_CHUNKS_PER_REGION = 2
 _JUDGEMENT, _PYRAMID, _TIFF = "judgement", "pyramid", "pyramid.ome.tif"
 _TOLD = 4
 
@@ -121,7 +121,7 @@ class SlideRun:
         )
 
     def _work(self) -> Iterator[tuple[int, Window]]:
-        edge = _CHUNKS_A_REGION * self.pyramid.layout.chunk
+        edge = _CHUNKS_PER_REGION * self.pyramid.layout.chunk
         for level in range(len(self.pyramid.levels)):
             for window in self.pyramid.windows(level, edge):
                 yield level, window

@@ -18,7 +18,7 @@ from napari_deartifact.jpeg.dct import (
     whole_levels,
     ycbcr_to_rgb,
 )
-from napari_deartifact.jpeg.resampling import downsample, spread, upsample
+from napari_deartifact.jpeg.resampling import downsample, repeat_samples, upsample
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
@@ -116,7 +116,7 @@ class CodedPicture:
     def moved(self, state: torch.Tensor, changes: list[torch.Tensor]) -> torch.Tensor:
         """Add changes of the coefficients to a picture, each spread evenly over the pixels it came from."""
         moves = zip(self.components, changes, strict=True)
-        total = torch.stack([spread(block_idct(change), *part.ratio) for part, change in moves])
+        total = torch.stack([repeat_samples(block_idct(change), *part.ratio) for part, change in moves])
         if self.joint:
             total[1:] += self.middle
             total = ycbcr_to_rgb(total, white=self.white)
@@ -126,7 +126,7 @@ class CodedPicture:
         """Average a number a block over coded units and spread it over their pixels: (C or 1, Y, X)."""
         planes = torch.stack(
             [
-                spread(share, 8 * part.ratio[0], 8 * part.ratio[1])
+                repeat_samples(share, 8 * part.ratio[0], 8 * part.ratio[1])
                 for part, share in zip(self.components, shares, strict=True)
             ]
         )
@@ -134,7 +134,7 @@ class CodedPicture:
             return planes
         unit = [8 * max(part.ratio[axis] for part in self.components) for axis in (0, 1)]
         mean = downsample(planes.mean(dim=0), *unit)
-        return spread(mean, *unit)[None]
+        return repeat_samples(mean, *unit)[None]
 
     def single(self) -> CodedPicture:
         """Return the same in single precision."""

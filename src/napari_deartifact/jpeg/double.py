@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.jpeg.lattice import BINS_A_LEVEL, LARGEST_COEFFICIENT, PHASES
+from napari_deartifact.jpeg.lattice import BINS_PER_LEVEL, LARGEST_COEFFICIENT, PHASES
 from napari_deartifact.jpeg.tables import quality_table
 
 _SHIFTED_NEEDED = 4.0
@@ -103,8 +103,8 @@ def _waves(
 
     Magnitudes below half a step are left out: they are 0 in any table.
     """
-    bins = BINS_A_LEVEL * LARGEST_COEFFICIENT // _MERGED_BINS
-    magnitude = (np.arange(bins, dtype=np.float32) + 0.5) * _MERGED_BINS / BINS_A_LEVEL
+    bins = BINS_PER_LEVEL * LARGEST_COEFFICIENT // _MERGED_BINS
+    magnitude = (np.arange(bins, dtype=np.float32) + 0.5) * _MERGED_BINS / BINS_PER_LEVEL
     first = np.stack([quality_table(quality).ravel()[list(frequencies)] for quality in _QUALITIES], axis=1)
     step = first[:, np.newaxis].astype(np.float32)
     turns = magnitude[:, np.newaxis] / step
@@ -133,7 +133,7 @@ def aligned_evidence(
 
 def _index_counts(histogram: NDArray[np.float32], step: int) -> NDArray[np.float64]:
     """Count quantization indices, 0 to 63, of either sign."""
-    center = (np.arange(len(histogram)) + 0.5) / BINS_A_LEVEL
+    center = (np.arange(len(histogram)) + 0.5) / BINS_PER_LEVEL
     index = np.minimum(np.rint(center / step).astype(int), _MOST_INDICES)
     counts = np.bincount(index, weights=histogram, minlength=_MOST_INDICES + 1)
     return counts[:_MOST_INDICES].astype(np.float64)

@@ -18,11 +18,11 @@ from napari_deartifact.jpeg.tables import quality_table
 LARGEST_STEP = 255
 PHASES = 64
 
-BINS_A_LEVEL = 8
+BINS_PER_LEVEL = 8
 LARGEST_COEFFICIENT = 256
-BINS = BINS_A_LEVEL * LARGEST_COEFFICIENT
+BINS = BINS_PER_LEVEL * LARGEST_COEFFICIENT
 # Variance of a coefficient of samples rounded to whole levels, and of the bin that it falls into.
-_VARIANCE = (1 + BINS_A_LEVEL**-2) / 12
+_VARIANCE = (1 + BINS_PER_LEVEL**-2) / 12
 ZERO = 1.25
 """Below this a coefficient may have been quantized to 0, which fits every step and says nothing."""
 _OUTLIERS = 0.03
@@ -41,7 +41,7 @@ def dct_basis() -> NDArray[np.float32]:
 @lru_cache(maxsize=1)
 def _evidence_by_bin() -> NDArray[np.float32]:
     """Log likelihood ratio, lattice of a step against no lattice, shape (bins, steps)."""
-    center = (np.arange(BINS, dtype=np.float32)[:, np.newaxis] + 0.5) / BINS_A_LEVEL
+    center = (np.arange(BINS, dtype=np.float32)[:, np.newaxis] + 0.5) / BINS_PER_LEVEL
     steps = np.arange(1, LARGEST_STEP + 1, dtype=np.float32)
     residue = center - steps * np.rint(center / steps)
     wrapped = sum(
@@ -64,7 +64,7 @@ def coefficient_histograms(coefficients: NDArray[np.floating]) -> NDArray[np.flo
     -------
     ndarray of float32, shape (K, bins)
     """
-    bins = np.fmin(np.abs(coefficients) * np.float32(BINS_A_LEVEL), np.float32(BINS))
+    bins = np.fmin(np.abs(coefficients) * np.float32(BINS_PER_LEVEL), np.float32(BINS))
     index = bins.astype(np.int32)
     index += np.arange(len(index), dtype=np.int32)[:, np.newaxis] * (BINS + 1)
     counts = np.bincount(index.ravel(), minlength=len(index) * (BINS + 1))

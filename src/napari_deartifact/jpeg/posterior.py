@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_deartifact.jpeg.cells import Cells
     from napari_deartifact.jpeg.info import JPEGInfo
 
-_BLOCKS_A_CLASS = 64
+_BLOCKS_PER_CLASS = 64
 _MOST_CLASSES = 8
 _FALL = 1.5
 """How the scales of a picture fall with frequency, as its power, before anything is seen of it."""
@@ -219,7 +219,7 @@ def _classes(indices: torch.Tensor) -> torch.Tensor:
     )
     around, blocks = counted - torch.stack([busy, torch.ones_like(busy)])
     mean = around / blocks.clamp(min=1)
-    count = min(max(mean.numel() // _BLOCKS_A_CLASS, 1), _MOST_CLASSES)
+    count = min(max(mean.numel() // _BLOCKS_PER_CLASS, 1), _MOST_CLASSES)
     order = mean.flatten().sort().values
     edges = order[torch.arange(1, count) * len(order) // count]
     return torch.bucketize(mean, edges)

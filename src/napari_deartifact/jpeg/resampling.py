@@ -32,7 +32,7 @@ def downsample(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
     return total / (vertical * horizontal)
 
 
-def spread(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
+def repeat_samples(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
     """Repeat every sample, which is what averaging boxes takes back.
 
     Parameters
@@ -47,7 +47,7 @@ def spread(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
 
     Examples
     --------
-    >>> spread(torch.tensor([[1, 2]]), 1, 2).tolist()
+    >>> repeat_samples(torch.tensor([[1, 2]]), 1, 2).tolist()
     [[1, 1, 2, 2]]
     """
     if vertical == horizontal == 1:

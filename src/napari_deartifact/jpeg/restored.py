@@ -47,7 +47,7 @@ def _evidence_by_bin() -> NDArray[np.float32]:
     """Log likelihood ratio, inner part of the cells of a step against anywhere, shape (bins, steps)."""
     from scipy.special import ndtr
 
-    center = (np.arange(lattice.BINS)[:, np.newaxis] + 0.5) / lattice.BINS_A_LEVEL
+    center = (np.arange(lattice.BINS)[:, np.newaxis] + 0.5) / lattice.BINS_PER_LEVEL
     steps = np.arange(1, lattice.LARGEST_STEP + 1)
     index = np.rint(center / steps)
     half = steps / 2 - np.minimum(MARGIN_STEPS * steps, MARGIN_LEVELS)

@@ -10,7 +10,7 @@ import torch
 
 
 @contextmanager
-def own_chance(seed: int, step: int, rank: int, device: torch.device) -> Iterator[None]:
+def seeded_rng(seed: int, step: int, rank: int, device: torch.device) -> Iterator[None]:
     """Let torch's random numbers follow from the arguments alone, and leave the caller's as they were.
 
     Parameters
@@ -23,7 +23,7 @@ def own_chance(seed: int, step: int, rank: int, device: torch.device) -> Iterato
     Examples
     --------
     >>> def draw(step):
-    ...     with own_chance(0, step, 0, torch.device("cpu")):
+    ...     with seeded_rng(0, step, 0, torch.device("cpu")):
     ...         return float(torch.rand(()))
     >>> draw(3) == draw(3), draw(3) == draw(4)
     (True, False)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from napari_deartifact.generators.base import Generator
 from napari_deartifact.training.best import Best
-from napari_deartifact.training.chance import own_chance
+from napari_deartifact.training.chance import seeded_rng
 from napari_deartifact.training.checkpoint import identify, read_checkpoint, write_checkpoint
 from napari_deartifact.training.clock import Clock
 from napari_deartifact.training.device_pairs import DevicePairSource
@@ -224,7 +224,7 @@ class Trainer:
             its.train()
         source, target = self._to_float(degraded), self._to_float(clean)
         step = self._generator_loss if name == "generator" else self._discriminator_loss
-        with own_chance(self.pairs.seed, self.step, self.ranks.rank, self.device):
+        with seeded_rng(self.pairs.seed, self.step, self.ranks.rank, self.device):
             loss, parts = step(source, target)
         norm = player.gradient_norm(loss)
         value = float(loss.detach())

@@ -88,12 +88,12 @@ LOSSES = (*PIXEL_LOSSES, *NEEDS_FEATURES, "lpips", *NEEDS_DISCRIMINATOR)
 """What a phase of a recipe may weigh."""
 
 
-def doubt(logits: Tensor) -> Tensor:
+def adversarial_loss(logits: Tensor) -> Tensor:
     """How far a discriminator is from taking restored pictures for originals: binary cross-entropy to 1."""
     return functional.binary_cross_entropy_with_logits(logits.float(), torch.ones_like(logits.float()))
 
 
-def discrimination(original: Tensor, restored: Tensor, label: float) -> Tensor:
+def discriminator_loss(original: Tensor, restored: Tensor, label: float) -> Tensor:
     """How badly a discriminator tells originals from restored pictures.
 
     Parameters
@@ -111,7 +111,7 @@ def discrimination(original: Tensor, restored: Tensor, label: float) -> Tensor:
     Examples
     --------
     >>> unsure = torch.zeros(4, 1)
-    >>> round(float(discrimination(unsure, unsure, 0.9)), 4)
+    >>> round(float(discriminator_loss(unsure, unsure, 0.9)), 4)
     0.6931
     """
     original, restored = original.float(), restored.float()

@@ -13,8 +13,8 @@ from napari_deartifact.training.losses import (
     NEEDS_DISCRIMINATOR,
     NEEDS_FEATURES,
     PIXEL_LOSSES,
-    discrimination,
-    doubt,
+    adversarial_loss,
+    discriminator_loss,
 )
 
 
@@ -93,7 +93,7 @@ class Objective:
             distance: Tensor = self.lpips(_rgb(restored).float().clamp(0, 1), _rgb(clean))
             return distance
         assert self.discriminator is not None
-        return doubt(self.discriminator(restored, degraded))
+        return adversarial_loss(self.discriminator(restored, degraded))
 
 
 def judgement(
@@ -116,12 +116,12 @@ def judgement(
     Returns
     -------
     loss : Tensor
-        See `napari_deartifact.training.losses.discrimination`.
+        See `napari_deartifact.training.losses.discriminator_loss`.
     parts : dict of str to float
         How probable it finds each to be original, on average.
     """
     logits = {"original": judge(original, degraded), "restored": judge(restored, degraded)}
-    loss = discrimination(logits["original"], logits["restored"], label)
+    loss = discriminator_loss(logits["original"], logits["restored"], label)
     return loss, {name: float(told.detach().float().sigmoid().mean()) for name, told in logits.items()}
 
 

@@ -20,7 +20,7 @@ from napari_deartifact.training.data_recipe import DataRecipe
 
 _LUMA = np.array(LUMA_WEIGHTS)
 PREFETCH = 4
-CORES_A_THREAD = 4
+CORES_PER_THREAD = 4
 """One thread that makes pairs keeps pace with about a dozen cores that train a small network."""
 
 
@@ -89,7 +89,7 @@ class PairSource:
 
     def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Give batches without end from number `first` on, prepared ahead by threads."""
-        threads = min(max((os.cpu_count() or 1) // (CORES_A_THREAD * self.world), 1), PREFETCH)
+        threads = min(max((os.cpu_count() or 1) // (CORES_PER_THREAD * self.world), 1), PREFETCH)
         with ThreadPoolExecutor(threads, thread_name_prefix="pairs") as pool:
             ahead = deque(pool.submit(self.batch, step) for step in range(first, first + PREFETCH))
             try:

@@ -10,7 +10,7 @@ from skimage.data import astronaut
 
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.metrics import ssim
-from napari_deartifact.training.losses import PIXEL_LOSSES, discrimination, doubt, psnr
+from napari_deartifact.training.losses import PIXEL_LOSSES, adversarial_loss, discriminator_loss, psnr
 from napari_deartifact.training.objective import Objective
 
 
@@ -98,8 +98,8 @@ def test_the_adversarial_part_asks_the_judge_about_the_pair():
 )
 def test_a_judge_that_is_too_sure_pays_for_it(original, restored, label, value):
     logits = torch.full((2, 1), original), torch.full((2, 1), restored)
-    assert float(discrimination(*logits, label)) == pytest.approx(value, abs=1e-3)
+    assert float(discriminator_loss(*logits, label)) == pytest.approx(value, abs=1e-3)
 
 
 def test_doubt_falls_where_the_judge_is_fooled():
-    assert float(doubt(torch.tensor([[4.0]]))) < float(doubt(torch.tensor([[-4.0]])))
+    assert float(adversarial_loss(torch.tensor([[4.0]]))) < float(adversarial_loss(torch.tensor([[-4.0]])))
