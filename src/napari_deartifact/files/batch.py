@@ -91,6 +91,17 @@ def restore_files(
     OSError
         At once, when the output folder cannot be made or the report not be written; at the next step, when
         the disk has no room left.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> from skimage.data import camera
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> Image.fromarray(camera()[:64, :96]).save(folder / "cell.jpg", quality=20)
+    >>> for result in restore_files(folder, folder / "restored", "compact-cnn", device="cpu"):
+    ...     print(result.status, result.target.name)
+    restored cell.png
     """
     jobs = plan_jobs(inputs, output, suffix)
     return restore_jobs(

@@ -136,6 +136,16 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
         restored: CMYK, animations, several pictures of different shape.
     ModuleNotFoundError
         When the file needs an extra that is not installed: DICOM, 12-bit JPEG.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> path = Path(tempfile.mkdtemp()) / "cell.jpg"
+    >>> Image.new("RGB", (96, 64)).save(path, quality=30)
+    >>> image = read_image(path)
+    >>> image.format, image.pixels.shape, image.rgb, image.jpeg.quality
+    ('JPEG', (64, 96, 3), True, 30)
     """
     path = Path(path)
     if path.is_dir():

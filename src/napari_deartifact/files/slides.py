@@ -111,6 +111,19 @@ def restore_slide(
     The work is done in the folder ``NAME.part`` beside the target.  After an interruption of any kind the
     same call goes on where it stopped, and the answer is bit for bit that of an uninterrupted one.  Label,
     macro and thumbnail pictures are not carried over.
+
+    Examples
+    --------
+    >>> import tempfile, tifffile
+    >>> from skimage.data import astronaut
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> tiles = {"tile": (64, 64), "compression": "jpeg", "compressionargs": {"level": 50}}
+    >>> tifffile.imwrite(folder / "slide.tif", astronaut()[:128, :128], photometric="rgb", **tiles)
+    >>> steps = restore_slide(folder / "slide.tif", folder / "slide.ome.zarr", "compact-cnn", device="cpu")
+    >>> for step in steps:
+    ...     pass
+    >>> step, (folder / "slide.ome.zarr").is_dir()
+    (Progress(done=1, total=1), True)
     """
     request = Request(
         model, strength=strength, perceptual=perceptual, force=force, device=device, tile_size=tile_size

@@ -66,6 +66,15 @@ def write_image(
     -----
     UserWarning
         When the format is JPEG.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from napari_deartifact.files.read import read_image
+    >>> path = Path(tempfile.mkdtemp()) / "answer.tif"
+    >>> write_image(path, np.eye(16, dtype=np.float32))
+    >>> read_image(path).pixels.dtype
+    dtype('float32')
     """
     path = Path(path)
     pixels = np.asarray(pixels)

@@ -131,6 +131,16 @@ def train(
         set of pictures.
     TrainingDivergedError
         When the loss stopped being a number; the model file holds the weights from before.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skimage.data import camera
+    >>> output = Path(tempfile.mkdtemp()) / "own.safetensors"
+    >>> pictures = [camera()[:128, :128], camera()[:128, 128:256]]
+    >>> result = train("compact-cnn", pictures, output, steps=1, device="cpu")
+    >>> result.steps, result.model.name
+    (1, 'own.safetensors')
     """
     device = asked_device(device)
     with joined(torch.device(resolve_device(device))) as ranks:
