@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_RARE = 1e-3
+_SAMPLED = 2_000_000
 RANGE_ADVICE = "give data_range as the white level, or as a pair (black, white)"
 
 
@@ -174,6 +176,20 @@ def check_dtype(dtype: np.dtype[Any]) -> None:
         raise TypeError(f"image has dtype {dtype}; expected integers or floats (convert it with astype)")
 
 
+def refuse_masked(image: Any) -> None:
+    """Refuse a masked array, whose mask would be lost.
+
+    Raises
+    ------
+    TypeError
+    """
+    if isinstance(image, np.ma.MaskedArray):
+        raise TypeError(
+            "image is a masked array; give image.filled(numpy.nan) as floats, which are left as they are and "
+            "not looked at, or image.filled() with a value of your choice, and mask the answer again"
+        )
+
+
 def intensity_scale(
     array: Any, data_range: float | tuple[float, float] | None, *, precision: int | None = None
 ) -> IntensityScale | None:
@@ -186,7 +202,8 @@ def intensity_scale(
     data_range : number or (number, number) or None
         0 to the number, or black and white, in intensity units.  None means 0 to 255 for uint8;
         0 to 2**`precision` − 1 when a JPEG's precision is known; otherwise the finite minimum to
-        maximum of the array.
+        maximum of the array, without the outermost thousandth at an end that is farther away from the
+        others than half of what they span: hot pixels.
     precision : int, optional
         Bits per sample of the JPEG that the pixels came from.
 
@@ -220,11 +237,62 @@ def intensity_scale(
             f"a lazy array of dtype {dtype} needs its data range, which would take reading all of it; "
             f"{RANGE_ADVICE}"
         )
-    finite = array if dtype.kind in "iu" else array[np.isfinite(array)]
-    if finite.size == 0:
-        return None
-    black, white = float(finite.min()), float(finite.max())
+    black, white = _usual_range(array)
     return IntensityScale(black, white, dtype) if black < white else None
+
+
+def channel_scales(
+    array: NDArray[Any],
+    layout: PictureLayout,
+    data_range: float | tuple[float, float] | None,
+    *,
+    precision: int | None = None,
+) -> list[IntensityScale | None]:
+    """Decide which intensities are black and white in each picture of an array.
+
+    Parameters
+    ----------
+    array, data_range, precision
+        As for :func:`intensity_scale`.
+    layout : PictureLayout
+        Of the array.  Independent channels have ranges of their own where theirs must be found.
+
+    Returns
+    -------
+    list of IntensityScale or None
+        One for each picture, in the order of :meth:`PictureLayout.pictures`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`intensity_scale`.
+
+    Examples
+    --------
+    >>> dim_and_bright = np.array([[[0, 30]], [[0, 60000]]], np.uint16)
+    >>> layout = PictureLayout.of(dim_and_bright.shape, 0, rgb=True)
+    >>> [scale.white for scale in channel_scales(dim_and_bright, layout, None)]
+    [30.0, 60000.0]
+    """
+    parts = [array]
+    if layout.channel_axis is not None and layout.colors == 1:
+        parts = list(np.moveaxis(array, layout.channel_axis, 0))
+    scales = [intensity_scale(part, data_range, precision=precision) for part in parts]
+    return [scales[index % len(scales)] for index in range(layout.count)]
+
+
+def _usual_range(array: NDArray[Any]) -> tuple[float, float]:
+    """Return minimum and maximum without what is far away and rare; 0 and 0 when nothing is finite."""
+    finite = array.ravel() if array.dtype.kind in "iu" else array[np.isfinite(array)]
+    if finite.size == 0:
+        return 0.0, 0.0
+    black, white = float(finite.min()), float(finite.max())
+    some = finite[:: -(-finite.size // _SAMPLED)]
+    least, most = (float(end) for end in np.quantile(some, (_RARE, 1 - _RARE), method="nearest"))
+    if least == most:
+        return black, white
+    reach = (most - least) / 2
+    return (black if black >= least - reach else least), (white if white <= most + reach else most)
 
 
 def _check_against_jpeg(array: Any, white: float) -> None:

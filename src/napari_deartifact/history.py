@@ -82,12 +82,16 @@ def doubt(estimates: Mapping[int, JPEGEstimate]) -> str | None:
     )
 
 
-def no_history(estimates: Mapping[int, JPEGEstimate], *, without_tables: str | None = None) -> str:
+def no_history(
+    estimates: Mapping[int, JPEGEstimate], *, count: int = 1, without_tables: str | None = None
+) -> str:
     """Say that, and why, an image is returned as it came.
 
     Parameters
     ----------
     estimates : dict of int to JPEGEstimate
+    count : int
+        Pictures in the image; that not all of them were looked at is said.
     without_tables : str, optional
         The name of a model that cannot do without tables, however much it is forced.
     """
@@ -96,6 +100,8 @@ def no_history(estimates: Mapping[int, JPEGEstimate], *, without_tables: str | N
     remedy = "restore it all the same with force=True"
     if without_tables is not None:
         reason, remedy = f"{reason} and model {without_tables!r} needs a JPEG's tables", "choose a network"
+    if len(estimates) < count:
+        reason = f"{reason} in {len(estimates)} of its {count} pictures"
     return f"the image {reason}, so it is returned unchanged; name its JPEG if you know it, or {remedy}"
 
 
@@ -106,6 +112,9 @@ def warn_of_doubt(estimates: Mapping[int, JPEGEstimate]) -> None:
         warnings.warn(message, UserWarning, stacklevel=2)
 
 
-def warn_of_no_history(estimates: Mapping[int, JPEGEstimate], *, without_tables: str | None = None) -> None:
+def warn_of_no_history(
+    estimates: Mapping[int, JPEGEstimate], *, count: int = 1, without_tables: str | None = None
+) -> None:
     """Warn of what :func:`no_history` says."""
-    warnings.warn(no_history(estimates, without_tables=without_tables), UserWarning, stacklevel=2)
+    message = no_history(estimates, count=count, without_tables=without_tables)
+    warnings.warn(message, UserWarning, stacklevel=2)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.axes import IntensityScale, channels_last, fill_nonfinite
-from napari_deartifact.history import estimate_of, warn_of_no_history
+from napari_deartifact.history import DataRange, estimate_of, warn_of_no_history
 from napari_deartifact.tiling import ALL, Progress, Region, restore_in_tiles
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def restore_picture(
     strength: float,
     jpeg: JPEGInfo | None,
     estimate: JPEGEstimate | None = None,
+    data_range: DataRange = None,
     consistency: bool,
     tile_size: int,
     region: Region = ALL,
@@ -42,7 +43,7 @@ def restore_picture(
     picture : ndarray, shape (C, Y, X)
         C is 1 or 3.  It changes after the last tile, as a whole.
     scale : IntensityScale
-        What is black and white in it.
+        What is black and white in it, unless an estimate has found its JPEG on another scale.
     model : Restorer
     strength : float
         0 (the input) to 1 (the model's answer).
@@ -50,6 +51,8 @@ def restore_picture(
         The JPEG that the pixels came from; estimated when it is None and wanted.
     estimate : JPEGEstimate, optional
         What is known already of the picture's history when `jpeg` is None.
+    data_range : number or (number, number), optional
+        As it was said, for an estimate that is still to be made.
     consistency : bool
         Move the answer into the quantization cells of `jpeg`, or of the estimate when there is no doubt.
     tile_size : int
@@ -71,11 +74,10 @@ def restore_picture(
         When the model needs tables and the picture has no JPEG history, and when most of it is not what the
         JPEG decodes to.
     """
-    unit = scale.to_unit(picture)
-    degraded = fill_nonfinite(unit)
     offset = (0, 0)
     if jpeg is None and look:
-        estimate = _fitting(estimate, scale) or estimate_of(degraded, 1.0)
+        estimate = estimate or estimate_of(picture, data_range)
+        scale = scale_on(estimate, scale)
         if not estimate.is_jpeg and model.needs_tables:
             warn_of_no_history({0: estimate}, without_tables=model.name)
             yield Progress(0, 1)
@@ -85,6 +87,8 @@ def restore_picture(
         if estimate.is_jpeg and (model.needs_tables or consistency):
             jpeg = estimate.to_jpeg_info(*picture.shape[1:])
             consistency = consistency and _beyond_doubt(estimate)
+    unit = scale.to_unit(picture)
+    degraded = within_range(unit)
     answer: NDArray[np.floating[Any]]
     answer = yield from restore_in_tiles(
         degraded, model, tile_size=tile_size, jpeg=jpeg, region=region, offset=offset
@@ -106,7 +110,7 @@ def restore_picture(
     answer -= degraded
     answer *= strength
     if degraded is not unit:
-        answer[~np.isfinite(unit)] = 0
+        answer[~np.isfinite(unit)] = 0  # what lies beyond the range keeps its distance from it
     picture[...] = scale.corrected(picture, answer)
 
 
@@ -168,9 +172,17 @@ def consistent(
     return projected[np.newaxis] if projected.ndim == 2 else np.moveaxis(projected, -1, 0), known
 
 
-def _fitting(estimate: JPEGEstimate | None, scale: IntensityScale) -> JPEGEstimate | None:
-    """Keep an estimate made of the intensities as they were only if they are the JPEG's own levels."""
-    return estimate if estimate is not None and scale.is_whole_levels(estimate.precision) else None
+def scale_on(estimate: JPEGEstimate, scale: IntensityScale) -> IntensityScale:
+    """Return the scale on which a picture's JPEG was found, or the one given when none was."""
+    if not estimate.is_jpeg or estimate.data_range is None:
+        return scale
+    return IntensityScale(*estimate.data_range, scale.dtype)
+
+
+def within_range(unit: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a picture on the unit scale as models are to see it: filled, and black to white."""
+    filled = fill_nonfinite(unit)
+    return filled if not filled.size or (filled.min() >= 0 and filled.max() <= 1) else filled.clip(0, 1)
 
 
 def _beyond_doubt(estimate: JPEGEstimate) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import intensity_scale
+from napari_deartifact.axes import channel_scales, intensity_scale, refuse_masked
 from napari_deartifact.devices import default_tile_size
 from napari_deartifact.history import (
     estimates_of,
@@ -67,9 +67,11 @@ def deartifact(
         any other length, the channels are independent planes.
     data_range : number or (number, number), optional
         0 to the number, or (black, white), in intensity units.  By default 0 to 255 for uint8; 0 to
-        2**p − 1 with a `jpeg` of precision p; else the finite minimum to maximum of the whole
-        array, so that a crop may differ from the whole.  Values outside are not clipped,
-        and nothing is moved out of the range.  A lazy array that is not uint8 must say it.
+        2**p − 1 with a `jpeg` of precision p; else the range on which the pixels show the levels of
+        their JPEG; else the finite minimum to maximum of the whole array, or of each independent channel,
+        so that a crop may differ from the whole, without hot pixels: ends that hold less than a thousandth
+        of the pixels and lie far beyond the others.  Models take values outside for black or white; they
+        are not clipped, and nothing is moved out of the range.  A lazy array that is not uint8 must say it.
     strength : float
         0 returns the input exactly, 1 the model's answer.
     perceptual : float
@@ -196,6 +198,7 @@ def restoration_steps(
     request = Request.of(model, **options)
     source = lazy_source(image)
     if source is None:
+        refuse_masked(image)
         return (yield from _restore_array(np.asarray(image), request))
     yield Progress(0, 1)
     answer = _restore_lazily(source, request)
@@ -208,8 +211,8 @@ def _restore_array(
 ) -> Generator[Progress, None, NDArray[Any]]:
     layout = request.layout_of(image)
     restored = image.copy(order="C")
-    scale = intensity_scale(image, request.data_range, precision=request.precision())
-    if image.size == 0 or scale is None or request.strength == 0:
+    scales = channel_scales(image, layout, request.data_range, precision=request.precision())
+    if image.size == 0 or not any(scales) or request.strength == 0:
         yield Progress(0, 1)
         yield Progress(1, 1)
         return restored
@@ -219,14 +222,16 @@ def _restore_array(
     if request.jpeg is None and not request.force:
         estimates = estimates or estimates_of(pictures, request.data_range)
         if needs_nothing(estimates):
-            warn_of_no_history(estimates)
+            warn_of_no_history(estimates, count=layout.count)
             yield Progress(0, 1)
             yield Progress(1, 1)
             return restored
         warn_of_doubt(estimates)
     tile_size = request.tile_size or default_tile_size(getattr(model, "device", "cpu"))
     before = 0
-    for index, picture in enumerate(pictures):
+    for index, (picture, scale) in enumerate(zip(pictures, scales, strict=True)):
+        if scale is None:
+            continue
         for step in restore_picture(
             picture,
             scale,
@@ -234,6 +239,7 @@ def _restore_array(
             strength=request.strength,
             jpeg=request.jpeg,
             estimate=estimates.get(index),
+            data_range=request.data_range,
             consistency=bool(request.consistency),
             tile_size=tile_size,
             region=region,

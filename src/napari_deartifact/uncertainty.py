@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 from napari_deartifact.axes import (
     IntensityScale,
     PictureLayout,
+    channel_scales,
     channels_last,
-    fill_nonfinite,
-    intensity_scale,
+    refuse_masked,
 )
 from napari_deartifact.devices import default_tile_size, resolve_device
-from napari_deartifact.history import estimate_of, estimates_of
+from napari_deartifact.history import DataRange, estimate_of, estimates_of
 from napari_deartifact.lazy import lazy_source
 from napari_deartifact.models.error_network import HALO, LEVELS, SIZE_MULTIPLE, log_standard_error
 from napari_deartifact.models.registry import DEFAULT_MODEL
 from napari_deartifact.models.twin import check_faithful
+from napari_deartifact.picture import scale_on, within_range
 from napari_deartifact.progress import ProgressCallback, run_steps
 from napari_deartifact.request import Request, RestorationOptions
 from napari_deartifact.restoration import restoration_steps
@@ -176,6 +177,7 @@ def uncertainty_steps(
         )
     check_faithful(model, options.get("perceptual", 0.0))
     request = Request.of(model, **options)
+    refuse_masked(image)
     image = np.asarray(image)
     pictures = _Pictures.of(image, request, source)
     options["jpeg"], options["estimates"] = request.jpeg, pictures.estimates
@@ -198,7 +200,8 @@ class _Pictures:
     """The pictures of an array, and how their standard errors are found."""
 
     layout: PictureLayout
-    scale: IntensityScale | None
+    scales: list[IntensityScale | None]
+    data_range: DataRange
     jpeg: JPEGInfo | None
     model: str
     source: Source
@@ -211,22 +214,24 @@ class _Pictures:
     def of(cls, image: NDArray[Any], request: Request, source: Source) -> _Pictures:
         layout = request.layout_of(image)
         with no_warnings():  # the restoration gives them
-            scale = intensity_scale(image, request.data_range, precision=request.precision())
+            scales = channel_scales(image, layout, request.data_range, precision=request.precision())
         if image.size == 0:
-            scale = None
+            scales = []
         estimates = request.estimates
         is_asked = request.jpeg is None and not request.force and request.strength > 0
-        if estimates is None and is_asked and scale is not None:
+        if estimates is None and is_asked and any(scales):
             estimates = estimates_of(list(layout.pictures(image)), request.data_range)
         device = resolve_device(request.device)
         tile_size = request.tile_size or default_tile_size(device)
         name = request.loaded_model().name
-        return cls(layout, scale, request.jpeg, name, source, device, tile_size, estimates)
+        return cls(
+            layout, scales, request.data_range, request.jpeg, name, source, device, tile_size, estimates
+        )
 
     @property
     def tile_count(self) -> int:
         """Steps that :meth:`fill` takes."""
-        return self.layout.count * len(self.tiles) if self.scale is not None else 0
+        return sum(scale is not None for scale in self.scales) * len(self.tiles)
 
     @property
     def tiles(self) -> list[tuple[Any, Any]]:
@@ -240,20 +245,26 @@ class _Pictures:
         self, error: NDArray[np.float32], image: NDArray[Any], restored: NDArray[Any]
     ) -> Generator[Progress, None, None]:
         """Write the standard error of every picture into an array of zeros."""
-        if self.scale is None:
+        if not any(self.scales):
             error[...] = np.nan
             return
         done = 0
         views = (self.layout.pictures(array) for array in (error, image, restored))
-        for index, (target, before, after) in enumerate(zip(*views, strict=True)):
-            unit = self.scale.to_unit(before)
-            degraded = fill_nonfinite(unit)
-            answer = fill_nonfinite(self.scale.to_unit(after))
+        for index, (scale, target, before, after) in enumerate(zip(self.scales, *views, strict=True)):
+            if scale is None:
+                target[...] = np.nan
+                continue
+            estimate = None
+            if self.jpeg is None:
+                estimate = (self.estimates or {}).get(index) or estimate_of(before, self.data_range)
+            used = scale_on(estimate, scale) if estimate else scale
+            unit = used.to_unit(before)
+            degraded, answer = within_range(unit), within_range(used.to_unit(after))
             logarithm = np.full(unit.shape, np.nan, np.float32)
-            for _ in self._log_error(logarithm, answer, degraded, (self.estimates or {}).get(index)):
+            for _ in self._log_error(logarithm, answer, degraded, estimate):
                 done += 1
                 yield Progress(done, self.tile_count)
-            target[...] = np.where(np.isfinite(unit), np.exp(logarithm) * (self.scale.width / LEVELS), np.nan)
+            target[...] = np.where(np.isfinite(unit), np.exp(logarithm) * (used.width / LEVELS), np.nan)
 
     def _log_error(
         self,
@@ -264,10 +275,8 @@ class _Pictures:
     ) -> Generator[None, None, None]:
         """Write the logarithm of a picture's standard error, in levels of 255, a tile a step."""
         jpeg = self.jpeg
-        if jpeg is None:
-            unchanged = np.array_equal(restored, degraded)
-            estimate = self._history(degraded, estimate, unchanged=unchanged)
-            if estimate.history == "none" and unchanged:
+        if estimate is not None:
+            if estimate.history == "none" and np.array_equal(restored, degraded):
                 target[...] = np.log(SMALLEST_ERROR)
                 for _ in self.tiles:
                     yield
@@ -291,17 +300,6 @@ class _Pictures:
             inner = answer[:, rows.inner, columns.inner]
             target[:, rows.write, columns.write] = np.maximum(inner, np.float32(smallest))
             yield
-
-    def _history(
-        self, degraded: NDArray[np.float32], estimate: JPEGEstimate | None, *, unchanged: bool
-    ) -> JPEGEstimate:
-        """Return the verdict by which a picture was restored, or left as it is."""
-        if estimate is None or self.scale is None:
-            return estimate_of(degraded, 1.0)
-        # Its tables are those of the unit scale only where intensities are the JPEG's own levels.
-        if self.scale.is_whole_levels(estimate.precision) or (unchanged and not estimate.is_jpeg):
-            return estimate
-        return estimate_of(degraded, 1.0)
 
     def _quantization(
         self, degraded: NDArray[np.float32], jpeg: JPEGInfo | None

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from napari_deartifact.axes import IntensityScale, PictureLayout, fill_nonfinite, intensity_scale
+from napari_deartifact.axes import (
+    IntensityScale,
+    PictureLayout,
+    channel_scales,
+    fill_nonfinite,
+    intensity_scale,
+)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +108,27 @@ def test_intensity_scale(image, data_range, precision, expected):
     scale = intensity_scale(image, data_range, precision=precision)
     assert scale is not None
     assert (scale.black, scale.white) == expected
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_hot_and_dead_pixels_do_not_stretch_the_range(dtype):
+    image = (100 + np.arange(10_000).reshape(100, 100) % 200).astype(dtype)
+    image[3, 4], image[50, 60] = 60_000, 0
+    scale = intensity_scale(image, None)
+    assert (scale.black, scale.white) == (100, 299)
+    image[10:20, 10:20] = 60_000  # one in a hundred is no accident
+    assert intensity_scale(image, None).white == 60_000
+
+
+def test_independent_channels_have_ranges_of_their_own():
+    image = np.stack([np.arange(12).reshape(3, 4), 100 * np.arange(12).reshape(3, 4), np.zeros((3, 4))])
+    movie = np.stack([image, 2 * image]).astype(np.uint16)
+    layout = PictureLayout.of(movie.shape, 1, rgb=False)
+    whites = [scale and scale.white for scale in channel_scales(movie, layout, None)]
+    assert whites == [22, 2200, None] * 2
+    together = PictureLayout.of(movie.shape, 1, rgb=True)
+    assert [scale.white for scale in channel_scales(movie, together, None)] == [2200] * 2
+    assert {scale.white for scale in channel_scales(movie, layout, 4095)} == {4095}
 
 
 @pytest.mark.parametrize("image", [np.full((2, 2), 7, np.uint16), np.full((2, 2), np.nan), np.zeros((0, 3))])

@@ -133,6 +133,45 @@ def test_strength_blends(degraded):
     assert inside.mean() > 0.9
 
 
+def gain(original, degraded, restored):
+    return psnr(original, restored) - psnr(original, degraded)
+
+
+@pytest.mark.parametrize("factor", [2, 257, 1 / 255])
+def test_another_container_is_restored_as_well(original, degraded, factor):
+    stored = (degraded.astype(np.float64) * factor).astype(np.float32 if factor < 1 else np.uint16)
+    expected = gain(original, degraded, deartifact(degraded, MODEL, device="cpu"))
+    restored = deartifact(stored, MODEL, device="cpu")
+    assert gain(original, degraded, restored / factor) > expected - 0.05
+
+
+def test_dim_channels_are_restored_beside_bright_ones(original, degraded):
+    image = np.stack([degraded.astype(np.uint16) * 200, degraded.astype(np.uint16) * 2])
+    bright, dim = deartifact(image, MODEL, channel_axis=0, rgb=False, device="cpu")
+    alone = deartifact(image[1], MODEL, device="cpu")
+    np.testing.assert_array_equal(dim, alone)
+    assert gain(original, degraded, dim / 2) > 0.5
+    assert gain(original, degraded, bright / 200) > 0.5
+
+
+@pytest.mark.parametrize("hot", [300, 60_000])
+def test_a_hot_pixel_does_no_harm_to_others(original, degraded, hot):
+    image = degraded.astype(np.uint16)
+    image[60, 60] = hot
+    restored = restore(image, data_range=None)
+    near = np.zeros(image.shape, bool)
+    near[40:81, 40:81] = True
+    assert gain(original, *(np.where(near, original, image) for image in (degraded, restored))) > 0.5
+    assert abs(int(restored[60, 60]) - hot) <= 255
+
+
+def test_masked_arrays_are_refused(degraded):
+    masked = np.ma.masked_greater(degraded, 200)
+    for function in (deartifact, restore_with_uncertainty):
+        with pytest.raises(TypeError, match="filled"):
+            function(masked, MODEL, device="cpu")
+
+
 def test_holes_stay_and_do_not_spread(degraded):
     image = degraded.astype(np.float32)
     image[40:60, 30:35] = np.nan

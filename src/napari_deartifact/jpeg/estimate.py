@@ -34,6 +34,8 @@ class JPEGEstimate:
         Row and column of the first pixel in the coded unit.
     precision : int
         Bits per sample.
+    data_range : (float, float) or None
+        Intensities of the lowest and the highest level.
     is_clean : bool
         Whether the picture tells with confidence that it never went through a lossy codec.
     is_restored : bool
@@ -57,6 +59,7 @@ class JPEGEstimate:
     sampling: str | None = None
     offset: tuple[int, int] = (0, 0)
     precision: int = 8
+    data_range: tuple[float, float] | None = None
     is_clean: bool = False
     is_restored: bool = False
 

@@ -59,8 +59,9 @@ def estimate_jpeg(
     channel_axis : int, optional
         The axis of the colours.
     data_range : number or (number, number), optional
-        Black and white.  By default integers are levels as they are, and floats levels when they are
-        whole, else 0 to 1 if they fit, else their minimum to maximum.
+        Black and white.  By default the intensities tell: integers are levels as they are, or levels that
+        were multiplied or shifted, as by an 8-bit picture's way into 16 bits; floats are levels when they
+        are whole or evenly spaced, else 0 to 1 or 0 to 255 if they fill it, else their minimum to maximum.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def estimate_jpeg(
     Only a picture without them, and with enough texture to show them, has the history ``"none"``.
     Pictures that were enlarged show the traces of interpolation and are uncertain, whatever they were.
 
-    An 8-bit picture multiplied by 257 is read as 8 bits.
+    The rarest intensities, one in two thousand at either end, are not asked for the range.
 
     References
     ----------
@@ -104,7 +105,11 @@ def estimate_jpeg(
     if min(luma.shape) < 16:
         return JPEGEstimate(False, 0.0)
     grid = find_grid(luma)
-    if grid.margin < EVIDENCE_NEEDED and shows_restoration(grid.histograms, FREQUENCIES):
+    if (
+        grid.margin < EVIDENCE_NEEDED
+        and picture.scale.known
+        and shows_restoration(grid.histograms, FREQUENCIES)
+    ):
         return JPEGEstimate(False, 1.0, is_restored=True)
     if grid.margin < EVIDENCE_NEEDED:
         grid = find_mosaic(luma, grid)
@@ -133,6 +138,7 @@ def estimate_jpeg(
         sampling,
         offset,
         picture.precision,
+        data_range=(picture.scale.black, picture.scale.white),
     )
 
 

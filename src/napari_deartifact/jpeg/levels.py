@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deartifact.jpeg.color import LUMA_WEIGHTS
+from napari_deartifact.jpeg.level_scale import LevelScale, scale_of
 
-_WHOLE = 0.02
-_COPY = 257
-"""What 8-bit levels are multiplied by to fill 16 bits."""
 _SIDE = 256
 _MOST_TILES = 12
 PITCH = _SIDE + 16
@@ -26,15 +24,20 @@ class PictureLevels:
     ----------
     channels : ndarray of float32, shape (C, Y, X)
         C is 1 or 3; 0 to 2**precision − 1; NaN where a level is unknown or clipped.
-    precision : int
-        Bits per sample.
+    scale : LevelScale
+        Which intensities the levels were made of.
     parts : int
         How many parts of a large picture lie one above the other, rows of NaN below each.
     """
 
     channels: NDArray[np.float32]
-    precision: int
+    scale: LevelScale
     parts: int = 1
+
+    @property
+    def precision(self) -> int:
+        """Bits per sample."""
+        return self.scale.precision
 
     @property
     def is_colour(self) -> bool:
@@ -85,18 +88,15 @@ def picture_levels(
         As :func:`~napari_deartifact.estimate_jpeg`.
     """
     channels = _channels_first(np.asarray(image), channel_axis)
-    scale, shift, precision = _scale(channels, data_range)
-    windows = [
-        _levels(channels[:, rows, columns], scale, shift, precision)
-        for rows, columns in _windows(channels[0])
-    ]
+    scale = scale_of(channels, data_range)
+    windows = [scale.levels(channels[:, rows, columns]) for rows, columns in _windows(channels[0])]
     if len(windows) == 1:
-        return PictureLevels(windows[0], precision)
+        return PictureLevels(windows[0], scale)
     stacked = [
         np.pad(window, ((0, 0), (0, PITCH - window.shape[1]), (0, 0)), constant_values=np.nan)
         for window in windows
     ]
-    return PictureLevels(np.concatenate(stacked, axis=1), precision, len(stacked))
+    return PictureLevels(np.concatenate(stacked, axis=1), scale, len(stacked))
 
 
 def _channels_first(image: NDArray[np.generic], channel_axis: int | None) -> NDArray[np.generic]:
@@ -116,43 +116,6 @@ def _channels_first(image: NDArray[np.generic], channel_axis: int | None) -> NDA
     if len(channels) not in (1, 3, 4):
         raise ValueError(f"image has {len(channels)} channels; expected 1 (grey), 3 (RGB) or 4 (RGBA)")
     return channels[:3] if len(channels) > 1 else channels
-
-
-def _scale(
-    channels: NDArray[np.generic], data_range: float | tuple[float, float] | None
-) -> tuple[float, float, int]:
-    """Return factor and summand that make levels, and the bits of a level."""
-    sample = np.asarray(channels[:, :: max(1, channels.shape[1] // 512)], np.float64)
-    sample = sample[np.isfinite(sample)]
-    if not sample.size:
-        return 1.0, 0.0, 8
-    if data_range is not None:
-        black, white = data_range if isinstance(data_range, tuple) else (0.0, data_range)
-    elif channels.dtype.kind in "ui" or (_share_whole(sample) == 1 and sample.max() > 1):
-        if sample.max() > 255 and not np.any(sample % _COPY):
-            return 1 / _COPY, 0.0, 8
-        return 1.0, 0.0, 8 if sample.max() <= 255 else 12 if sample.max() <= 4095 else 16
-    elif sample.min() >= 0 and sample.max() <= 1:
-        black, white = 0.0, 1.0
-    else:
-        black, white = sample.min(), sample.max()
-    if not white > black:
-        return 1.0, 0.0, 8
-    unit = (sample - black) / (white - black)
-    precision = 12 if _share_whole(unit * 255) < 0.9 <= _share_whole(unit * 4095) else 8
-    factor = (2**precision - 1) / (white - black)
-    return factor, -black * factor, precision
-
-
-def _share_whole(values: NDArray[np.float64]) -> float:
-    return float((np.abs(values - np.rint(values)) < _WHOLE).mean())
-
-
-def _levels(channels: NDArray[np.generic], scale: float, shift: float, precision: int) -> NDArray[np.float32]:
-    levels: NDArray[np.float32] = np.asarray(channels, np.float32) * np.float32(scale) + np.float32(shift)
-    known = np.isfinite(levels) & (levels > _WHOLE) & (levels < 2**precision - 1 - _WHOLE)
-    levels[~known] = np.nan
-    return levels
 
 
 def _windows(plane: NDArray[np.generic]) -> list[tuple[slice, slice]]:

@@ -33,6 +33,46 @@ def test_grid_and_quality(clean, quality, corner):
     assert estimate.confidence > 0.9
 
 
+@pytest.mark.parametrize("quality", [25, 80])
+@pytest.mark.parametrize(
+    ("factor", "summand", "dtype"),
+    [
+        (1, 0, np.uint16),
+        (4, 0, np.uint16),
+        (16, 0, np.uint16),
+        (256, 0, np.uint16),
+        (257, 0, np.uint16),
+        (4095 / 255, 0, np.uint16),
+        (200, 1000, np.uint16),
+        (1, -1024, np.int16),
+        (1 / 255, 0, np.float32),
+        (0.7, 0, np.float32),
+        (0.7, -3.3, np.float64),
+        (1000 / 255, 0, np.float32),
+    ],
+)
+@pytest.mark.parametrize("hot", [False, True])
+def test_levels_in_other_containers(quality, factor, summand, dtype, hot):
+    degraded = compressed(cell()[200:456, 100:356], quality=quality)
+    stored = degraded.astype(np.float64) * factor + summand
+    stored = (np.rint(stored) if np.issubdtype(dtype, np.integer) else stored).astype(dtype)
+    if hot:
+        stored[30, 40] = 30_000
+    estimate = estimate_jpeg(stored)
+    assert (estimate.history, estimate.quality, estimate.grid) == ("jpeg", quality, (0, 0))
+    black, white = estimate.data_range
+    assert white - black == pytest.approx(255 * factor, rel=1e-3)
+    if summand == 0:
+        assert black == 0
+
+
+def test_stretched_and_clean_is_not_taken_for_restored():
+    smooth = compressed(cell()[200:456, 100:356], quality=30)
+    blurred = np.asarray(Image.fromarray(smooth).resize((300, 300), Image.Resampling.BICUBIC))
+    for factor in (4, 16, 1000 / 255):
+        assert estimate_jpeg((blurred * factor).astype(np.uint16)).history != "restored"
+
+
 @pytest.mark.parametrize("clean", [camera(), cell(), chelsea()[..., 1], coffee()[..., 0]])
 def test_uncompressed(clean):
     estimate = estimate_jpeg(clean)

@@ -1,0 +1,164 @@
+"""Which intensities a JPEG decoder's levels have become, whatever they were multiplied by since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_WHOLE = 0.02
+"""How far from a whole number a level may lie."""
+_COPY = 257
+"""What 8-bit levels are multiplied by to fill 16 bits."""
+_ROWS = 512
+"""Rows that are looked at, evenly chosen."""
+_RARE = 5e-4
+"""Share of the pixels, at either end, that may be anything: hot ones, dead ones, marks."""
+_FEWEST_VALUES = 16
+"""From so few different values no distance between levels is concluded."""
+_FEWEST_UNITS = 4
+"""Integers that lie nearer than so many are taken for levels as they are."""
+
+
+@dataclass(frozen=True)
+class LevelScale:
+    """The intensities of level 0 and of the highest level.
+
+    Attributes
+    ----------
+    black, white : float
+        In intensity units.
+    precision : int
+        Bits per sample.
+    known : bool
+        Whether the range was given, or most intensities are whole levels on it; else it is a guess.
+    """
+
+    black: float
+    white: float
+    precision: int
+    known: bool = True
+
+    def levels(self, channels: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Return levels; NaN for what is not finite, black, white or beyond."""
+        highest = 2**self.precision - 1
+        factor = highest / (self.white - self.black)
+        levels: NDArray[np.float32] = np.asarray(channels, np.float32) * np.float32(factor)
+        levels += np.float32(-self.black * factor)
+        unknown = ~(np.isfinite(levels) & (levels > _WHOLE) & (levels < highest - _WHOLE))
+        levels[unknown] = np.nan
+        return levels
+
+
+def scale_of(
+    channels: NDArray[np.generic], data_range: float | tuple[float, float] | None = None
+) -> LevelScale:
+    """Find the range on which intensities are the levels of a decoder.
+
+    Parameters
+    ----------
+    channels : ndarray, shape (C, Y, X)
+    data_range : number or (number, number), optional
+        The range if it is known.
+
+    Returns
+    -------
+    LevelScale
+
+    Examples
+    --------
+    >>> levels = np.arange(256).reshape(1, 16, 16)
+    >>> scale_of(16 * levels.astype(np.uint16))
+    LevelScale(black=0.0, white=4080.0, precision=8, known=True)
+    >>> scale_of(levels.astype(np.int16) - 1024)
+    LevelScale(black=-1024.0, white=-769.0, precision=8, known=True)
+    """
+    sample = np.asarray(channels[:, :: max(1, channels.shape[1] // _ROWS)], np.float64)
+    sample = sample[np.isfinite(sample)]
+    if not sample.size:
+        return LevelScale(0.0, 255.0, 8)
+    if data_range is not None:
+        black, white = data_range if isinstance(data_range, tuple) else (0.0, data_range)
+        return _on_range(sample, float(black), float(white), known=True)
+    if channels.dtype == np.uint8:
+        return LevelScale(0.0, 255.0, 8)
+    sample = _without_rare(sample)
+    if channels.dtype.kind in "ui" or (_share_whole(sample) == 1 and sample.max() > 1):
+        return _of_whole_numbers(sample)
+    even = _evenly_spaced(np.unique(sample), tolerance=_WHOLE)
+    if even is not None:
+        return even
+    least, most = float(sample.min()), float(sample.max())
+    if least >= 0 and most <= 1:
+        return _on_range(sample, 0.0, 1.0, known=True)
+    if least >= 0 and 128 <= most <= 255:
+        return _on_range(sample, 0.0, 255.0, known=True)
+    return _on_range(sample, least, most, known=False)
+
+
+def _on_range(sample: NDArray[np.float64], black: float, white: float, *, known: bool) -> LevelScale:
+    """Choose 8 or 12 bits by the levels that are whole."""
+    if not white > black:
+        return LevelScale(black, black + 255.0, 8)
+    unit = (sample - black) / (white - black)
+    precision = 12 if _share_whole(unit * 255) < 0.9 <= _share_whole(unit * 4095) else 8
+    return LevelScale(black, white, precision, known)
+
+
+def _of_whole_numbers(sample: NDArray[np.float64]) -> LevelScale:
+    values = np.unique(sample)
+    if values[0] >= 0 and values[-1] <= 255:
+        return LevelScale(0.0, 255.0, 8)
+    if values[0] >= 0 and not np.any(values % _COPY):
+        return LevelScale(0.0, 255.0 * _COPY, 8)
+    step = 1.0
+    if len(values) >= _FEWEST_VALUES:
+        step = float(np.gcd.reduce((values - values[0]).astype(np.int64)))
+        if step == 1:
+            even = _evenly_spaced(values, tolerance=0.51, least=_FEWEST_UNITS)
+            if even is not None:
+                return even
+    black = 0.0 if values[0] >= 0 and values[0] % step == 0 else float(values[0])
+    highest = (values[-1] - black) / step
+    precision = next((bits for bits in (8, 12) if highest < 2**bits), 16)
+    return LevelScale(black, black + step * (2**precision - 1), precision)
+
+
+def _evenly_spaced(values: NDArray[np.float64], *, tolerance: float, least: float = 0.0) -> LevelScale | None:
+    """Recognize multiples of one distance, 256 at most: 8 bits that were stretched.
+
+    `tolerance` counts in units where distances are at least `least` of them, and else in distances.
+    """
+    if not _FEWEST_VALUES <= len(values) <= 256:
+        return None
+    gaps = np.diff(values)
+    step = float(gaps.min())
+    if step < least:
+        return None
+    numbers = np.concatenate([[0.0], np.cumsum(np.rint(gaps / step))])
+    if numbers[-1] > 255:
+        return None
+    step, first = np.polyfit(numbers, values, 1)
+    allowed = tolerance if least else tolerance * step
+    if np.abs(first + step * numbers - values).max() > allowed:
+        return None
+    lowest = np.rint(first / step)
+    if (
+        lowest >= 0
+        and abs(first - lowest * step) <= max(allowed, _WHOLE * step)
+        and lowest + numbers[-1] <= 255
+    ):
+        first = 0.0
+    return LevelScale(float(first), float(first + 255 * step), 8)
+
+
+def _without_rare(sample: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Leave the rarest out at both ends."""
+    least, most = np.quantile(sample, (_RARE, 1 - _RARE), method="nearest")
+    usual: NDArray[np.float64] = sample[(sample >= least) & (sample <= most)]
+    return usual
+
+
+def _share_whole(values: NDArray[np.float64]) -> float:
+    return float((np.abs(values - np.rint(values)) < _WHOLE).mean())
