@@ -46,8 +46,10 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(target)
     check_target(target)
     temporary = _new_file_beside(target)
+    mode = temporary.stat().st_mode
     try:
         yield temporary
+        temporary.chmod(mode)  # some writers put a private file in its place
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)

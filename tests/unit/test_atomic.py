@@ -20,8 +20,9 @@ def test_permissions_are_those_of_any_new_file(tmp_path, monkeypatch):
     (tmp_path / "plain.txt").touch()
     # The mask belongs to the whole process: changed for a moment, it would change files of other threads.
     monkeypatch.delattr(os, "umask")
-    with replacing(tmp_path / "a.txt"):
-        pass
+    with replacing(tmp_path / "a.txt") as path:
+        path.unlink()
+        path.touch(mode=0o600)
     modes = [path.stat().st_mode for path in tmp_path.iterdir()]
     assert len(modes) == 2
     assert modes[0] == modes[1]
