@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,9 @@ _PIXELS = (
 )  # fmt: skip
 
 
+_IN_TIME = ("FrameTime", "FrameTimeVector")
+
+
 @dataclass(frozen=True)
 class DICOMTags:
     """What a DICOM file says beside its pixels.
@@ -76,13 +80,25 @@ class DICOMTags:
         return cls(dataset, module.syntax, module.size / max(len(module.data), 1))
 
     @property
-    def dpi(self) -> tuple[float, float] | None:
-        """Pixels an inch along X and Y, of Pixel Spacing, which is in millimetres from row to row first."""
-        try:
-            y, x = (float(side) for side in self.dataset.get("PixelSpacing") or ())
-        except (TypeError, ValueError):
+    def pixel_spacing(self) -> tuple[float, float] | None:
+        """Height and width of a pixel in mm, if Pixel Spacing tells them."""
+        return pixel_spacing(self.dataset)
+
+    @property
+    def slice_spacing(self) -> float | None:
+        """Spacing Between Slices in mm; None when it is not told, or the frames follow each other in time."""
+        if any(name in self.dataset for name in _IN_TIME):
             return None
-        return (25.4 / x, 25.4 / y) if x > 0 and y > 0 else None
+        (spacing,) = _lengths(self.dataset, "SpacingBetweenSlices", 1) or (None,)
+        return spacing
+
+    @property
+    def dpi(self) -> tuple[float, float] | None:
+        """Pixels an inch along X and Y, of Pixel Spacing."""
+        if self.pixel_spacing is None:
+            return None
+        y, x = self.pixel_spacing
+        return 25.4 / x, 25.4 / y
 
 
 @dataclass(frozen=True)
@@ -104,6 +120,24 @@ class DICOMImage:
     rgb: bool
     jpeg: JPEGInfo | None
     tags: DICOMTags
+
+
+def pixel_spacing(dataset: Any) -> tuple[float, float] | None:
+    """Return height and width of a pixel in mm, of the data set or of the groups that all frames share."""
+    height, width = _lengths(dataset, "PixelSpacing", 2) or (None, None)
+    return None if height is None or width is None else (height, width)
+
+
+def _lengths(dataset: Any, name: str, count: int) -> tuple[float, ...] | None:
+    """Return the lengths of a tag, if there are as many and all are positive."""
+    try:
+        if name not in dataset:
+            dataset = dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+        value = dataset[name].value
+        lengths = tuple(float(length) for length in ((value,) if count == 1 else value))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return None
+    return lengths if len(lengths) == count and all(0 < length < math.inf for length in lengths) else None
 
 
 def is_dicom(path: str | os.PathLike[str], start: bytes) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.files.dicom import CODECS, COLORS
+from napari_deartifact.files.dicom import CODECS, COLORS, pixel_spacing
 from napari_deartifact.files.slides_base import Slide, check_file
 from napari_deartifact.files.slides_dicom_frames import EXPLICIT, IMPLICIT, frame_extents, frame_places
 from napari_deartifact.jpeg.dicom_file import opened_dicom
@@ -186,11 +186,9 @@ def is_dicom_slide(path: str | os.PathLike[str]) -> bool:
 
 
 def _pixel_size(dataset: Any) -> tuple[float, float] | None:
-    """Return height and width of a pixel in µm, by the functional groups that all frames share."""
-    try:
-        groups = dataset.SharedFunctionalGroupsSequence[0]
-        spacing = [float(value) for value in groups.PixelMeasuresSequence[0].PixelSpacing]
-    except (AttributeError, IndexError, TypeError, ValueError):
+    """Return height and width of a pixel in µm."""
+    spacing = pixel_spacing(dataset)
+    if spacing is None:
         return None
     height, width = (round(value * _MICROMETRES, _DIGITS) for value in spacing)
     return (height, width) if height > 0 and width > 0 else None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_deartifact.files.read import ImageFile
 
 _JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 
@@ -47,7 +50,7 @@ def read_jpeg(path: str | list[str]) -> list[LayerData]:
         Pixels as stored: an EXIF orientation is not applied, because the block grid is that of
         the stored pixels.  ``metadata["jpeg"]`` is the
         :class:`~napari_deartifact.jpeg.info.JPEGInfo`, orientation included; None for DICOM that
-        holds no lossy JPEG.
+        holds no lossy JPEG.  Of DICOM, the scale is in mm where the file tells it.
 
     Raises
     ------
@@ -67,8 +70,22 @@ def _layer(path: str) -> LayerData:
         "name": Path(path).stem,
         "rgb": image.rgb,
         "metadata": {"jpeg": image.jpeg},
+        **_scale(image),
     }
     return image.pixels, attributes, "image"
+
+
+def _scale(image: ImageFile) -> dict[str, Any]:
+    """Return scale and units of DICOM; a resolution in other files that come here is a printer's."""
+    tags = image.metadata.dicom
+    spacing = None if tags is None else tags.pixel_spacing
+    if tags is None or spacing is None:
+        return {}
+    if image.pixels.ndim - image.rgb == 2:
+        return {"scale": spacing, "units": ("mm", "mm")}
+    if tags.slice_spacing is None:
+        return {"scale": (1.0, *spacing), "units": ("pixel", "mm", "mm")}
+    return {"scale": (tags.slice_spacing, *spacing), "units": ("mm", "mm", "mm")}
 
 
 def as_list(path: str | list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import imagecodecs
 import numpy as np
+import pydicom
 import pytest
 from skimage import data
 
@@ -224,6 +225,49 @@ def test_reader_of_napari(tmp_path, name, write_dicom):
     assert known_jpeg(layer) == JPEGInfo.from_dicom(path)  # which fits every frame
     layer.data = pixels[:, 1:]
     assert known_jpeg(layer) is None
+
+
+def in_shared_groups(**measures):
+    shared = pydicom.Dataset()
+    shared.PixelMeasuresSequence = [pydicom.Dataset()]
+    for name, value in measures.items():
+        setattr(shared.PixelMeasuresSequence[0], name, value)
+    return {"SharedFunctionalGroupsSequence": [shared]}
+
+
+SIDES = [0.5, 0.25]
+SCALES = {
+    "picture": (1, {"PixelSpacing": SIDES}, (0.5, 0.25), "mm"),
+    "colour": (1, {"PixelSpacing": SIDES}, (0.5, 0.25), "mm"),
+    "slices": (2, {"PixelSpacing": SIDES, "SpacingBetweenSlices": 3}, (3, 0.5, 0.25), "mm"),
+    "slices, enhanced": (
+        2, in_shared_groups(PixelSpacing=SIDES, SpacingBetweenSlices=3), (3, 0.5, 0.25), "mm",
+    ),
+    "film": (
+        2,
+        {"PixelSpacing": SIDES, "SpacingBetweenSlices": 3, "FrameTime": 40},
+        (1, 0.5, 0.25),
+        ("pixel", "mm", "mm"),
+    ),
+    "frames": (2, {"PixelSpacing": SIDES}, (1, 0.5, 0.25), ("pixel", "mm", "mm")),
+    "untold": (1, {}, (1, 1), "pixel"),
+    "nonsense": (1, {"PixelSpacing": [0.5, 0]}, (1, 1), "pixel"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SCALES)
+def test_scale_in_napari(tmp_path, case, write_dicom):
+    import pint
+    from napari.layers import Layer
+
+    count, tags, scale, units = SCALES[case]
+    pixels, path = COLOR if case == "colour" else GREY, str(tmp_path / "a.dcm")
+    write_dicom(path, [pixels.tobytes()] * count, PLAIN, pixels=pixels, **tags)
+    (described,) = get_reader(path)(path)
+    layer = Layer.create(*described)
+    assert tuple(layer.scale) == scale
+    expected = (units,) * len(scale) if isinstance(units, str) else units
+    assert layer.units == tuple(map(pint.get_application_registry(), expected))
 
 
 def test_restored_in_stored_units(tmp_path, write_dicom):
