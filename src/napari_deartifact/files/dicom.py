@@ -270,7 +270,7 @@ def _check_announced(module: PixelModule, frame: bytes, codec: str) -> None:
 
 def _empty(module: PixelModule) -> NDArray[Any]:
     if not 1 <= module.stored <= module.allocated <= _WIDEST:
-        bits = f"{module.stored} of {module.allocated} bits a sample"
+        bits = f"{module.stored} of {module.allocated} bits per sample"
         raise ValueError(f"{module.path} stores {bits}; expected up to {_WIDEST}")
     kind = "i" if module.signed else "u"
     width = 1 if module.allocated <= 8 else 2 if module.allocated <= 16 else 4

@@ -165,7 +165,7 @@ def load_pictures(
     found : sequence of Path, Picture or Planes
         As :func:`find_pictures` lists them.
     memory : int
-        Budget in bytes, for eight bits a sample.  When the pictures need more, those that fit are
+        Budget in bytes, for eight bits per sample.  When the pictures need more, those that fit are
         chosen at random, and no file gives more than a fourth of it, or its equal share when there are
         fewer than four.  Files that are being read come on top.
     seed : int
