@@ -18,7 +18,7 @@ from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.widgets.model_choice import model_news
 from napari_deartifact.widgets.report import report_on_restored
-from napari_deartifact.widgets.restore import INVENTED
+from napari_deartifact.widgets.restore import INVENTED, SAME, UNCHANGED
 from napari_deartifact.widgets.restore_inputs import NO_LAYER, RestoreInputs, parse_range
 
 GREY = jpeg_round_trip(camera()[100:164, 200:272], 10)  # what was no JPEG comes back unchanged
@@ -284,6 +284,18 @@ def test_a_clean_picture_is_left_alone_unless_forced(viewer, restore, qtbot, not
     restore.force.setChecked(True)
     run(qtbot, restore)
     assert not np.array_equal(viewer.layers[1].data, layer.data)
+
+
+def test_an_answer_that_changes_nothing_is_told_as_such(viewer, restore, qtbot):
+    layer = viewer.add_image(np.full((64, 64), 7, np.uint8))
+    restore.model.setCurrentText("compact-cnn")
+    restore.strength.setValue(0.05)  # a correction that rounds to none
+    run(qtbot, restore)
+    assert restore.status.text() == UNCHANGED
+    restore.force.setChecked(True)
+    run(qtbot, restore)
+    assert restore.status.text() == SAME
+    assert list(viewer.layers) == [layer]
 
 
 def test_at_strength_zero_the_copy_that_was_asked_for_is_added(viewer, restore, qtbot):

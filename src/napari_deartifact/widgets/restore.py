@@ -38,6 +38,7 @@ UNCHANGED = (
     "Nothing to restore: the image shows no JPEG history, or was restored before, so no layer was added. "
     "Tick the box above to restore it all the same."
 )
+SAME = "The answer is the same as the image, so no layer was added."
 INVENTED = "Texture may be invented: not for measuring."
 TILE_STEP = 64
 LARGEST_TILE = 8192
@@ -210,7 +211,7 @@ class RestoreWidget(WorkWidget):
         from napari.layers import Layer
 
         if restored.unchanged:
-            say(self.status, UNCHANGED)
+            say(self.status, SAME if self._job.is_certain else UNCHANGED)
             return
         source, provenance = self._job.layer, self._job.provenance(restored)
         layer = Layer.create(*restored_layer_data(source, restored.levels, provenance))

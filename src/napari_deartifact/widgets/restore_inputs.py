@@ -150,12 +150,18 @@ class RestoreJob:
     strength: float
     tile_size: int | None
     jpeg: JPEGInfo | None
+    force: bool
 
     @classmethod
     def of(cls, inputs: RestoreInputs) -> RestoreJob:
         """Take what matters from the inputs."""
         jpeg = LayerImage.of(inputs.layer).jpeg
-        return cls(inputs.layer, inputs.strength, inputs.tile_size, jpeg)
+        return cls(inputs.layer, inputs.strength, inputs.tile_size, jpeg, inputs.force)
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the layer is restored whatever its pixels tell of its history."""
+        return self.force or self.jpeg is not None
 
     def provenance(self, restored: Restored) -> dict[str, Any]:
         """Return the record that goes into the new layer's metadata."""
