@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import threading
 
 import dask.array as da
 import numpy as np
@@ -18,7 +19,7 @@ from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.widgets.model_choice import model_news
 from napari_deartifact.widgets.report import report_on_restored
-from napari_deartifact.widgets.restore import INVENTED, SAME, UNCHANGED
+from napari_deartifact.widgets.restore import EXAMINING, INVENTED, LOADING, REMOVED, SAME, UNCHANGED
 from napari_deartifact.widgets.restore_inputs import NO_LAYER, RestoreInputs, parse_range
 
 GREY = jpeg_round_trip(camera()[100:164, 200:272], 10)  # what was no JPEG comes back unchanged
@@ -377,18 +378,61 @@ def test_cancel_before_the_model_is_loaded(viewer, restore, qtbot):
 
 def test_changes_while_running_do_not_matter(viewer, restore, qtbot, gated):
     model = gated()
-    source = viewer.add_image(GREY, name="source")
+    viewer.add_image(GREY, name="source")
     restore.strength.setValue(0.5)
     click(qtbot, restore.run_button)
     assert model.entered.acquire(timeout=10)
     restore.strength.setValue(1)
     viewer.add_labels(GREY.astype(int), name="labels")
     viewer.add_image(COLOR, rgb=True, name="other")
-    viewer.layers.remove(source)
+    viewer.layers.reverse()
     model.gate.release()
     qtbot.waitUntil(lambda: restore.run_button.isEnabled(), timeout=10_000)
-    assert [layer.name for layer in viewer.layers] == ["labels", "other", "source restored (gated)"]
+    names = ["other", "labels", "source", "source restored (gated)"]
+    assert [layer.name for layer in viewer.layers] == names
     assert viewer.layers[-1].metadata["deartifact"]["strength"] == 0.5
+
+
+def test_removing_the_layer_stops_its_restoration(viewer, restore, qtbot, gated):
+    model = gated()
+    source, other = viewer.add_image(CAMERA), viewer.add_image(COLOR, rgb=True)
+    restore.layer.layer = source
+    restore.force.setChecked(True)
+    restore.tile_size.setValue(64)
+    click(qtbot, restore.run_button)
+    assert model.entered.acquire(timeout=10)
+    viewer.layers.remove(source)
+    assert restore.is_stopping
+    model.gate.release(10)
+    qtbot.waitUntil(lambda: restore.run_button.isEnabled(), timeout=10_000)
+    assert model.tiles == 1
+    assert list(viewer.layers) == [other]
+    assert restore.status.text() == REMOVED
+    assert_idle(restore)
+
+
+def test_status_tells_what_goes_on_before_the_first_tile(viewer, restore, qtbot, gated, monkeypatch):
+    model, loading, examining = gated(), threading.Event(), threading.Event()
+
+    def load(*_, **__):
+        assert loading.wait(20)
+        return model
+
+    def steps(*_, **__):
+        assert examining.wait(20)
+        raise ValueError("seen enough")
+        yield
+
+    monkeypatch.setattr("napari_deartifact.models.registry.load_model", load)
+    monkeypatch.setattr("napari_deartifact.restoration.restoration_steps", steps)
+    viewer.add_image(GREY)
+    click(qtbot, restore.run_button)
+    qtbot.wait(100)
+    assert restore.status.text() == LOADING
+    loading.set()
+    qtbot.waitUntil(lambda: restore.status.text() == EXAMINING, timeout=10_000)
+    examining.set()
+    qtbot.waitUntil(lambda: restore.run_button.isEnabled(), timeout=10_000)
 
 
 def test_vanished_model_file_is_reported(viewer, restore, qtbot, notes, model_file, tmp_path):

@@ -39,6 +39,9 @@ UNCHANGED = (
     "Tick the box above to restore it all the same."
 )
 SAME = "The answer is the same as the image, so no layer was added."
+LOADING = "Loading the model…"
+EXAMINING = "Examining the image…"
+REMOVED = "Stopped, as the layer was removed; no layer was added."
 INVENTED = "Texture may be invented: not for measuring."
 TILE_STEP = 64
 LARGEST_TILE = 8192
@@ -56,6 +59,7 @@ class RestoreWidget(WorkWidget):
         super().__init__()
         self._viewer = napari_viewer
         self._job: RestoreJob | None = None
+        self._is_loading = False
 
         self.layer = LayerChoice(napari_viewer, skip_restored=True)
         self.history = make_note()
@@ -124,6 +128,7 @@ class RestoreWidget(WorkWidget):
 
     def _connect(self) -> None:
         self.layer.layer_changed.connect(self.update_state)
+        self._viewer.layers.events.removed.connect(self._on_removed)
         self.model.currentIndexChanged.connect(self.update_state)
         model_news().trained.connect(self.update_state)  # it may be a twin
         self.perceptual.valueChanged.connect(self.update_state)
@@ -177,7 +182,8 @@ class RestoreWidget(WorkWidget):
         if self.is_working or inputs.validation_error() is not None:
             return
         self._job = RestoreJob.of(inputs)
-        say(self.status, "Loading the model…")
+        self._is_loading = True
+        say(self.status, LOADING)
         self._begin(
             restore_levels,
             LayerImage.of(inputs.layer).levels,
@@ -199,11 +205,19 @@ class RestoreWidget(WorkWidget):
             say(self.status, "The script is on the clipboard.")
 
     def _on_step(self, step: Progress) -> None:
-        if not (self.is_working and step.total):
+        if not self.is_working:
             return
         if not self.is_stopping:
-            say(self.status, f"{step.done} of {step.total} tiles")
-        self._show_progress(step.done, step.total)  # last, as it handles events
+            say(self.status, self._news(step))
+        if step.total:
+            self._show_progress(step.done, step.total)  # last, as it handles events
+
+    def _news(self, step: Progress) -> str:
+        if step.total:
+            return f"{step.done} of {step.total} tiles"
+        # The first step comes before the model is loaded, the second after.
+        was_loading, self._is_loading = self._is_loading, False
+        return LOADING if was_loading else EXAMINING
 
     def _on_done(self, restored: Restored) -> None:
         if not self.is_working or self.is_stopping or self._job is None:
@@ -216,7 +230,7 @@ class RestoreWidget(WorkWidget):
         source, provenance = self._job.layer, self._job.provenance(restored)
         layer = Layer.create(*restored_layer_data(source, restored.levels, provenance))
         layers = self._viewer.layers
-        place = layers.index(source) + 1 if source in layers else len(layers)
+        place = layers.index(source) + 1
         layers.insert(place, layer)
         layer.contrast_limits_range = source.contrast_limits_range
         if restored.standard_error is not None:
@@ -225,7 +239,16 @@ class RestoreWidget(WorkWidget):
         say(self.status, f"Done: {layer.name}")
 
     def _end_message(self, *, stopped: bool) -> str:
-        return "Stopped; no layer was added." if stopped else self.status.text()
+        if not stopped:
+            return self.status.text()
+        return REMOVED if self._lacks_its_layer() else "Stopped; no layer was added."
+
+    def _on_removed(self, event: Any) -> None:
+        if self._lacks_its_layer():
+            self.stop()
+
+    def _lacks_its_layer(self) -> bool:
+        return self._job is not None and self._job.layer not in self._viewer.layers
 
     def _on_finished(self) -> None:
         super()._on_finished()
