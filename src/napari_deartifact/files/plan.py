@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -79,15 +80,15 @@ def plan_jobs(
         Under `output` the tree below each folder is kept; of several folders their names too.
         Targets are ``STEM.tif`` for TIFF, ``STEM.dcm`` for DICOM and ``STEM.png`` for all else, unless
         `suffix` says otherwise; two that would be the same keep the suffix of their source in their
-        names.  Slides, which are SVS and NDPI here, come last and become ``STEM.ome.zarr``, or
-        ``STEM.ome.tif`` where `suffix` is one of TIFF.  In folders, files without a suffix are looked
-        into: they may be DICOM.
+        names, and where that does not tell them apart, a checksum of their source's path.  Slides,
+        which are SVS and NDPI here, come last and become ``STEM.ome.zarr``, or ``STEM.ome.tif`` where
+        `suffix` is one of TIFF.  In folders, files without a suffix are looked into: they may be DICOM.
 
     Raises
     ------
     ValueError
-        When there is nothing to restore, two files of the same name would become one, a name is
-        empty, the output is one of the folders to be restored, or the suffix cannot be written.
+        When there is nothing to restore, a name is empty, the output is one of the folders to be
+        restored, or the suffix cannot be written.
     """
     inputs = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     if not all(os.fspath(name) for name in (*inputs, output)):
@@ -108,11 +109,7 @@ def plan_jobs(
             f"expected files such as {', '.join(sorted(_WANTED_SUFFIXES))}"
         )
     targets = {source: output / _renamed(source, place, suffix) for source, place in sources.items()}
-    taken = Counter(str(target).lower() for target in targets.values())
-    for source, target in targets.items():
-        if taken[str(target).lower()] > 1:
-            targets[source] = target.with_name(sources[source].name + full_suffix(target))
-    _check_distinct(targets)
+    targets = _distinct(targets, sources)
     jobs = [Job(source, target, sources[source], _is_slide(source)) for source, target in targets.items()]
     return sorted(jobs, key=lambda job: job.is_slide)
 
@@ -160,14 +157,32 @@ def _is_single_file(name: FilePath) -> bool:
     return not Path(name).is_dir() and (Path(name).exists() or not _WILDCARDS & set(str(name)))
 
 
-def _check_distinct(targets: dict[Path, Path]) -> None:
-    sources: dict[str, Path] = {}
-    for source, target in targets.items():
-        other = sources.setdefault(str(target).lower(), source)
-        if other != source:
-            raise ValueError(
-                f"{other} and {source} would both become {target}; restore them into different folders"
-            )
+def _distinct(targets: dict[Path, Path], sources: dict[Path, Path]) -> dict[Path, Path]:
+    """Rename what shares its name with another; no name depends on the order of the files."""
+    targets = {
+        source: target.with_name(sources[source].name + full_suffix(target)) if is_shared else target
+        for source, target, is_shared in _shared(targets)
+    }
+    targets = {
+        source: target.with_name(f"{sources[source].name}-{_checksum(source)}{full_suffix(target)}")
+        if is_shared
+        else target
+        for source, target, is_shared in _shared(targets)
+    }
+    for source, target, is_shared in _shared(targets):
+        if is_shared:
+            raise ValueError(f"{target} would be the answer of {source} and of another file; rename {source}")
+    return targets
+
+
+def _shared(targets: dict[Path, Path]) -> Iterator[tuple[Path, Path, bool]]:
+    """Tell of each target whether another has its name, also where upper and lower case are one."""
+    taken = Counter(str(target).lower() for target in targets.values())
+    return ((source, target, taken[str(target).lower()] > 1) for source, target in targets.items())
+
+
+def _checksum(source: Path) -> str:
+    return f"{zlib.crc32(os.fsencode(source)):08x}"
 
 
 def _only_file(inputs: Sequence[FilePath], output: Path) -> Path:
@@ -184,6 +199,7 @@ def _find_sources(inputs: Sequence[FilePath], output: Path) -> dict[Path, Path]:
     """Map each file to its place below the output, every file once."""
     keep_names = sum(Path(name).is_dir() for name in inputs) > 1
     sources: dict[Path, Path] = {}
+    known: set[Path] = set()
     for name in inputs:
         path = Path(name)
         if path.is_dir():
@@ -195,7 +211,9 @@ def _find_sources(inputs: Sequence[FilePath], output: Path) -> dict[Path, Path]:
             base = _fixed_part(path)
             found = {file: file.relative_to(base) for file in _matches(path, base)}
         for file, place in found.items():
-            sources.setdefault(file, place)
+            if file.absolute() not in known:
+                known.add(file.absolute())
+                sources[file] = place
     return sources
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 import warnings
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -64,6 +65,10 @@ CASES = {
     "files": (["tree/sub/a.jpg", "tree/b.png"], {"tree/sub/a.jpg": "a.png", "tree/b.png": "b.png"}),
     "one file": (["tree/a.jpg"], {"tree/a.jpg": "a.png"}),
     "file twice": (["tree/a.jpg", "tree/a.jpg"], {"tree/a.jpg": "a.png"}),
+    "one file by two names": (
+        ["tree/a.jpg", os.path.join("{cwd}", "tree", "a.jpg")],
+        {"tree/a.jpg": "a.png"},
+    ),
     "file and its folder": (
         ["tree/sub/a.jpg", "tree/sub"],
         {"tree/sub/a.jpg": "a.png", "tree/sub/deep/c.tif": "deep/c.tif"},
@@ -78,6 +83,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_targets_in_a_folder(tree, case):
     inputs, expected = CASES[case]
+    inputs = [name.format(cwd=Path.cwd()) for name in inputs]
     assert targets(inputs, "out") == {source: f"out/{target}" for source, target in expected.items()}
 
 
@@ -91,9 +97,34 @@ def test_names_that_collide_keep_their_suffix(tree, grey):
     assert found["tree/b.png"] == "out/b.png"
 
 
-def test_names_that_collide_beyond_repair_are_refused(tree):
-    with pytest.raises(ValueError, match=r"tree/a\.jpg and tree/sub/a\.jpg would both become"):
-        plan_jobs(["tree/a.jpg", "tree/sub/a.jpg"], "out")
+def test_names_that_collide_with_their_suffix_too(tree, grey):
+    for name in ("A.JPG", "other/sub/a.jpg"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(grey).save(tree / name)
+    found = targets(["tree", "tree/sub", "tree/other/sub"], "out")
+    assert len({target.lower() for target in found.values()}) == len(found) == 6
+    assert found["tree/b.png"] == "out/tree/b.png"
+    assert found["tree/sub/deep/c.tif"] == "out/tree/sub/deep/c.tif"
+    crc = zlib.crc32(b"tree/A.JPG")
+    assert found["tree/A.JPG"] == f"out/tree/A.JPG-{crc:08x}.png"
+    before = found["tree/a.jpg"]
+    Image.fromarray(grey).save(tree / "0.jpg")
+    assert targets(["tree/other/sub", "tree"], "out")["tree/a.jpg"] == before
+
+
+def test_files_of_one_name_from_folders_of_one_name(tree, model):
+    first = list(restore_files(["tree/a.jpg", "tree/sub/a.jpg", "tree/b.png"], "out", model, force=True))
+    assert [result.status for result in first] == ["restored"] * 3
+    assert sorted(os.listdir("out")) == sorted(result.target.name for result in first)
+    again = restore_files(["tree/a.jpg", "tree/sub/a.jpg", "tree/b.png"], "out", model, force=True)
+    assert [(r.status, r.target) for r in again] == [("skipped", r.target) for r in first]
+
+
+def test_names_that_collide_beyond_repair_are_refused(tree, grey):
+    Image.fromarray(grey).save(tree / "a.JPG")
+    Image.fromarray(grey).save(tree / f"a.JPG-{zlib.crc32(b'tree/a.JPG'):08x}.webp")
+    with pytest.raises(ValueError, match=r"rename tree/a\.JPG"):
+        plan_jobs("tree", "out")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg"])
