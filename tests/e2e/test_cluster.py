@@ -175,6 +175,14 @@ def test_no_scheduler_is_told(monkeypatch, folder, tmp_path):
         list(restore_jobs_on("tcp://127.0.0.1:9", plan_jobs([folder], tmp_path), MODEL))
 
 
+def test_what_makes_no_sense_is_told_before_a_scheduler_is_looked_for(folder, tmp_path):
+    jobs = plan_jobs([folder], tmp_path)
+    with pytest.raises(TypeError, match="did you mean 'strength'"):
+        restore_jobs_on("tcp://127.0.0.1:9", jobs, MODEL, strenght=0.5)
+    with pytest.raises(ValueError, match="is to be a report"):
+        restore_jobs_on("tcp://127.0.0.1:9", jobs, MODEL, report=jobs[0].target)
+
+
 def test_a_lost_scheduler_is_told_and_what_is_done_stays(folder, tmp_path):
     jobs = plan_jobs([folder], tmp_path)
     with distributed.LocalCluster(

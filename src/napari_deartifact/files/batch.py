@@ -85,7 +85,8 @@ def restore_files(
     ------
     ValueError
         At once, for an unknown model, one without the perceptual twin that is asked for, an argument out of
-        its range, nothing to restore, standard errors of a perceptual model, or a report that is none.
+        its range, nothing to restore, standard errors of a perceptual model, or a report that is none or
+        an answer's name.
     FileNotFoundError
         At once, for a model file that is not there.
     OSError
@@ -136,17 +137,26 @@ def restore_jobs(
         As for :func:`restore_files`.
     **options
         The attributes of :class:`~napari_deartifact.files.batch_options.BatchOptions`.
+
+    Raises
+    ------
+    TypeError
+        At once, for an option that nobody knows.
+    ValueError, FileNotFoundError, OSError
+        As :func:`restore_files`.
     """
-    wanted = BatchOptions(**options)
+    wanted = BatchOptions.of(**options)
     references = None if wanted.reference is None else References.below(wanted.reference)
     wanted.check_model(model)
+    errors = error_targets(jobs) if wanted.uncertainty else {}
+    wanted.check_report(chain((job.target for job in jobs), errors.values()))
     restorer = loaded(model, wanted.device, wanted.perceptual)
     make_folders(jobs)
     stages = Stages(
         model=restorer,
         options={**wanted.for_pictures, "device": wanted.device},
         originals=frozenset(filter(None, (file_number(job.source) for job in jobs))),
-        error_targets=error_targets(jobs) if wanted.uncertainty else {},
+        error_targets=errors,
         overwrite=wanted.overwrite,
         references=references,
         progress=progress,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_deartifact.files.plan import FilePath, Job
+from napari_deartifact.files.plan import FilePath, Job, identity
 from napari_deartifact.files.report import Report
-from napari_deartifact.messages import check_fraction
+from napari_deartifact.messages import check_fraction, check_options
 from napari_deartifact.models.twin import check_faithful, check_perceptual
 from napari_deartifact.request import check_tile_size
 
@@ -36,6 +37,19 @@ class BatchOptions:
     uncertainty: bool = False
     wording: Callable[[str], str] = str
 
+    @classmethod
+    def of(cls, **options: Any) -> BatchOptions:
+        """Take keyword arguments.
+
+        Raises
+        ------
+        TypeError
+            For one that nobody knows.
+        ValueError
+        """
+        check_options(options, [option.name for option in fields(cls)])
+        return cls(**options)
+
     def __post_init__(self) -> None:
         for name in ("strength", "perceptual"):
             object.__setattr__(self, name, check_fraction(name, getattr(self, name)))
@@ -51,6 +65,19 @@ class BatchOptions:
         check_perceptual(model, self.perceptual)
         if self.uncertainty:
             check_faithful(model, self.perceptual)
+
+    def check_report(self, answers: Iterable[Path]) -> None:
+        """Refuse a report that would take the place of an answer.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.report is None:
+            return
+        report = Path(self.report)
+        if any(_is_same(report, answer) for answer in answers):
+            raise ValueError(f"{report} is to be a report, and one of the answers goes there; name another")
 
     def opened_report(self) -> Report | None:
         """Begin the report, or go on with it, if one is wanted."""
@@ -70,3 +97,8 @@ class BatchOptions:
     def for_pictures(self) -> dict[str, Any]:
         """Options of :func:`~napari_deartifact.restoration.restoration_steps` with a loaded model."""
         return {"strength": self.strength, "force": self.force, "tile_size": self.tile_size}
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Compare names, also where upper and lower case are one; most differ at first sight."""
+    return one.name.lower() == other.name.lower() and identity(one).lower() == identity(other).lower()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -73,9 +74,13 @@ def restore_jobs_on(
         When the extra ``distributed`` is not installed.
     OSError
         When the disk has no room left.
+    TypeError, ValueError, FileNotFoundError
+        At once, as :func:`~napari_deartifact.files.batch.restore_jobs`.
     """
-    wanted = BatchOptions(**options)
+    wanted = BatchOptions.of(**options)
     wanted.check_model(model)
+    errors = error_targets(jobs) if wanted.uncertainty else {}
+    wanted.check_report(chain((job.target for job in jobs), errors.values()))
     work = _Work(
         ModelReference.of(model, wanted.device, perceptual=wanted.perceptual),
         wanted.for_pictures,
@@ -85,7 +90,6 @@ def restore_jobs_on(
     wanted.warn_of_slides(jobs)
     make_folders(jobs)
     report = wanted.opened_report()
-    errors = error_targets(jobs) if wanted.uncertainty else {}
     return _results(_tasks(jobs, errors, overwrite=wanted.overwrite), work, scheduler, report, progress)
 
 

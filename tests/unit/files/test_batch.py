@@ -192,6 +192,21 @@ def test_a_bad_file_costs_one_line(tree, model):
         assert not results[name].target.exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [({}, "a.png"), ({}, "sub/../A.PNG"), ({"uncertainty": True}, "a_standard_error.tif")],
+)
+def test_a_report_does_not_take_the_place_of_an_answer(tree, model, options, name):
+    with pytest.raises(ValueError, match="is to be a report"):
+        restore_files("tree", "out", model, report=Path("out", name), **options)
+    assert not Path("out").exists()
+
+
+def test_an_option_that_nobody_knows_is_refused(tree, model):
+    with pytest.raises(TypeError, match=r"unknown option 'strenght' \(did you mean 'strength'\?\)"):
+        restore_jobs(plan_jobs("tree", "out"), model, strenght=0.5)
+
+
 def test_existing_targets_are_kept_unless_told_otherwise(tree, model):
     Path("out").mkdir()
     Path("out/b.png").write_text("precious")
