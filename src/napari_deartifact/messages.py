@@ -1,10 +1,11 @@
-"""What messages share: the nearest known name, what is no option or fraction, what to install, one line."""
+"""What messages share: the nearest known name, refused options and files, what to install, one line."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 
@@ -66,6 +67,28 @@ def check_fraction(name: str, value: Any) -> float:
     if not isinstance(number, int | float) or not 0 <= number <= 1:
         raise ValueError(f"{name} is {number!r}; expected a number from 0 to 1")
     return float(number)
+
+
+def check_is_file(path: str | os.PathLike[str]) -> Path:
+    """Refuse a folder and what is not there; return the path.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+
+    Examples
+    --------
+    >>> check_is_file(".")
+    Traceback (most recent call last):
+    ...
+    ValueError: . is a folder; name a file
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file")
+    if not path.is_file():
+        raise FileNotFoundError(f"no file at {path}")
+    return path
 
 
 def needs_extra(path: str | os.PathLike[str], extra: str) -> str:

@@ -13,6 +13,7 @@ from napari_deartifact.jpeg.dicom_file import opened_dicom
 from napari_deartifact.jpeg.header import ColorSpace, JPEGHeader, named_errors
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.markers import read_header
+from napari_deartifact.messages import check_is_file
 from napari_deartifact.warned import no_warnings
 
 LOSSY_JPEG = frozenset(
@@ -130,9 +131,7 @@ def read_pixel_module(path: str | os.PathLike[str]) -> PixelModule:
     FileNotFoundError, ModuleNotFoundError, ValueError
         As :meth:`JPEGInfo.from_dicom`.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file at {path}")
+    path = check_is_file(path)
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty; get a complete copy of the file")
     with no_warnings(), opened_dicom(path, force=True) as (dataset, _):  # of values that break the standard

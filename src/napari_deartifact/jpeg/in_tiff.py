@@ -13,6 +13,7 @@ from napari_deartifact.jpeg.header import ColorSpace, JPEGHeader, named_errors
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.markers import read_header
 from napari_deartifact.jpeg.tiff_directories import opened_tiff
+from napari_deartifact.messages import check_is_file
 
 _JPEG = (7, 33007, 34892)
 """TIFF's codes for JPEG as Technical Note 2 has it; 33003 and 33005, Aperio's, are JPEG 2000."""
@@ -24,9 +25,7 @@ _HEAD = 2048
 
 def read_tiff_record(path: str | os.PathLike[str], page: int, tile: int | None) -> JPEGInfo:
     """Do what :meth:`JPEGInfo.from_tiff` says."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file at {path}")
+    path = check_is_file(path)
     with opened_tiff(path) as file:
         return _record(path, file.pages, page, tile)
 

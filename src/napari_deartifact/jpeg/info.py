@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from napari_deartifact.jpeg.header import (
 )
 from napari_deartifact.jpeg.sampling import sampling_factors, subsampling_name
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
+from napari_deartifact.messages import check_is_file
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,7 +119,7 @@ class JPEGInfo:
         UnsupportedJPEGError
             A ValueError, for lossless, hierarchical and arithmetic-coded JPEG.
         ValueError
-            When the file is not a JPEG or its header is damaged.
+            When the file is a folder, not a JPEG, or its header is damaged.
         ModuleNotFoundError
             When the extra is not installed.
 
@@ -143,9 +143,7 @@ class JPEGInfo:
         """
         from napari_deartifact.jpeg.in_file import read_record
 
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"no file at {path}")
+        path = check_is_file(path)
         with path.open("rb") as stream:
             return read_record(stream, str(path), coefficients)
 

@@ -96,6 +96,12 @@ def test_missing_file(tmp_path):
         JPEGInfo.from_file(tmp_path / "none.jpg")
 
 
+@pytest.mark.parametrize("read", [JPEGInfo.from_file, JPEGInfo.from_tiff, JPEGInfo.from_dicom])
+def test_a_folder_is_called_one(tmp_path, read):
+    with pytest.raises(ValueError, match="is a folder; name a file"):
+        read(tmp_path)
+
+
 def test_broken_records():
     luma = tuple(quality_table(50).ravel())
     with pytest.raises(ValueError, match="give one each"):
