@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders, or patterns in quotes")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT",
-        help="for one input file a file (.png, .tif, .ome.tif, .webp, .dcm; .ome.zarr of a slide) or a "
-        "folder; for several a folder",
+        help="for one input file a file (.png, .tif, .ome.tif, .webp, .dcm, or .jpg, which brings artifacts "
+        "back; .ome.zarr of a slide) or a folder; for several a folder",
     )  # fmt: skip
     add_model_options(parser)
     parser.add_argument("--strength", type=float, default=1.0, metavar="S", help="0 (input) to 1 (default)")
@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="restore again what exists")
     parser.add_argument(
         "--format", metavar="F", type=_suffix, dest="suffix",
-        help="of answers in a folder: png, tif, ome.tif, webp, dcm; by default TIFF and DICOM stay what they "
-        "are, and others are png",
+        help="of answers in a folder: png, tif, ome.tif, webp, dcm, or jpg, which brings artifacts back; by "
+        "default TIFF and DICOM stay what they are, and others are png",
     )  # fmt: skip
     parser.add_argument(
         "--report", metavar="FILE",

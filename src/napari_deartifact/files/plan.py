@@ -28,7 +28,10 @@ _TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".ome.tif", ".ome.tiff"})
 # Slides that were restored, and the work on them.
 _NO_FOLDERS_OF_PICTURES = (".zarr", ".zarr.part", ".tif.part", ".tiff.part")
 # Whoever writes one of these names a file, not a folder.
-_UNWRITABLE_SUFFIXES = frozenset((".gif", ".jp2", ".jxl", ".avif", ".heic", ".svs", ".ndpi", ".npy"))
+_UNWRITABLE_SUFFIXES = frozenset((
+    ".gif", ".jp2", ".j2k", ".jxl", ".avif", ".heic", ".heif", ".svs", ".ndpi", ".czi", ".nd2", ".lif",
+    ".npy", ".npz", ".h5", ".tga", ".ppm", ".pgm", ".exr", ".psd", ".svg", ".pdf", ".eps", ".dng", ".nii",
+))  # fmt: skip
 # DICOM files are often named IM-0001, or by a UID.
 _NO_SUFFIX = re.compile(r"[^.]+|.*\.\d+")
 _DICOM_DIRECTORY = "DICOMDIR"

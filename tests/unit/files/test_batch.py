@@ -133,6 +133,11 @@ def test_one_file_to_a_named_file(tree, suffix):
     assert targets("tree/a.jpg", f"out/x{suffix}") == {"tree/a.jpg": f"out/x{suffix}"}
 
 
+@pytest.mark.parametrize("folder", ["out.v2", "2024.11.03", "run.final"])
+def test_a_folder_may_have_a_dot_in_its_name(tree, folder):
+    assert targets("tree/a.jpg", folder) == {"tree/a.jpg": f"{folder}/a.png"}
+
+
 def test_output_inside_the_input_is_not_restored_again(tree, model):
     first = list(restore_files("tree", "tree/out", model))
     assert targets("tree", "tree/out") == {str(r.source): str(r.target) for r in first}
@@ -145,6 +150,7 @@ def test_output_inside_the_input_is_not_restored_again(tree, model):
         (["tree"], "x.png", "names one file"),
         (["tree/a.jpg"], "x.bmp", "expected one of"),
         (["tree/a.jpg"], "x.gif", "expected one of"),
+        (["tree/a.jpg"], "x.pdf", "expected one of"),
         (["tree/.git"], "out", None),
         (["tree/*.gif"], "out", "no picture found in tree/\\*\\.gif; expected files such as"),
         (["empty"], "out", "no picture found in empty"),
