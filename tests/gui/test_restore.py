@@ -280,6 +280,8 @@ def test_a_clean_picture_is_left_alone_unless_forced(viewer, restore, qtbot, not
     run(qtbot, restore)
     assert len(notes()) == 1
     assert "no JPEG history" in notes()[0]
+    assert f"by ticking '{restore.force.text()}'" in notes()[0]
+    assert "force=" not in notes()[0]
     assert "no layer was added" in restore.status.text()
     assert list(viewer.layers) == [layer]
     restore.force.setChecked(True)

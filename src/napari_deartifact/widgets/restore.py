@@ -28,6 +28,7 @@ from napari_deartifact.widgets.notes import make_note, say
 from napari_deartifact.widgets.perceptual_slider import PerceptualSlider
 from napari_deartifact.widgets.restore_inputs import RestoreInputs, RestoreJob
 from napari_deartifact.widgets.script import restoration_script
+from napari_deartifact.widgets.wording import FORCE
 from napari_deartifact.widgets.work_widget import WorkWidget
 from napari_deartifact.widgets.workers import Restored, restore_levels
 
@@ -69,7 +70,7 @@ class RestoreWidget(WorkWidget):
         self.data_range = QLineEdit()
         self.device = DeviceChoice()
         self.tile_size = QSpinBox()
-        self.force = QCheckBox("Images that show no JPEG history too")
+        self.force = QCheckBox(FORCE)
         self.uncertainty = QCheckBox("Uncertainty map")
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")

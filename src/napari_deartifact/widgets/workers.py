@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_deartifact.tiling import Progress
 from napari_deartifact.widgets.layers import as_array, is_lazy
+from napari_deartifact.widgets.wording import in_words_of_the_widget
 
 Returned = TypeVar("Returned")
 Steps = Generator[Progress, None, Returned]
@@ -242,7 +243,7 @@ def show_warning(record: tuple[Any, ...]) -> None:
 
     message, category = record[:2]
     if category is UserWarning:
-        notify(str(message))
+        notify(in_words_of_the_widget(str(message)))
     else:
         warnings.warn_explicit(*record[:4])
 
@@ -261,7 +262,7 @@ def show_failure(error: Exception) -> str:
     """
     from napari.utils.notifications import notification_manager, show_error
 
-    message = first_line(error)
+    message = in_words_of_the_widget(first_line(error))
     if isinstance(error, EXPECTED_ERRORS):
         show_error(message)
     else:
