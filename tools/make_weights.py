@@ -49,14 +49,14 @@ class Training:
 
 
 TRAININGS = {
-    "general": Training(187),
+    "general": Training(312),
     "general-fast": Training(36),
     "microscopy": Training(57, ("microscopy",), init="general"),
     "medical": Training(32, ("medical",), init="general"),
     "general-perceptual": Training(45, ("natural",), init="general"),
 }
 """Minutes are those of one core of a server CPU with bfloat16, which is what the shipped weights have had,
-the first three in two runs each; docs/results.md tells what differed between them."""
+the first three in several runs each; docs/results.md tells what differed between them."""
 HEAD_SHARES = {"natural": 5, "microscopy": 4, "medical": 1}
 """Of the examples for the error head: photographs and micrographs are what it is measured on."""
 HEAD_MODELS = ("general", "general", "general-fast", "microscopy", "medical", "compact-cnn", "spp")
