@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from napari_deartifact.axes import channels_last
+from napari_deartifact.intensities import DataRange
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.estimate import JPEGEstimate
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 _MOST_PICTURES = 5
 _EVEN_ODDS = 0.5
 """The probability of compression that an estimate gives where there is too little to see."""
-
-
-DataRange = float | tuple[float, float] | None
 
 
 def estimates_of(pictures: Sequence[NDArray[Any]], data_range: DataRange = None) -> dict[int, JPEGEstimate]:

@@ -69,8 +69,14 @@ def check_fraction(name: str, value: Any) -> float:
     return float(number)
 
 
-def check_is_file(path: str | os.PathLike[str]) -> Path:
-    """Refuse a folder and what is not there; return the path.
+def check_is_file(path: str | os.PathLike[str], what: str = "file") -> Path:
+    """Refuse a folder, a pipe and what is not there; return the path.
+
+    Parameters
+    ----------
+    path : path
+    what : str
+        What to name instead.
 
     Raises
     ------
@@ -85,9 +91,11 @@ def check_is_file(path: str | os.PathLike[str]) -> Path:
     """
     path = Path(path)
     if path.is_dir():
-        raise ValueError(f"{path} is a folder; name a file")
-    if not path.is_file():
-        raise FileNotFoundError(f"no file at {path}")
+        raise ValueError(f"{path} is a folder; name a {what}")
+    if not path.exists():
+        raise FileNotFoundError(f"no file at {path}; check the name")
+    if not path.is_file():  # from a pipe one would read for ever
+        raise ValueError(f"{path} is a device or a pipe; name a {what}")
     return path
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import IntensityScale, channels_last, fill_nonfinite
-from napari_deartifact.history import DataRange, estimate_of, warn_of_no_history
+from napari_deartifact.axes import channels_first, channels_last
+from napari_deartifact.history import warn_of_no_history
+from napari_deartifact.intensities import IntensityScale, fill_nonfinite
 from napari_deartifact.tiling import ALL, Progress, Region, restore_in_tiles
 
 if TYPE_CHECKING:
@@ -30,11 +31,9 @@ def restore_picture(
     strength: float,
     jpeg: JPEGInfo | None,
     estimate: JPEGEstimate | None = None,
-    data_range: DataRange = None,
     consistency: bool,
     tile_size: int,
     region: Region = ALL,
-    look: bool = True,
 ) -> Generator[Progress, None, None]:
     """Restore one picture in place, a tile a step.
 
@@ -48,11 +47,10 @@ def restore_picture(
     strength : float
         0 (the input) to 1 (the model's answer).
     jpeg : JPEGInfo or None
-        The JPEG that the pixels came from; estimated when it is None and wanted.
+        The JPEG that the pixels came from.
     estimate : JPEGEstimate, optional
-        What is known already of the picture's history when `jpeg` is None.
-    data_range : number or (number, number), optional
-        As it was said, for an estimate that is still to be made.
+        What the pixels tell of it, where `jpeg` is None.  Without either the picture is taken to start on
+        the block grid.
     consistency : bool
         Move the answer into the quantization cells of `jpeg`, or of the estimate when there is no doubt.
     tile_size : int
@@ -60,8 +58,6 @@ def restore_picture(
     region : (slice, slice)
         Rows and columns to restore, on the grid of tiles and, with consistency, of coded units; what lies
         beyond is only looked at, and is worth nothing afterwards.
-    look : bool
-        Whether to estimate what is not known; without it the picture is taken to start on the block grid.
 
     Yields
     ------
@@ -75,8 +71,7 @@ def restore_picture(
         JPEG decodes to.
     """
     offset = (0, 0)
-    if jpeg is None and look:
-        estimate = estimate or estimate_of(picture, data_range)
+    if jpeg is None and estimate is not None:
         scale = scale_on(estimate, scale)
         if not estimate.is_jpeg and model.needs_tables:
             warn_of_no_history({0: estimate}, without_tables=model.name)
@@ -169,7 +164,7 @@ def consistent(
         np.rint(decoded, out=decoded)
     projected, known = projected_and_known(restored, decoded, jpeg, whole=whole)
     projected /= white
-    return projected[np.newaxis] if projected.ndim == 2 else np.moveaxis(projected, -1, 0), known
+    return channels_first(projected), known
 
 
 def scale_on(estimate: JPEGEstimate, scale: IntensityScale) -> IntensityScale:

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_deartifact.axes import PictureLayout, check_dtype
 from napari_deartifact.devices import resolve_device
+from napari_deartifact.intensities import DataRange
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.messages import check_fraction, check_options
 from napari_deartifact.models.registry import check_device, find_model, loaded
@@ -29,7 +30,7 @@ class RestorationOptions(TypedDict, total=False):
 
     channel_axis: int | None
     rgb: bool
-    data_range: float | tuple[float, float] | None
+    data_range: DataRange
     strength: float
     perceptual: float
     jpeg: JPEGInfo | str | os.PathLike[str] | None
@@ -65,7 +66,7 @@ class Request:
     model: str | os.PathLike[str] | Restorer
     channel_axis: int | None = None
     rgb: bool = True
-    data_range: float | tuple[float, float] | None = None
+    data_range: DataRange = None
     strength: float = 1.0
     perceptual: float = 0.0
     jpeg: Any = None

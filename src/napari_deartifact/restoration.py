@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import channel_scales, intensity_scale, refuse_masked
+from napari_deartifact.axes import refuse_masked
 from napari_deartifact.devices import default_tile_size
 from napari_deartifact.history import (
+    estimate_of,
     estimates_of,
     needs_nothing,
     warn_of_doubt,
     warn_of_no_history,
 )
+from napari_deartifact.intensities import channel_scales, intensity_scale
 from napari_deartifact.lazy import as_dask, lazy_source, restore_blocks, turnstile
 from napari_deartifact.models.reference import ModelReference
 from napari_deartifact.models.registry import DEFAULT_MODEL
@@ -232,18 +234,19 @@ def _restore_array(
     for index, (picture, scale) in enumerate(zip(pictures, scales, strict=True)):
         if scale is None:
             continue
+        estimate = None
+        if request.jpeg is None and look:
+            estimate = estimates.get(index) or estimate_of(picture, request.data_range)
         for step in restore_picture(
             picture,
             scale,
             model,
             strength=request.strength,
             jpeg=request.jpeg,
-            estimate=estimates.get(index),
-            data_range=request.data_range,
+            estimate=estimate,
             consistency=bool(request.consistency),
             tile_size=tile_size,
             region=region,
-            look=look,
         ):
             if step.done or not before:
                 yield Progress(before + step.done, before + step.total * (layout.count - index))

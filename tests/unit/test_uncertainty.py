@@ -22,7 +22,8 @@ from napari_deartifact import (
 )
 from napari_deartifact.degradation import jpeg_encode, jpeg_round_trip
 from napari_deartifact.models.error_network import HEAD, error_head_card
-from napari_deartifact.uncertainty import SMALLEST_ERROR, uncertainty_steps
+from napari_deartifact.standard_errors import SMALLEST_ERROR
+from napari_deartifact.uncertainty import uncertainty_steps
 
 GREY = camera()[96:224, 160:320]
 COLOR = astronaut()[96:224, 160:320]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import chain
@@ -20,7 +19,6 @@ from napari_deartifact.files.reference import References
 from napari_deartifact.files.report import Report
 from napari_deartifact.files.result import FileResult
 from napari_deartifact.files.stages import Entry, Stages, file_number
-from napari_deartifact.files.write import full_stem
 from napari_deartifact.models.registry import DEFAULT_MODEL, loaded
 from napari_deartifact.tiling import Progress
 from napari_deartifact.warned import sorted_warnings
@@ -28,7 +26,6 @@ from napari_deartifact.warned import sorted_warnings
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
 
-_ERROR_NAME = "_standard_error.tif"
 _LARGE = 2**28
 """Bytes of pixels from which nothing else is held beside them."""
 _DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -148,8 +145,7 @@ def restore_jobs(
     wanted = BatchOptions.of(**options)
     references = None if wanted.reference is None else References.below(wanted.reference)
     wanted.check_model(model)
-    errors = error_targets(jobs) if wanted.uncertainty else {}
-    wanted.check_report(chain((job.target for job in jobs), errors.values()))
+    errors = wanted.error_targets(jobs)
     restorer = loaded(model, wanted.device, wanted.perceptual)
     make_folders(jobs)
     stages = Stages(
@@ -186,17 +182,6 @@ def _results(
             report.add(result)
         yield result
         stop_on_a_full_disk(result)
-
-
-def error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:
-    """Name the file of each target's standard error; those of ``A.png`` and ``A.tif`` keep their suffix."""
-    targets = [job.target for job in jobs if not job.is_slide]
-    short = {target: target.with_name(full_stem(target) + _ERROR_NAME) for target in targets}
-    taken = Counter(str(path).lower() for path in (*short, *short.values()))
-    return {
-        target: target.with_name(target.name + _ERROR_NAME) if taken[str(path).lower()] > 1 else path
-        for target, path in short.items()
-    }
 
 
 def run_stages(jobs: Iterable[Job], stages: Stages, report: Report | None = None) -> Iterator[FileResult]:

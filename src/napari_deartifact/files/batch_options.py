@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_deartifact.files.plan import FilePath, Job, identity
 from napari_deartifact.files.report import Report
+from napari_deartifact.files.write import full_stem
 from napari_deartifact.messages import check_fraction, check_options
 from napari_deartifact.models.twin import check_faithful, check_perceptual
 from napari_deartifact.request import check_tile_size
 
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
+
+_ERROR_NAME = "_standard_error.tif"
 
 
 @dataclass(frozen=True)
@@ -66,18 +71,22 @@ class BatchOptions:
         if self.uncertainty:
             check_faithful(model, self.perceptual)
 
-    def check_report(self, answers: Iterable[Path]) -> None:
-        """Refuse a report that would take the place of an answer.
+    def error_targets(self, jobs: Sequence[Job]) -> dict[Path, Path]:
+        """Name the files of the standard errors that are wanted, by those of the answers.
 
         Raises
         ------
         ValueError
+            When the report would take the place of an answer or a standard error.
         """
-        if self.report is None:
-            return
-        report = Path(self.report)
-        if any(_is_same(report, answer) for answer in answers):
-            raise ValueError(f"{report} is to be a report, and one of the answers goes there; name another")
+        errors = error_targets(jobs) if self.uncertainty else {}
+        if self.report is not None:
+            report, answers = Path(self.report), chain((job.target for job in jobs), errors.values())
+            if any(_is_same(report, answer) for answer in answers):
+                raise ValueError(
+                    f"{report} is to be a report, and one of the answers goes there; name another"
+                )
+        return errors
 
     def opened_report(self) -> Report | None:
         """Begin the report, or go on with it, if one is wanted."""
@@ -97,6 +106,17 @@ class BatchOptions:
     def for_pictures(self) -> dict[str, Any]:
         """Options of :func:`~napari_deartifact.restoration.restoration_steps` with a loaded model."""
         return {"strength": self.strength, "force": self.force, "tile_size": self.tile_size}
+
+
+def error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:
+    """Name the file of each target's standard error; those of ``A.png`` and ``A.tif`` keep their suffix."""
+    targets = [job.target for job in jobs if not job.is_slide]
+    short = {target: target.with_name(full_stem(target) + _ERROR_NAME) for target in targets}
+    taken = Counter(str(path).lower() for path in (*short, *short.values()))
+    return {
+        target: target.with_name(target.name + _ERROR_NAME) if taken[str(path).lower()] > 1 else path
+        for target, path in short.items()
+    }
 
 
 def _is_same(one: Path, other: Path) -> bool:

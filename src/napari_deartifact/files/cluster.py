@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from napari_deartifact.files.batch import error_targets, make_folders, stop_on_a_full_disk
+from napari_deartifact.files.batch import make_folders, stop_on_a_full_disk
 from napari_deartifact.files.batch_options import BatchOptions
 from napari_deartifact.files.plan import FilePath, Job
 from napari_deartifact.files.reference import References
@@ -79,8 +78,7 @@ def restore_jobs_on(
     """
     wanted = BatchOptions.of(**options)
     wanted.check_model(model)
-    errors = error_targets(jobs) if wanted.uncertainty else {}
-    wanted.check_report(chain((job.target for job in jobs), errors.values()))
+    errors = wanted.error_targets(jobs)
     work = _Work(
         ModelReference.of(model, wanted.device, perceptual=wanted.perceptual),
         wanted.for_pictures,

@@ -14,6 +14,7 @@ from napari_deartifact.files.dicom import DICOMTags, is_dicom, read_dicom
 from napari_deartifact.files.tiff_tags import XMP
 from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.messages import check_is_file
 from napari_deartifact.warned import no_warnings
 
 if TYPE_CHECKING:
@@ -147,13 +148,7 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     >>> image.format, image.pixels.shape, image.rgb, image.jpeg.quality
     ('JPEG', (64, 96, 3), True, 30)
     """
-    path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; name a picture file")
-    if not path.exists():
-        raise FileNotFoundError(f"no file at {path}; check the name")
-    if not path.is_file():  # from a pipe one would read for ever
-        raise ValueError(f"{path} is a device or a pipe; name a picture file")
+    path = check_is_file(path, "picture file")
     with path.open("rb") as stream:
         signature = stream.read(_SIGNATURE_BYTES)
     if not signature:

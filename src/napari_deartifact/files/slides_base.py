@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -285,18 +284,3 @@ class _TileCache:
 
 def _size(tile: tuple[NDArray[Any] | None, str]) -> int:
     return 0 if tile[0] is None else tile[0].nbytes
-
-
-def check_file(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a file that is there.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; name a slide file")
-    if not path.is_file():
-        raise FileNotFoundError(f"no file at {path}; check the name")
-    return path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import IntensityScale, fill_nonfinite
 from napari_deartifact.files.slides_base import Slide, Window
+from napari_deartifact.intensities import IntensityScale, fill_nonfinite
 from napari_deartifact.picture import consistent
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.files.dicom import CODECS, COLORS, pixel_spacing
-from napari_deartifact.files.slides_base import Slide, check_file
+from napari_deartifact.files.slides_base import Slide
 from napari_deartifact.files.slides_dicom_frames import EXPLICIT, IMPLICIT, frame_extents, frame_places
 from napari_deartifact.jpeg.dicom_file import opened_dicom
 from napari_deartifact.jpeg.header import UnsupportedJPEGError
@@ -20,6 +20,7 @@ from napari_deartifact.jpeg.in_dicom import LOSSY_JPEG
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.markers import read_header
 from napari_deartifact.jpeg.segments import has_end
+from napari_deartifact.messages import check_is_file
 
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 """SOP class of VL Whole Slide Microscopy Image Storage."""
@@ -130,7 +131,7 @@ def open_dicom_slide(path: str | os.PathLike[str]) -> Slide:
     ModuleNotFoundError
         When the extra ``dicom`` is not installed.
     """
-    path = check_file(path)
+    path = check_is_file(path, "slide file")
     with opened_dicom(path, stop_before_pixels=True) as (dataset, stream):
         _check(path, dataset)
         return _slide(path, dataset, DICOMTiles(path, dataset, stream))

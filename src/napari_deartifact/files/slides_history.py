@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import IntensityScale
 from napari_deartifact.files.slides_base import Slide, Window
 from napari_deartifact.history import doubt, estimates_of, needs_nothing, no_history
+from napari_deartifact.intensities import IntensityScale
 from napari_deartifact.request import Request
 
 _CANDIDATES, _CHOSEN = 8, 5

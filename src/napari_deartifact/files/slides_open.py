@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from napari_deartifact.files.dicom import is_dicom
-from napari_deartifact.files.slides_base import Slide, check_file
+from napari_deartifact.files.slides_base import Slide
+from napari_deartifact.messages import check_is_file
 
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SIGNATURE_BYTES = 132
@@ -34,7 +35,7 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
     ModuleNotFoundError
         When the extra that it needs is not installed.
     """
-    path = check_file(path)
+    path = check_is_file(path, "slide file")
     kind = _kind(path)
     if kind == "tiff":
         from napari_deartifact.files.slides_tiff import open_tiff_slide

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import IntensityScale, fill_nonfinite
 from napari_deartifact.files.slides_base import Damage, Slide, Window
 from napari_deartifact.files.slides_cells import (
     UNITS_AROUND,
@@ -24,6 +23,7 @@ from napari_deartifact.files.slides_cells import (
     pieces_of,
     relative,
 )
+from napari_deartifact.intensities import IntensityScale, fill_nonfinite
 from napari_deartifact.picture import GREY_REACH, kept_grey
 from napari_deartifact.tiling import Progress, TileGrid, restore_in_tiles
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_deartifact._version import __version__
-from napari_deartifact.axes import IntensityScale
 from napari_deartifact.devices import default_tile_size
 from napari_deartifact.files.ome_tiff import TIFFLabels, tile_count, write_ome_tiff
 from napari_deartifact.files.ome_zarr import Pyramid, PyramidLayout
@@ -20,6 +19,7 @@ from napari_deartifact.files.slides_base import Damage, Slide, Window
 from napari_deartifact.files.slides_history import Judgement
 from napari_deartifact.files.slides_job import SlideJob
 from napari_deartifact.files.slides_region import RegionAnswer, RegionRestorer
+from napari_deartifact.intensities import IntensityScale
 from napari_deartifact.models.twin import mixed_name
 from napari_deartifact.request import Request
 from napari_deartifact.tiling import Progress

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.files.slides_base import Slide, check_file
+from napari_deartifact.files.slides_base import Slide
 from napari_deartifact.files.tiff import COARSEST_PIXEL, MICROMETRES, only_series
 from napari_deartifact.jpeg.header import UnsupportedJPEGError
 from napari_deartifact.jpeg.in_tiff import is_jpeg, tile_record
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.tiff_directories import opened_tiff
+from napari_deartifact.messages import check_is_file
 
 _ICC = 34675
 _PHOTOMETRICS = {0: "miniswhite", 1: "minisblack", 2: "rgb", 6: "rgb"}
@@ -106,7 +107,7 @@ def open_tiff_slide(path: str | os.PathLike[str], level: int = 0) -> Slide:
     FileNotFoundError, ValueError
         For a file that is not there, is damaged, or holds something else than one such picture.
     """
-    path = check_file(path)
+    path = check_is_file(path, "slide file")
     with opened_tiff(path) as file:
         levels = _slide_levels(path, file)
         page, tiles = levels[level].keyframe, TIFFTiles(path, levels[level])

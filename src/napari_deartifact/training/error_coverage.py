@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_deartifact.generators.error_head import CHANNELS, LEVELS, ErrorHead, calibration_terms
+from napari_deartifact.standard_errors import SMALLEST_ERROR
 from napari_deartifact.training.error_examples import Example
-from napari_deartifact.uncertainty import SMALLEST_ERROR
 
 COVERAGE = (0.683, 0.954)
 """Shares of the errors that one and two standard errors are to hold."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact.axes import channels_first, channels_last
 from napari_deartifact.degradation import SUBSAMPLINGS, jpeg_round_trip
 from napari_deartifact.generators.error_head import LEVELS
 from napari_deartifact.jpeg.info import JPEGInfo
@@ -176,9 +177,7 @@ def restored_example(
     chosen = [restorers[index] for index in rng.choice(len(restorers), min(count, len(restorers)), False)]
     answer = LEVELS * np.mean([_restored(unit, model, info) for model in chosen], axis=0)
     if rng.random() < recipe.consistent:
-        channels_last = answer[0] if channels == 1 else answer.transpose(1, 2, 0)
-        projected = project(channels_last, degraded.astype(np.float64), info)
-        answer = projected[np.newaxis] if channels == 1 else projected.transpose(2, 0, 1)
+        answer = channels_first(project(channels_last(answer), degraded.astype(np.float64), info))
     strength = rng.random() if rng.random() < recipe.partial else 1.0
     answer = np.clip(LEVELS * unit + strength * (answer - LEVELS * unit), 0, LEVELS)
     if rng.random() < recipe.rounded:
@@ -188,7 +187,7 @@ def restored_example(
         to_channels(clean, channels),
         to_channels(degraded, channels),
         answer.astype(np.float32),
-        quantization[np.newaxis] if channels == 1 else quantization.transpose(2, 0, 1),
+        channels_first(quantization),
         np.log(even_standard_error(info, channels)).astype(np.float32),
         info.quality,
     )

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_deartifact.axes import intensity_scale
+from napari_deartifact.intensities import intensity_scale
 from napari_deartifact.widgets.layers import JPEG_KEY, LayerImage
 
 if TYPE_CHECKING:

@@ -95,7 +95,7 @@ def restore_levels(
     Restored
     """
     yield Progress(0, 0)
-    from napari_deartifact.axes import intensity_scale
+    from napari_deartifact.intensities import intensity_scale
     from napari_deartifact.models.registry import load_model
     from napari_deartifact.models.twin import share_of
     from napari_deartifact.restoration import restoration_steps
