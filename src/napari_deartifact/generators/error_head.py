@@ -12,6 +12,10 @@ from torch.nn import functional
 CELL = 2
 CHANNELS = 3
 LEVELS = 255
+CALIBRATION_TERMS = 6
+CALIBRATED = 0.5, 5.0
+"""Coarseness of the tables of quality 95 and of 5, beyond which a calibration stays what it is there."""
+ORDINARY_COARSENESS = 3.0
 LOG_RANGE = -4.0, 5.0
 """Natural logarithms of the smallest and largest standard error that is ever told, in levels of 255."""
 
@@ -24,9 +28,8 @@ class ErrorHead(nn.Module):
     quantization alone implies, which it corrects.
 
     It cannot see which model has restored a picture, and models differ in how far they err.  So
-    `calibration`, a buffer of shape (1 + models, 2, 4), holds for any model and for each of those named,
-    without and with tables, the factors of what is added to an answer: of 1, the answer, the coarseness and
-    their product.
+    `calibration`, a buffer of shape (1 + models, 2, 6), holds for any model and for each of those named,
+    without and with tables, the factors of what is added to an answer, :func:`calibration_terms`.
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ class ErrorHead(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(cast("Tensor", self.last.bias))
         self.calibration: Tensor
-        self.register_buffer("calibration", torch.zeros(1 + len(self.models), 2, 4))
+        self.register_buffer("calibration", torch.zeros(1 + len(self.models), 2, CALIBRATION_TERMS))
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -78,7 +81,7 @@ class ErrorHead(nn.Module):
         return {"width": self.width, "dilations": list(self.dilations), "models": list(self.models)}
 
     def calibration_of(self, model: str) -> Tensor:
-        """Return the part of `calibration` that is a model's, or any model's: shape (2, 4), not a copy."""
+        """Return the part of `calibration` that is a model's, or any model's: shape (2, 6), not a copy."""
         return self.calibration[self.models.index(model) + 1 if model in self.models else 0]
 
     def forward(
@@ -140,5 +143,13 @@ class ErrorHead(nn.Module):
 
 
 def calibration_terms(log_error: Tensor, coarseness: Tensor) -> tuple[Tensor, ...]:
-    """What a calibration is a sum of: a line in what is told, which turns with the tables."""
-    return torch.ones_like(log_error), log_error, coarseness, log_error * coarseness
+    """What a calibration is a sum of: a line in what is told, which rises and turns with the tables.
+
+    Returns
+    -------
+    tuple of Tensor
+        1 and the answer, each times 1, the coarseness and its square, counted from ordinary tables.
+    """
+    about = coarseness.clamp(*CALIBRATED) - ORDINARY_COARSENESS
+    powers = torch.ones_like(about), about, about.square()
+    return (*powers, *(log_error * power for power in powers))

@@ -22,7 +22,8 @@ def pictures() -> list[torch.Tensor]:
     rng = torch.Generator().manual_seed(0)
     degraded = torch.rand((2, 3, 48, 64), generator=rng)
     restored = degraded + 0.02 * torch.randn(degraded.shape, generator=rng)
-    return [restored, degraded, torch.rand(degraded.shape, generator=rng), torch.rand((2, 3), generator=rng)]
+    even = 1 + 3 * torch.rand((2, 3), generator=rng)
+    return [restored, degraded, torch.rand(degraded.shape, generator=rng), even]
 
 
 def test_it_is_small():
@@ -44,11 +45,22 @@ def test_calibration_turns_with_the_tables(head, pictures):
     restored, degraded, quantization, even = pictures
     head.last.weight *= 0.1  # nothing is clamped
     raw, without = head(restored, degraded, quantization, even), head(restored, degraded)
-    head.calibration[0, 1] = torch.tensor([0.1, -0.2, 0.3, 0.05])
-    coarseness = even[:, :, None, None]
-    expected = raw + 0.1 - 0.2 * raw + 0.3 * coarseness + 0.05 * raw * coarseness
+    head.calibration[0, 1] = torch.tensor([0.1, 0.3, -0.02, -0.2, 0.05, 0.01])
+    about = even[:, :, None, None] - 3
+    expected = raw + 0.1 + 0.3 * about - 0.02 * about**2 + (-0.2 + 0.05 * about + 0.01 * about**2) * raw
     torch.testing.assert_close(head(restored, degraded, quantization, even), expected)
     torch.testing.assert_close(head(restored, degraded), without)
+
+
+def test_beyond_the_tables_that_it_knows_a_calibration_stays_as_it_is(head, pictures):
+    restored, degraded, quantization, even = pictures
+    head.last.weight *= 0.1  # nothing is clamped
+    tables = [torch.full_like(even, coarseness) for coarseness in (0.5, -1.2)]
+    raw = [head(restored, degraded, quantization, each) for each in tables]
+    head.calibration[0, 1] = torch.tensor([0.0, 0.3, 0.1, 0.0, 0.0, 0.0])
+    calibrated = [head(restored, degraded, quantization, each) for each in tables]
+    added = [after - before for before, after in zip(raw, calibrated, strict=True)]
+    torch.testing.assert_close(*added)
 
 
 def test_unknown_tables_of_one_picture_leave_the_other_alone(head, pictures):

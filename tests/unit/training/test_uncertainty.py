@@ -112,9 +112,10 @@ def test_calibrated_head_holds_what_was_asked_for(loaded, restorers):
 
 def test_calibration_mends_what_is_too_sure_of_large_and_small():
     torch.manual_seed(0)
-    true, coarseness = 2 + 0.6 * torch.randn(100_000), 3 * torch.rand(100_000)
+    true, coarseness = 2 + 0.6 * torch.randn(100_000), 1 + 4 * torch.rand(100_000)
     magnitude = true.exp() * torch.randn(true.shape).abs()
-    told = true + 0.5 * (true - 2) + 0.3 * (coarseness - 1.5)  # too far from the mean, and out by the tables
+    bent = 0.3 * (coarseness - 3) - 0.1 * (coarseness - 3) ** 2
+    told = true + 0.5 * (true - 2) + bent  # too far from the mean, and out by the tables
 
     def shares(log_error):
         within = (magnitude <= log_error.exp())[log_error.argsort()]
