@@ -162,7 +162,7 @@ def consistent(
     )
     if whole:
         np.rint(decoded, out=decoded)
-    projected, known = projected_and_known(restored, decoded, jpeg, whole=whole)
+    projected, known = projected_and_known(restored, decoded, jpeg, whole=whole, weigh=True)
     projected /= white
     return channels_first(projected), known
 

@@ -14,7 +14,9 @@ _INNER_MARGIN = 0.1
 _MOST_ALTERNATIONS, _STAGNATION = 5, 0.7
 
 
-def in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int, margin: float) -> torch.Tensor:
+def in_cells(
+    picture: CodedPicture, pixels: torch.Tensor, iterations: int, margin: float, *, weigh: bool = False
+) -> torch.Tensor:
     """Move a restoration into the cells, and as near to legal levels as these allow.
 
     Parameters
@@ -28,6 +30,8 @@ def in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int, margi
         still comes nearer; five times as many, at most.
     margin : float
         Distance to keep from the cells' walls at first, in quantization steps.
+    weigh : bool
+        Weigh the restoration against the cells first.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def in_cells(picture: CodedPicture, pixels: torch.Tensor, iterations: int, margi
     state = picture.extended(pixels)
     answer = torch.empty_like(state)
     for places, strip in strips_of(picture):
-        _alternate(strip, places.pixels(state), places, answer, iterations, margin)
+        _alternate(strip, places.pixels(state), places, answer, iterations, margin, weigh)
     return picture.cut(answer)
 
 
@@ -52,12 +56,13 @@ def _alternate(
     answer: torch.Tensor,
     iterations: int,
     margin: float,
+    weigh: bool,
 ) -> None:
     margins = margins_of(strip, margin)
     gaps: deque[torch.Tensor] = deque(maxlen=iterations)
     last = _MOST_ALTERNATIONS * iterations - 1
     for attempt in range(last + 1):
-        inside = moved_into_cells(strip, state, margins)
+        inside = moved_into_cells(strip, state, margins, weigh=weigh and attempt == 0)
         legal = strip.refolded(inside.clamp(0, strip.white))
         gaps.append(_most_in_units(strip, (legal - inside).abs()))
         done = gaps[-1] < _INNER_MARGIN / 10

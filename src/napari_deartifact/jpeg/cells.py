@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_deartifact.jpeg.chroma import undo_interpolation
 from napari_deartifact.jpeg.dct import block_dct, block_idct, extend_edges, quantize
 from napari_deartifact.jpeg.resampling import downsample
+from napari_deartifact.jpeg.weighing import weighed
 
 _ROUNDS = 12
 
@@ -43,11 +44,17 @@ class Cells:
         """Return what the middles of the cells decode to, at the component's own resolution."""
         return block_idct(self.indices * self.table) + middle
 
-    def change(self, coefficients: torch.Tensor, margin: torch.Tensor | float) -> torch.Tensor:
-        """Return by how much coefficients must change to lie in the known cells, `margin` off the walls."""
+    def change(
+        self, coefficients: torch.Tensor, margin: torch.Tensor | float, *, weigh: bool = False
+    ) -> torch.Tensor:
+        """Return by how much coefficients must change to lie in the known cells, `margin` off the walls.
+
+        With `weigh` they are first replaced by what they are expected to be.
+        """
         center = self.indices * self.table
         half = (self.table / 2 - margin).clamp(min=0)
-        wanted = torch.minimum(torch.maximum(coefficients, center - half), center + half)
+        wanted = weighed(coefficients, center, self.table) if weigh else coefficients
+        wanted = torch.minimum(torch.maximum(wanted, center - half), center + half)
         return (wanted - coefficients) * self.known[..., None, None]
 
     def excess(self, coefficients: torch.Tensor) -> torch.Tensor:

@@ -75,6 +75,7 @@ def project(
     whole: bool = False,
     iterations: int = ITERATIONS,
     margin: float = MARGIN_STEPS,
+    weigh: bool = False,
 ) -> NDArray[np.floating[Any]]:
     """Move a restored picture into the quantization cells of its JPEG.
 
@@ -95,6 +96,9 @@ def project(
     margin : float
         Distance from a cell's walls to which answers from outside are moved, in quantization steps from
         0 (the walls) to 0.5 (the middle), and at most 4 levels.
+    weigh : bool
+        First replace every coefficient by what it is expected to be, given the restoration and the cell:
+        see :func:`~napari_deartifact.jpeg.weighing.weighed`.  :func:`~napari_deartifact.deartifact` does.
 
     Returns
     -------
@@ -123,8 +127,9 @@ def project(
     which on photographs measures better than the walls from quality 20 on, and no worse below.
 
     For whole levels the distance that is kept from a cell's walls grows, coefficient by coefficient,
-    where rounding would leave the cell.  A coded unit in which that does not help, as it may happen with
-    steps of one or two levels, is left as it was decoded when the decoded one agrees better.
+    where rounding would leave the cell; then what is still lacking is added to what is aimed at.  A coded
+    unit in which that does not help, as it may happen with steps of one or two levels, is left as it was
+    decoded when the decoded one agrees better.
 
     An encoder computes with whole numbers, so that some of an original's own coefficients lie outside of
     their cells: up to 0.7 % in grey at qualities up to 90, and more in colour, which it rounds three times.
@@ -139,7 +144,7 @@ def project(
     96.5
     """
     answer, known = projected_and_known(
-        restored, decoded, jpeg, whole=whole, iterations=iterations, margin=margin
+        restored, decoded, jpeg, whole=whole, iterations=iterations, margin=margin, weigh=weigh
     )
     warn_of_another_picture(known)
     return answer
@@ -153,6 +158,7 @@ def projected_and_known(
     whole: bool = False,
     iterations: int = ITERATIONS,
     margin: float = MARGIN_STEPS,
+    weigh: bool = False,
 ) -> tuple[NDArray[np.floating[Any]], float]:
     """Do as :func:`project`, and instead of warning return which share of the blocks decodes to `decoded`."""
     if not 0 <= margin <= 0.5:
@@ -161,17 +167,22 @@ def projected_and_known(
     precision = np.float32 if in_parts else np.float64  # cells are found again in float64, and read in either
     pixels, levels = (channels_first(image, jpeg, precision) for image in (restored, decoded))
     if in_parts:
-        answer, shown, known = _in_parts(pixels, levels, jpeg, iterations, margin)
+        answer, shown, known = _in_parts(pixels, levels, jpeg, iterations, margin, weigh)
     else:
         picture = with_cells(levels, jpeg)
         shown, known = _blocks_shown_and_known(picture)
-        answer = (in_whole_levels if whole else in_cells)(picture, pixels, iterations, margin)
+        answer = (in_whole_levels if whole else in_cells)(picture, pixels, iterations, margin, weigh=weigh)
     channels_last = answer.movedim(0, -1)
     return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy(), known / shown
 
 
 def _in_parts(
-    pixels: torch.Tensor, levels: torch.Tensor, jpeg: JPEGInfo, iterations: int, margin: float
+    pixels: torch.Tensor,
+    levels: torch.Tensor,
+    jpeg: JPEGInfo,
+    iterations: int,
+    margin: float,
+    weigh: bool,
 ) -> tuple[torch.Tensor, int, int]:
     """Round a picture part by part: coded units do not depend on each other, and memory stays small.
 
@@ -184,7 +195,9 @@ def _in_parts(
         (seen_rows, inner_rows), (seen_columns, inner_columns) = part
         picture = with_cells(levels[:, seen_rows, seen_columns], jpeg.crop(seen_rows, seen_columns))
         restored = pixels[:, seen_rows, seen_columns]
-        inside = in_whole_levels(picture, restored, iterations, margin, window=(inner_rows, inner_columns))
+        inside = in_whole_levels(
+            picture, restored, iterations, margin, weigh=weigh, window=(inner_rows, inner_columns)
+        )
         top, left = seen_rows.start + inner_rows.start, seen_columns.start + inner_columns.start
         answer[:, top : top + inside.shape[1], left : left + inside.shape[2]] = inside
         return _blocks_shown_and_known(picture)

@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import torch  # noqa: TID253  (nothing loads this module before there is something to project)
 
@@ -18,6 +18,11 @@ from napari_deartifact.jpeg.strips import Places, grid_of, part_of, shown, strip
 OVERSHOOT = 1.7
 """Going too far both ways, an alternation ends within two sets, not just towards them."""
 _PLAIN_ROUNDS = 4
+_DITHER = 0.25
+"""How far thresholds vary then about a half.  All the way they would keep the mean of what is flat, at the
+price of noise; a little of it is enough where `_CORRECTION` works on what is still wrong."""
+_CORRECTION = 0.3
+"""Share of what coefficients lack after an attempt that is added to what the next ones aim at."""
 _GUARD = 0.12
 _ENCODERS_NOISE = 0.04
 """What an encoder of whole numbers may compute otherwise, at most and usually, in levels."""
@@ -37,6 +42,7 @@ def in_whole_levels(
     iterations: int,
     margin: float,
     *,
+    weigh: bool = False,
     window: tuple[slice, slice] | None = None,
 ) -> torch.Tensor:
     """Round a restoration into the cells.
@@ -51,6 +57,8 @@ def in_whole_levels(
         Attempts, at most.
     margin : float
         Distance to keep from the cells' walls at first, in quantization steps.
+    weigh : bool
+        Weigh the restoration against the cells first.
     window : (slice, slice), optional
         Rows and columns to answer for, from a coded unit's first to another one's last.
 
@@ -68,11 +76,11 @@ def in_whole_levels(
     state = picture.extended(pixels.float())
     window = window or (slice(None), slice(None))
     if math.prod(grid_of(picture)) <= _FEW_UNITS:
-        return _Rounding.of(picture, state, margin).finished(iterations).answer[:, *window]
+        return _Rounding.of(picture, state, margin, weigh).finished(iterations).answer[:, *window]
     answer = picture.extended(picture.pixels).clone()
     begun = []
     for places, strip in strips_of(picture, window):
-        work = _Rounding.of(strip, places.pixels(state), margin)
+        work = _Rounding.of(strip, places.pixels(state), margin, weigh)
         begun.append(work.go_on(places, range(min(_ATTEMPTS_APART, iterations)), answer))
     for work, places in _joined(begun):
         work, places = work.go_on(places, range(min(_ATTEMPTS_APART, iterations), iterations), answer)
@@ -88,13 +96,18 @@ class _Rounding:
     picture: CodedPicture
     state: torch.Tensor
     margins: list[torch.Tensor]
+    aims: list[torch.Tensor]
     answer: torch.Tensor
     wrong: torch.Tensor
+    weigh: bool = False
+    """Whether the state is still to be weighed, which the first attempt does."""
 
     @classmethod
-    def of(cls, picture: CodedPicture, state: torch.Tensor, margin: float) -> _Rounding:
+    def of(cls, picture: CodedPicture, state: torch.Tensor, margin: float, weigh: bool) -> _Rounding:
         wrong = torch.full_like(state[:1] if picture.joint else state, torch.inf)
-        return cls(picture, state, margins_of(picture, margin), picture.pixels, wrong)
+        margins = margins_of(picture, margin)
+        aims = [torch.zeros_like(margin) for margin in margins]
+        return cls(picture, state, margins, aims, picture.pixels, wrong, weigh)
 
     @property
     def tolerated(self) -> float:
@@ -117,18 +130,25 @@ class _Rounding:
     def after(self, index: int) -> _Rounding:
         """Make one attempt, the one of that number."""
         picture = self.picture
-        inside = moved_into_cells(picture, self.state, self.margins)
+        inside = moved_into_cells(picture, self.state, self.margins, self.aims, weigh=self.weigh)
         legal = picture.refolded(inside.clamp(0, picture.white))
         state = inside + OVERSHOOT * (legal - inside)
         threshold = 0.5 if index < _PLAIN_ROUNDS else _dither(state)
         levels = picture.cut((state + threshold).floor()).clamp(0, picture.white)
-        excess = _excess_when_encoded(picture, levels)
+        encoded = picture.coefficients(picture.extended(levels), whole=True)
+        excess = list(map(Cells.excess, picture.components, encoded))
         answer, wrong = _better(picture, self.answer, self.wrong, levels, excess, self.tolerated)
         margins = [
             torch.where(beyond > -_GUARD, 1.5 * margin + beyond + _GUARD, margin)
             for margin, beyond in zip(self.margins, excess, strict=True)
         ]
-        return replace(self, state=state, margins=margins, answer=answer, wrong=wrong)
+        aims = self.aims
+        if index + 1 >= _PLAIN_ROUNDS:
+            aims = [
+                aim + _CORRECTION * part.change(found, _GUARD)
+                for aim, part, found in zip(aims, picture.components, encoded, strict=True)
+            ]
+        return replace(self, state=state, margins=margins, aims=aims, answer=answer, wrong=wrong, weigh=False)
 
     def go_on(
         self, places: Places, attempts: Iterable[int], answer: torch.Tensor
@@ -167,6 +187,7 @@ class _Rounding:
             part_of(picture, picture.extended(picture.pixels), places, margins),
             places.pixels(self.state),
             [places.taken(margin) for margin in self.margins],
+            [places.taken(aim) for aim in self.aims],
             shown(answer, margins),
             places.pixels(self.wrong),
         )
@@ -202,6 +223,7 @@ def _one_strip(works: Sequence[_Rounding], downwards: bool) -> _Rounding:
         replace(pictures[0], pixels=pixels, components=tuple(components)),
         joined((work.state for work in works), 1),
         [joined(margins, 0) for margins in zip(*(work.margins for work in works), strict=True)],
+        [joined(aims, 0) for aims in zip(*(work.aims for work in works), strict=True)],
         joined((work.answer for work in works), 1),
         joined((work.wrong for work in works), 1),
     )
@@ -215,12 +237,19 @@ def margins_of(picture: CodedPicture, steps: float) -> list[torch.Tensor]:
 
 
 def moved_into_cells(
-    picture: CodedPicture, state: torch.Tensor, margins: Sequence[torch.Tensor | float]
+    picture: CodedPicture,
+    state: torch.Tensor,
+    margins: Sequence[torch.Tensor | float],
+    aims: Sequence[torch.Tensor] | None = None,
+    *,
+    weigh: bool = False,
 ) -> torch.Tensor:
-    """Move a picture on whole coded units into the cells, `margins` off their walls."""
+    """Move a picture on whole coded units into the cells, `margins` off their walls, and on by `aims`."""
     coefficients = picture.coefficients(state)
-    changes = map(Cells.change, picture.components, coefficients, margins)
-    return picture.moved(state, list(changes))
+    changes = list(map(partial(Cells.change, weigh=weigh), picture.components, coefficients, margins))
+    if aims is not None:
+        changes = [change + aim for change, aim in zip(changes, aims, strict=True)]
+    return picture.moved(state, changes)
 
 
 def _excess_when_encoded(picture: CodedPicture, levels: torch.Tensor) -> list[torch.Tensor]:
@@ -246,7 +275,7 @@ def _better(
 
 
 def _dither(state: torch.Tensor) -> torch.Tensor:
-    """Return Bayer's thresholds on the grid of blocks: a flat block keeps its mean when rounded by them."""
+    """Return thresholds on the grid of blocks by which flat blocks are not rounded as one, after Bayer."""
     return _bayer().repeat(state.shape[-2] // 8, state.shape[-1] // 8)
 
 
@@ -256,4 +285,4 @@ def _bayer() -> torch.Tensor:
     for _ in range(3):
         finer = torch.kron(quarter, torch.ones_like(pattern))
         pattern = torch.kron(torch.ones_like(quarter), 4 * pattern) + finer
-    return (pattern + 0.5) / 64
+    return 0.5 + _DITHER * ((pattern + 0.5) / 64 - 0.5)

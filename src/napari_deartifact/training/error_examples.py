@@ -177,7 +177,7 @@ def restored_example(
     chosen = [restorers[index] for index in rng.choice(len(restorers), min(count, len(restorers)), False)]
     answer = LEVELS * np.mean([_restored(unit, model, info) for model in chosen], axis=0)
     if rng.random() < recipe.consistent:
-        answer = channels_first(project(channels_last(answer), degraded.astype(np.float64), info))
+        answer = channels_first(project(channels_last(answer), degraded.astype(np.float64), info, weigh=True))
     strength = rng.random() if rng.random() < recipe.partial else 1.0
     answer = np.clip(LEVELS * unit + strength * (answer - LEVELS * unit), 0, LEVELS)
     if rng.random() < recipe.rounded:
