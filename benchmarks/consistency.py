@@ -33,16 +33,17 @@ def measure(original: np.ndarray, quality: int, model: object, *, read: bool) ->
         deartifact(degraded.astype(dtype), model, consistency=True, **options)
         for dtype in (np.float64, np.uint8)
     )
-    at_walls = project(free, degraded, info, margin=0.0)
+    unweighed, at_walls = (project(free, degraded, info, **margin) for margin in ({}, {"margin": 0.0}))
     report, own = (consistency_report(picture, info, degraded) for picture in (exact, original))
     wanted = coefficients(data)
     again, untouched = (
         (coefficients(jpeg_encode(picture, quality)) == wanted).mean() for picture in (whole, degraded)
     )
     before, without, after = (psnr(original, picture) for picture in (degraded, plain, whole))
-    off_walls = psnr(original, exact) - psnr(original, at_walls)
+    weighed = psnr(original, exact) - psnr(original, unweighed)
+    off_walls = psnr(original, unweighed) - psnr(original, at_walls)
     shares = own.inside, report.inside, again, untouched, report.unknown
-    return *shares, report.worst_excess, after - before, after - without, off_walls
+    return *shares, report.worst_excess, after - before, after - without, weighed, off_walls
 
 
 def main() -> None:
@@ -60,7 +61,7 @@ def main() -> None:
     print(f"{options.model}, {len(paths)} pictures, {'RGB 4:2:0' if options.color else 'luma'}, coefficients "
           f"{'found from the pixels' if options.from_pixels else 'read from the file'}")  # fmt: skip
     print(" QF  original %   inside %  excess   again %  (worst)  untouched %  unknown %   gain  (worst)"
-          "  by cells  (worst)  off the walls  (worst)")  # fmt: skip
+          "  by cells  (worst)  weighed  (worst)  off the walls  (worst)")  # fmt: skip
     for quality in options.qualities:
         rows = []
         for path in paths:
@@ -68,12 +69,12 @@ def main() -> None:
             rows.append(measure(original, quality, model, read=not options.from_pixels))
         columns = np.transpose(rows)
         own, inside, again, untouched, unknown = 100 * columns[:5]
-        excess, gain, by_cells, off_walls = columns[5:]
+        excess, gain, by_cells, weighed, off_walls = columns[5:]
         cells = f"{own.mean():10.3f}  {inside.mean():9.4f}  {excess.max():6.3f}"
         pixels = f"{again.mean():8.3f}  ({again.min():.3f})  {untouched.mean():10.3f}  {unknown.mean():9.3f}"
         decibels = (
             f"{gain.mean():+6.2f}  ({gain.min():+.2f})  {by_cells.mean():+8.3f}  ({by_cells.min():+.3f})"
-            f"  {off_walls.mean():+13.3f}  ({off_walls.min():+.3f})"
+            f"  {weighed.mean():+7.3f}  ({weighed.min():+.3f})  {off_walls.mean():+13.3f}  ({off_walls.min():+.3f})"
         )
         print(f"{quality:3}  {cells}  {pixels} {decibels}", flush=True)
 
