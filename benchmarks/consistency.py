@@ -74,7 +74,8 @@ def main() -> None:
         pixels = f"{again.mean():8.3f}  ({again.min():.3f})  {untouched.mean():10.3f}  {unknown.mean():9.3f}"
         decibels = (
             f"{gain.mean():+6.2f}  ({gain.min():+.2f})  {by_cells.mean():+8.3f}  ({by_cells.min():+.3f})"
-            f"  {weighed.mean():+7.3f}  ({weighed.min():+.3f})  {off_walls.mean():+13.3f}  ({off_walls.min():+.3f})"
+            f"  {weighed.mean():+7.3f}  ({weighed.min():+.3f})"
+            f"  {off_walls.mean():+13.3f}  ({off_walls.min():+.3f})"
         )
         print(f"{quality:3}  {cells}  {pixels} {decibels}", flush=True)
 
