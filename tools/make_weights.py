@@ -51,7 +51,7 @@ class Training:
 
 
 TRAININGS = {
-    "general": Training(312),
+    "general": Training(397),
     "general-fast": Training(36),
     "microscopy": Training(57, ("microscopy",), init="general"),
     "medical": Training(32, ("medical",), init="general"),
