@@ -1,4 +1,4 @@
-"""One picture through a model: holes filled, tables found, tiles restored, the file obeyed."""
+"""One picture through a model: holes filled, tiles restored, the file obeyed."""
 
 from __future__ import annotations
 

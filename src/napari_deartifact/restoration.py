@@ -85,8 +85,8 @@ def deartifact(
         The JPEG that the pixels were decoded from; for a cut-out use :meth:`JPEGInfo.crop`.
         Without it a method that needs the tables estimates them from the pixels.
     consistency : {"auto", True, False}
-        Move the answer into the quantization cells that the JPEG's coefficients name.  "auto" does so
-        when `jpeg` is given, or when the pixels tell its tables beyond doubt.
+        Weigh the model's answer against the quantization cells that the JPEG's coefficients name, and move
+        it into them.  "auto" does so when `jpeg` is given, or when the pixels tell its tables beyond doubt.
     force : bool
         Restore also what shows no JPEG history, or was restored before.  By default such an image is
         returned as it is, since there is nothing to gain and detail to lose; what was more likely

@@ -14,7 +14,7 @@ CHANNELS = 3
 LEVELS = 255
 CALIBRATION_TERMS = 6
 CALIBRATED = 0.5, 5.0
-"""Coarseness of the tables of quality 95 and of 5, beyond which a calibration stays what it is there."""
+"""Coarseness of tables of about quality 95 in grey and of 5 in colour; a calibration stays as it is there."""
 ORDINARY_COARSENESS = 3.0
 LOG_RANGE = -4.0, 5.0
 """Natural logarithms of the smallest and largest standard error that is ever told, in levels of 255."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_deartifact.jpeg import lattice
+from napari_deartifact.jpeg import lattice, restored
 from napari_deartifact.jpeg.calibration import probability_of_compression, probability_of_jpeg, tells_enough
 from napari_deartifact.jpeg.chroma import undo_interpolation
 from napari_deartifact.jpeg.double import is_double
@@ -23,7 +23,7 @@ from napari_deartifact.jpeg.grid import (
     grid_evidence,
 )
 from napari_deartifact.jpeg.levels import PictureLevels, picture_levels
-from napari_deartifact.jpeg.restored import shows_restoration
+from napari_deartifact.jpeg.restored import restoration_evidence
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
 from napari_deartifact.jpeg.traces import Traces, find_traces
 
@@ -31,6 +31,8 @@ _MOST_PROBABLE_FOR_NONE = 0.3
 """Probability of compression up to which a picture passes for clean."""
 _COST_OF_OWN_QUALITY = 200.0
 _FREQUENCIES_OF_OWN_TABLE = 6
+_QUALITIES_OF_ANSWERS = range(50, 96)
+"""At which answers may come so near to the middles of their cells that these show as a lattice."""
 _LEAST_STEP_WITH_MULTIPLES = 3
 _CHROMA_SIDE = 384
 _LEAST_CHANGES_OF_CHROMA = 5
@@ -105,11 +107,8 @@ def estimate_jpeg(
     if min(luma.shape) < 16:
         return JPEGEstimate(False, 0.0)
     grid = find_grid(luma)
-    if (
-        grid.margin < EVIDENCE_NEEDED
-        and picture.scale.known
-        and shows_restoration(grid.histograms, FREQUENCIES)
-    ):
+    kept_off = restoration_evidence(grid.histograms, FREQUENCIES) if picture.scale.known else 0.0
+    if grid.margin < EVIDENCE_NEEDED and kept_off > restored.EVIDENCE_NEEDED:
         return JPEGEstimate(False, 1.0, is_restored=True)
     if grid.margin < EVIDENCE_NEEDED:
         grid = find_mosaic(luma, grid)
@@ -118,10 +117,12 @@ def estimate_jpeg(
     evidence = grid_evidence(luma, grid.phase)
     evidence[0] += grid.flat_blocks
     table = _table(evidence)
+    quality = nearest_quality(table)
+    if _is_answer(kept_off, grid.margin, table, quality):
+        return JPEGEstimate(False, 1.0, is_restored=True)
     if table.max() == 1:
         # Whole numbers alone pass for this table.
         return JPEGEstimate(False, 0.0)
-    quality = nearest_quality(table)
     offset = -grid.phase[0] % 8, -grid.phase[1] % 8
     sampling = "grey"
     tables: tuple[NDArray[np.int_], ...] = (table,)
@@ -140,6 +141,16 @@ def estimate_jpeg(
         picture.precision,
         data_range=(picture.scale.black, picture.scale.white),
     )
+
+
+def _is_answer(kept_off: float, lattice_margin: float, table: NDArray[np.int_], quality: int) -> bool:
+    """Tell an answer near the middles of its cells from the JPEG that lies on them.
+
+    Where steps are about as fine as the rounding of pixels nothing tells one from the other.
+    """
+    if table.max() == 1:
+        return kept_off > 2 * lattice_margin
+    return kept_off > lattice_margin and quality in _QUALITIES_OF_ANSWERS
 
 
 def _without_lattice(grid: Grid, traces: Traces | None) -> JPEGEstimate:

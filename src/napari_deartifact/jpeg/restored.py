@@ -16,13 +16,13 @@ from napari_deartifact.jpeg import lattice
 MARGIN_STEPS, MARGIN_LEVELS = 0.25, 4.0
 """Kept from the walls of a cell: so much of a step, and no more levels than this."""
 
-_EVIDENCE_NEEDED = 20.0
+EVIDENCE_NEEDED = 20.0
 _NOISE = 0.29
 _OUTLIERS = 0.05
 
 
-def shows_restoration(histograms: NDArray[np.float32], frequencies: NDArray[np.int_]) -> bool:
-    """Say whether coefficients keep off the walls of the cells of a libjpeg table.
+def restoration_evidence(histograms: NDArray[np.float32], frequencies: NDArray[np.int_]) -> float:
+    """Weigh whether coefficients keep off the walls of the cells of a libjpeg table.
 
     Parameters
     ----------
@@ -33,13 +33,15 @@ def shows_restoration(histograms: NDArray[np.float32], frequencies: NDArray[np.i
 
     Returns
     -------
-    bool
+    float
+        Log likelihood ratio against no table at all, on the best grid before the second best.  Those of a
+        JPEG keep off the walls too, but its own table explains them better.
     """
     evidence = histograms.reshape(-1, histograms.shape[-1]) @ _evidence_by_bin()
     evidence = evidence.reshape(*histograms.shape[:2], -1)
     score = lattice.quality_evidence(evidence, frequencies=frequencies).max(axis=1)
     second, best = np.sort(score)[-2:]
-    return bool(best - max(second, 0) > _EVIDENCE_NEEDED)
+    return float(best - max(second, 0))
 
 
 @lru_cache(maxsize=1)

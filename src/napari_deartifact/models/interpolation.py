@@ -103,7 +103,8 @@ def transfer_tuning(
 
     To every weight of `later` is added what fine-tuning has added to that of `start` [1]_, so that a model
     of one's own gains from a better general one without being trained again.  It makes sense where `later`
-    is `start` trained on; measure the answer as any other model.
+    is `start` trained on; measure the answer as any other model.  What is no weight, such as the statistics
+    of BatchNorm, stays that of the tuned model.
 
     Parameters
     ----------
@@ -136,12 +137,11 @@ def transfer_tuning(
     generator, card = read_model(tuned)
     (before, before_card), (after, after_card) = read_model(start), read_model(later)
     origin, better = before.state_dict(), after.state_dict()
-    generator.load_state_dict(
-        {
-            key: better[key] + share * (value - origin[key]) if value.is_floating_point() else value
-            for key, value in generator.state_dict().items()
-        }
-    )
+    learnt = {
+        key: better[key] + share * (value.detach() - origin[key])
+        for key, value in generator.named_parameters()
+    }
+    generator.load_state_dict({**generator.state_dict(), **learnt})
     moved = {"share": share, "from": before_card.recipe.get("run"), "to": after_card.recipe.get("run")}
     card = replace(card, recipe={**card.recipe, "transferred": moved}, results=[])
     save_model(output, generator, card)

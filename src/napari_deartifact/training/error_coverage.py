@@ -112,7 +112,7 @@ def fit_calibration(log_error: Tensor, magnitude: Tensor, coarseness: Tensor) ->
 
     Returns
     -------
-    Tensor, shape (4,)
+    Tensor, shape (6,)
         Factors of :func:`~napari_deartifact.generators.error_head.calibration_terms`.
     """
     some = torch.randperm(len(log_error), generator=torch.Generator().manual_seed(0))[:FITTED_PIXELS]

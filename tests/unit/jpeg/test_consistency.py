@@ -250,3 +250,14 @@ def test_margin_out_of_its_range(margin):
     info = JPEGInfo.from_quality(50, height=8, width=8)
     with pytest.raises(ValueError, match="margin"):
         project(np.zeros((8, 8)), np.zeros((8, 8)), info, margin=margin)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_little_of_large_changes_is_believed_where_steps_are_fine(whole):
+    stream = io.BytesIO()
+    Image.fromarray(camera()[100:260, 100:260]).save(stream, "JPEG", quality=92)
+    decoded, info = np.asarray(Image.open(stream)), JPEGInfo.from_bytes(stream.getvalue())
+    restored = gaussian_filter(decoded.astype(float), 2)
+    plain, weighed = (project(restored, decoded, info, whole=whole, weigh=weigh) for weigh in (False, True))
+    assert np.abs(weighed - decoded).mean() < 0.9 * np.abs(plain - decoded).mean()
+    assert consistency_report(weighed, info, decoded).inside > (0.99 if whole else 0.9999)

@@ -58,6 +58,25 @@ def test_what_was_learnt_is_added_to_later_weights(tmp_path, save_tiny, share):
         torch.testing.assert_close(value, after[key] + share * (one[key] - before[key]))
 
 
+def test_statistics_are_not_transferred(tmp_path, save_tiny):
+    arguments = {"widths": [4, 4], "kernel_sizes": [3, 4]}
+    tuned, start, later = (
+        save_tiny(tmp_path / f"{seed}.safetensors", seed, architecture="unet", arguments=arguments)
+        for seed in range(3)
+    )
+    network, card = read_model(later)
+    for name, buffer in network.named_buffers():
+        if name.endswith("running_var"):
+            buffer.fill_(0.1)
+    save_model(later, network, card)
+    transfer_tuning(tuned, start, later, tmp_path / "moved.safetensors")
+    moved, own = (
+        dict(read_model(path)[0].named_buffers()) for path in (tmp_path / "moved.safetensors", tuned)
+    )
+    assert any(name.endswith("running_var") for name in own)
+    assert all(torch.equal(moved[name], own[name]) for name in own)
+
+
 def test_nothing_is_transferred_between_architectures(ends, tmp_path, save_tiny):
     with pytest.raises(ValueError, match="only models of one architecture"):
         transfer_tuning(*ends, save_tiny(tmp_path / "other.safetensors"), tmp_path / "moved.safetensors")
