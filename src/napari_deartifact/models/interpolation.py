@@ -143,7 +143,8 @@ def transfer_tuning(
     }
     generator.load_state_dict({**generator.state_dict(), **learnt})
     moved = {"share": share, "from": before_card.recipe.get("run"), "to": after_card.recipe.get("run")}
-    card = replace(card, recipe={**card.recipe, "transferred": moved}, results=[])
+    data = [*card.data, *(source for source in after_card.data if source not in card.data)]
+    card = replace(card, recipe={**card.recipe, "transferred": moved}, data=data, results=[])
     save_model(output, generator, card)
     return card
 

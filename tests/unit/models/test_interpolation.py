@@ -47,10 +47,14 @@ def test_what_is_counted_is_not_mixed(tmp_path, save_tiny):
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_what_was_learnt_is_added_to_later_weights(tmp_path, save_tiny, share):
-    tuned, start, later = (save_tiny(tmp_path / f"{seed}.safetensors", seed) for seed in range(3))
+    pictures = [{"name": "cells", "licence": "CC0"}], [], [{"name": "towns", "licence": "CC0"}]
+    tuned, start, later = (
+        save_tiny(tmp_path / f"{seed}.safetensors", seed, data=data) for seed, data in enumerate(pictures)
+    )
     target = tmp_path / "moved.safetensors"
     card = transfer_tuning(tuned, start, later, target, share)
     moved = read_model(target)
+    assert [source["name"] for source in card.data] == ["cells", "towns"]
     assert card == moved[1]
     assert (card.name, card.recipe["transferred"]["share"]) == ("0", share)
     one, before, after = (read_model(path)[0].state_dict() for path in (tuned, start, later))
