@@ -5,7 +5,6 @@ Each step goes on where it was interrupted.  Steps, in order:
 train    trains recipes on the pictures below DATA and writes OUT/NAME.safetensors for each
 head     trains the error head on what the models of OUT, and those that ship, get wrong
 judge    prints which shares of the errors a head's standard errors hold, on pictures that it has not seen
-transfer adds what fine-tuning has taught a model to later weights of the one that it started from
 publish  writes a model in half precision, or as it is; its card gets tables of ``deartifact evaluate --json``
 """
 
@@ -24,7 +23,6 @@ from typing import Any
 
 from napari_deartifact import load_model
 from napari_deartifact.models.error_network import HEAD, read_error_head
-from napari_deartifact.models.interpolation import transfer_tuning
 from napari_deartifact.models.model_file import read_card, read_model, save_model
 from napari_deartifact.training import read_recipe, train
 from napari_deartifact.training.error_coverage import coverage
@@ -154,11 +152,6 @@ def judge(options: argparse.Namespace) -> None:
         save_model(options.write, head.half(), replace(card, arguments=head.arguments, results=[result]))
 
 
-def transfer(options: argparse.Namespace) -> None:
-    """Let a fine-tuned model gain from a better start without training it again."""
-    transfer_tuning(options.tuned, options.start, options.later, options.target, options.share)
-
-
 def publish(options: argparse.Namespace) -> None:
     """Write a model as it ships."""
     generator, card = read_model(options.model)
@@ -223,13 +216,6 @@ def main() -> None:
     command.add_argument("--calibrate", action="store_true", help="fit it to them first, as training does")
     command.add_argument("--write", type=Path, metavar="FILE", help="write the head with these figures")
     command.set_defaults(work="judge")
-    command = steps.add_parser("transfer", help="add what was learnt to later weights")
-    command.add_argument("tuned", type=Path, help="the fine-tuned model")
-    command.add_argument("start", type=Path, help="what it was tuned from")
-    command.add_argument("later", type=Path, help="the same, trained on")
-    command.add_argument("target", type=Path)
-    command.add_argument("--share", type=float, default=1.0, help="of what was learnt")
-    command.set_defaults(work="transfer")
     command = steps.add_parser("publish", help="write a model as it ships")
     command.add_argument("model", type=Path)
     command.add_argument("target", type=Path)
@@ -237,8 +223,8 @@ def main() -> None:
     command.add_argument("--results", nargs="*", type=Path, default=[])
     command.set_defaults(work="publish")
     options = parser.parse_args()
-    if options.work in ("publish", "transfer"):
-        {"publish": publish, "transfer": transfer}[options.work](options)
+    if options.work == "publish":
+        publish(options)
         return
     if not options.data.is_dir():
         sys.exit(f"{options.data} is no folder; see {SOURCES.name} for the pictures that it should hold")

@@ -97,13 +97,6 @@ def test_the_cards_that_ship_are_current():
             {"recipe": {**RECIPE, "interpolated": {"share": 0.7, "first": {"steps": 5}, "second": RUN}}},
             "The weights lie 0.7 of the way, from those after 5 to 1,234 steps.",
         ),
-        (
-            {"recipe": {**RECIPE, "transferred": {"share": 0.7, "from": None, "to": {"steps": 9000}}}},
-            (
-                "What it had learnt by then, times 0.7, was added to the weights of the model that it had "
-                "started from after 9,000 steps of a later run."
-            ),
-        ),
         ({"recipe": {**RECIPE, "deviations": "it rained"}}, "Not as the recipe says: it rained."),
     ],
 )

@@ -71,13 +71,6 @@ def _run(number: int, recipe: Recipe, *, first: bool) -> str:
         between = f", from those after {listed((f'{step:,}' for step in steps), 'to')} steps" if steps else ""
         what = f": {mixed['what']}" if "what" in mixed else ""
         lines.append(f"The weights lie {mixed['share']:g} of the way{between}{what}.")
-    if moved := recipe.get("transferred"):
-        later = moved.get("to") or {}
-        runs = f" after {later['steps']:,} steps of a later run" if later else ""
-        lines.append(
-            f"What it had learnt by then, times {moved['share']:g}, was added to the weights of the model "
-            f"that it had started from{runs}."
-        )
     if deviations := recipe.get("deviations"):
         lines.append(f"Not as the recipe says: {deviations}.")
     return "\n\n".join(lines)

@@ -1,4 +1,4 @@
-"""Weights from those of other models of one architecture: between two, or with what tuning has taught one."""
+"""Weights between those of two models of one architecture: a dial from the one's behaviour to the other's."""
 
 from __future__ import annotations
 
@@ -90,63 +90,6 @@ def interpolated(
     )
     mixed = {"share": share, "first": one_card.recipe.get("run"), "second": other_card.recipe.get("run")}
     return other, replace(other_card, recipe={**other_card.recipe, "interpolated": mixed}, results=[])
-
-
-def transfer_tuning(
-    tuned: str | os.PathLike[str],
-    start: str | os.PathLike[str],
-    later: str | os.PathLike[str],
-    output: str | os.PathLike[str],
-    share: float = 1.0,
-) -> ModelCard:
-    """Write what fine-tuning has taught a model onto later weights of the one that it started from.
-
-    To every weight of `later` is added what fine-tuning has added to that of `start` [1]_, so that a model
-    of one's own gains from a better general one without being trained again.  It makes sense where `later`
-    is `start` trained on; measure the answer as any other model.  What is no weight, such as the statistics
-    of BatchNorm, stays that of the tuned model.
-
-    Parameters
-    ----------
-    tuned, start, later : path
-        Model files of the same architecture and arguments.
-    output : path
-        The model file to be written.  Its card is the tuned model's, and says what was added to what.
-    share : float
-        Of what was learnt, 0 to 1.
-
-    Returns
-    -------
-    ModelCard
-        Of the written file.
-
-    Raises
-    ------
-    ValueError
-        When the share is outside 0 to 1, the architectures differ, or a file is no model file.
-    FileNotFoundError
-        When a model file is not there.
-
-    References
-    ----------
-    .. [1] G. Ilharco et al., "Editing models with task arithmetic", ICLR 2023.
-    """
-    share = check_fraction("share", share)
-    check_alike(tuned, start)
-    check_alike(tuned, later)
-    generator, card = read_model(tuned)
-    (before, before_card), (after, after_card) = read_model(start), read_model(later)
-    origin, better = before.state_dict(), after.state_dict()
-    learnt = {
-        key: better[key] + share * (value.detach() - origin[key])
-        for key, value in generator.named_parameters()
-    }
-    generator.load_state_dict({**generator.state_dict(), **learnt})
-    moved = {"share": share, "from": before_card.recipe.get("run"), "to": after_card.recipe.get("run")}
-    data = [*card.data, *(source for source in after_card.data if source not in card.data)]
-    card = replace(card, recipe={**card.recipe, "transferred": moved}, data=data, results=[])
-    save_model(output, generator, card)
-    return card
 
 
 def check_alike(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> None:

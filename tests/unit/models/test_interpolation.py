@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_deartifact.generators import build
-from napari_deartifact.models.interpolation import interpolate_models, interpolated, transfer_tuning
+from napari_deartifact.models.interpolation import interpolate_models, interpolated
 from napari_deartifact.models.model_file import ModelCard, read_model, save_model
 
 
@@ -43,50 +43,6 @@ def test_what_is_counted_is_not_mixed(tmp_path, save_tiny):
             assert torch.equal(value, other[key])
         else:
             torch.testing.assert_close(value, 0.75 * one[key] + 0.25 * other[key])
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_what_was_learnt_is_added_to_later_weights(tmp_path, save_tiny, share):
-    pictures = [{"name": "cells", "licence": "CC0"}], [], [{"name": "towns", "licence": "CC0"}]
-    tuned, start, later = (
-        save_tiny(tmp_path / f"{seed}.safetensors", seed, data=data) for seed, data in enumerate(pictures)
-    )
-    target = tmp_path / "moved.safetensors"
-    card = transfer_tuning(tuned, start, later, target, share)
-    moved = read_model(target)
-    assert [source["name"] for source in card.data] == ["cells", "towns"]
-    assert card == moved[1]
-    assert (card.name, card.recipe["transferred"]["share"]) == ("0", share)
-    one, before, after = (read_model(path)[0].state_dict() for path in (tuned, start, later))
-    for key, value in moved[0].state_dict().items():
-        torch.testing.assert_close(value, after[key] + share * (one[key] - before[key]))
-
-
-def test_statistics_are_not_transferred(tmp_path, save_tiny):
-    arguments = {"widths": [4, 4], "kernel_sizes": [3, 4]}
-    tuned, start, later = (
-        save_tiny(tmp_path / f"{seed}.safetensors", seed, architecture="unet", arguments=arguments)
-        for seed in range(3)
-    )
-    network, card = read_model(later)
-    for name, buffer in network.named_buffers():
-        if name.endswith("running_var"):
-            buffer.fill_(0.1)
-    save_model(later, network, card)
-    transfer_tuning(tuned, start, later, tmp_path / "moved.safetensors")
-    moved, own = (
-        dict(read_model(path)[0].named_buffers()) for path in (tmp_path / "moved.safetensors", tuned)
-    )
-    assert any(name.endswith("running_var") for name in own)
-    assert all(torch.equal(moved[name], own[name]) for name in own)
-
-
-def test_nothing_is_transferred_between_architectures(ends, tmp_path, save_tiny):
-    with pytest.raises(ValueError, match="only models of one architecture"):
-        transfer_tuning(*ends, save_tiny(tmp_path / "other.safetensors"), tmp_path / "moved.safetensors")
-    with pytest.raises(ValueError, match=r"share is -1"):
-        transfer_tuning(*ends, ends[0], tmp_path / "moved.safetensors", -1)
-    assert not (tmp_path / "moved.safetensors").exists()
 
 
 def test_errors(ends, tmp_path):
