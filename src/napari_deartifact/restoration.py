@@ -12,22 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.axes import refuse_masked
-from napari_deartifact.devices import default_tile_size
-from napari_deartifact.history import (
-    estimate_of,
-    estimates_of,
-    needs_nothing,
-    warn_of_doubt,
-    warn_of_no_history,
-)
-from napari_deartifact.intensities import channel_scales, intensity_scale
+from napari_deartifact.intensities import intensity_scale
 from napari_deartifact.lazy import as_dask, lazy_source, restore_blocks, turnstile
 from napari_deartifact.models.reference import ModelReference
 from napari_deartifact.models.registry import DEFAULT_MODEL
-from napari_deartifact.picture import restore_picture
 from napari_deartifact.progress import ProgressCallback, run_steps
 from napari_deartifact.request import Consistency, Request, RestorationOptions
-from napari_deartifact.tiling import ALL, Progress, Region, TileGrid
+from napari_deartifact.series import restore_series
+from napari_deartifact.tiling import Progress, Region, TileGrid
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
@@ -201,57 +193,11 @@ def restoration_steps(
     source = lazy_source(image)
     if source is None:
         refuse_masked(image)
-        return (yield from _restore_array(np.asarray(image), request))
+        return (yield from restore_series(np.asarray(image), request))
     yield Progress(0, 1)
     answer = _restore_lazily(source, request)
     yield Progress(1, 1)
     return answer
-
-
-def _restore_array(
-    image: NDArray[Any], request: Request, region: Region = ALL
-) -> Generator[Progress, None, NDArray[Any]]:
-    layout = request.layout_of(image)
-    restored = image.copy(order="C")
-    scales = channel_scales(image, layout, request.data_range, precision=request.precision())
-    if image.size == 0 or not any(scales) or request.strength == 0:
-        yield Progress(0, 1)
-        yield Progress(1, 1)
-        return restored
-    model = request.loaded_model()
-    pictures = list(layout.pictures(restored))
-    estimates, look = request.estimates or {}, request.estimates != {}
-    if request.jpeg is None and not request.force:
-        estimates = estimates or estimates_of(pictures, request.data_range)
-        if needs_nothing(estimates):
-            warn_of_no_history(estimates, count=layout.count)
-            yield Progress(0, 1)
-            yield Progress(1, 1)
-            return restored
-        warn_of_doubt(estimates)
-    tile_size = request.tile_size or default_tile_size(getattr(model, "device", "cpu"))
-    before = 0
-    for index, (picture, scale) in enumerate(zip(pictures, scales, strict=True)):
-        if scale is None:
-            continue
-        estimate = None
-        if request.jpeg is None and look:
-            estimate = estimates.get(index) or estimate_of(picture, request.data_range)
-        for step in restore_picture(
-            picture,
-            scale,
-            model,
-            strength=request.strength,
-            jpeg=request.jpeg,
-            estimate=estimate,
-            consistency=bool(request.consistency),
-            tile_size=tile_size,
-            region=region,
-        ):
-            if step.done or not before:
-                yield Progress(before + step.done, before + step.total * (layout.count - index))
-        before += step.total
-    return restored
 
 
 def _restore_lazily(source: Any, request: Request) -> Any:
@@ -309,5 +255,5 @@ def _restore_block(
     consistency = request.consistency if jpeg is not None else False
     request = replace(request, model=model, jpeg=jpeg, consistency=consistency)
     with turnstile(getattr(model, "device", "cpu")):
-        restored: NDArray[Any] = run_steps(_restore_array(block, request, region))
+        restored: NDArray[Any] = run_steps(restore_series(block, request, region))
     return restored

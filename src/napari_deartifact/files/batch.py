@@ -145,7 +145,7 @@ def restore_jobs(
     wanted = BatchOptions.of(**options)
     references = None if wanted.reference is None else References.below(wanted.reference)
     wanted.check_model(model)
-    errors = wanted.error_targets(jobs)
+    errors = wanted.planned_errors(jobs)
     restorer = loaded(model, wanted.device, wanted.perceptual)
     make_folders(jobs)
     stages = Stages(

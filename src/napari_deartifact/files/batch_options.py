@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_deartifact.files.plan import FilePath, Job, identity
+from napari_deartifact.files.plan import FilePath, Job, error_targets, identity
 from napari_deartifact.files.report import Report
-from napari_deartifact.files.write import full_stem
 from napari_deartifact.messages import check_fraction, check_options
 from napari_deartifact.models.twin import check_faithful, check_perceptual
 from napari_deartifact.request import check_tile_size
 
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
-
-_ERROR_NAME = "_standard_error.tif"
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ class BatchOptions:
         if self.uncertainty:
             check_faithful(model, self.perceptual)
 
-    def error_targets(self, jobs: Sequence[Job]) -> dict[Path, Path]:
+    def planned_errors(self, jobs: Sequence[Job]) -> dict[Path, Path]:
         """Name the files of the standard errors that are wanted, by those of the answers.
 
         Raises
@@ -106,17 +102,6 @@ class BatchOptions:
     def for_pictures(self) -> dict[str, Any]:
         """Options of :func:`~napari_deartifact.restoration.restoration_steps` with a loaded model."""
         return {"strength": self.strength, "force": self.force, "tile_size": self.tile_size}
-
-
-def error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:
-    """Name the file of each target's standard error; those of ``A.png`` and ``A.tif`` keep their suffix."""
-    targets = [job.target for job in jobs if not job.is_slide]
-    short = {target: target.with_name(full_stem(target) + _ERROR_NAME) for target in targets}
-    taken = Counter(str(path).lower() for path in (*short, *short.values()))
-    return {
-        target: target.with_name(target.name + _ERROR_NAME) if taken[str(path).lower()] > 1 else path
-        for target, path in short.items()
-    }
 
 
 def _is_same(one: Path, other: Path) -> bool:

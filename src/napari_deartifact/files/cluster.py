@@ -78,7 +78,7 @@ def restore_jobs_on(
     """
     wanted = BatchOptions.of(**options)
     wanted.check_model(model)
-    errors = wanted.error_targets(jobs)
+    errors = wanted.planned_errors(jobs)
     work = _Work(
         ModelReference.of(model, wanted.device, perceptual=wanted.perceptual),
         wanted.for_pictures,

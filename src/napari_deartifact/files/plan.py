@@ -13,7 +13,8 @@ from pathlib import Path
 from napari_deartifact.files.dicom import SUFFIXES as DICOM_SUFFIXES
 from napari_deartifact.files.dicom import starts_as_dicom
 from napari_deartifact.files.read import SUFFIXES
-from napari_deartifact.files.write import full_stem, full_suffix, writable_suffixes
+from napari_deartifact.files.suffixes import full_stem, full_suffix
+from napari_deartifact.files.write import writable_suffixes
 
 # What may be deeper than PNG, or more than a plane.
 _USUAL_SUFFIXES = {
@@ -35,6 +36,7 @@ _UNWRITABLE_SUFFIXES = frozenset((
 # DICOM files are often named IM-0001, or by a UID.
 _NO_SUFFIX = re.compile(r"[^.]+|.*\.\d+")
 _DICOM_DIRECTORY = "DICOMDIR"
+_ERROR_NAME = "_standard_error.tif"
 _WILDCARDS = frozenset("*?[")
 
 FilePath = str | os.PathLike[str]
@@ -115,6 +117,17 @@ def plan_jobs(
     targets = _distinct(targets, sources)
     jobs = [Job(source, target, sources[source], _is_slide(source)) for source, target in targets.items()]
     return sorted(jobs, key=lambda job: job.is_slide)
+
+
+def error_targets(jobs: Sequence[Job]) -> dict[Path, Path]:
+    """Name the file of each target's standard error; those of ``A.png`` and ``A.tif`` keep their suffix."""
+    targets = [job.target for job in jobs if not job.is_slide]
+    short = {target: target.with_name(full_stem(target) + _ERROR_NAME) for target in targets}
+    taken = Counter(str(path).lower() for path in (*short, *short.values()))
+    return {
+        target: target.with_name(target.name + _ERROR_NAME) if taken[str(path).lower()] > 1 else path
+        for target, path in short.items()
+    }
 
 
 def may_be_picture(path: Path) -> bool:

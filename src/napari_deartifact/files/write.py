@@ -16,13 +16,13 @@ from napari_deartifact._version import __version__
 from napari_deartifact.atomic import replacing
 from napari_deartifact.files.png16 import encode_png
 from napari_deartifact.files.read import ImageFile, Metadata
+from napari_deartifact.files.suffixes import full_stem, full_suffix
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
 _JPEG_QUALITY = 95
 _XMP_KEY, _SOFTWARE = "XML:com.adobe.xmp", "Software"
-_OME_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.zarr")
 
 _NOTE = f"JPEG artifacts reduced by napari-deartifact {__version__}"
 
@@ -97,23 +97,6 @@ def writable_suffixes() -> list[str]:
     ['.dcm', '.dicom', '.jpeg', '.jpg', '.ome.tif', '.ome.tiff', '.png', '.tif', '.tiff', '.webp']
     """
     return sorted(_WRITERS)
-
-
-def full_suffix(path: Path) -> str:
-    """Return the suffix by which a format is chosen, which those of OME have in two parts.
-
-    Examples
-    --------
-    >>> full_suffix(Path("a.b.TIF")), full_suffix(Path("a.ome.tif"))
-    ('.tif', '.ome.tif')
-    """
-    name = path.name.lower()
-    return next((suffix for suffix in _OME_SUFFIXES if name.endswith(suffix)), path.suffix.lower())
-
-
-def full_stem(path: Path) -> str:
-    """Return the name without what `full_suffix` returns."""
-    return path.name[: len(path.name) - len(full_suffix(path))]
 
 
 def _writer(path: Path) -> Writer:

@@ -18,8 +18,7 @@ from PIL import Image
 from napari_deartifact import deartifact
 from napari_deartifact.files import batch, stages
 from napari_deartifact.files.batch import restore_files, restore_jobs, run_stages
-from napari_deartifact.files.batch_options import error_targets
-from napari_deartifact.files.plan import Job, plan_jobs
+from napari_deartifact.files.plan import Job, error_targets, plan_jobs
 from napari_deartifact.files.read import read_image
 from napari_deartifact.files.result import FileResult
 from napari_deartifact.files.stages import Entry
