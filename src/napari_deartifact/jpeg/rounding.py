@@ -269,7 +269,10 @@ def _better(
 
     `wrong` is the share of a unit's coefficients that an encoder is expected to quantize otherwise.
     """
-    share = picture.by_unit([torch.sigmoid(beyond / _ENCODERS_NOISE).mean(dim=(-2, -1)) for beyond in excess])
+    # By tanh, since torch's sigmoid depends in its last bit on where in a tensor a number stands.
+    share = picture.by_unit(
+        [(1 + torch.tanh(beyond / (2 * _ENCODERS_NOISE))).mean(dim=(-2, -1)) / 2 for beyond in excess]
+    )
     fewer = (share < wrong) & (wrong > tolerated)
     return torch.where(picture.cut(fewer), levels, answer), torch.where(fewer, share, wrong)
 

@@ -131,3 +131,11 @@ def test_unrounded_round_trip_leaves_the_scale_free():
     assert coded.min() < -2
     assert np.abs(coded - image).max() < 3
     assert not np.array_equal(coded, coded.round())
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 9, 33])
+def test_a_block_gives_the_same_bits_whatever_it_is_among(count):
+    samples = 100 * torch.randn(8, 8 * 50, generator=torch.Generator().manual_seed(3))
+    coefficients = block_dct(samples)
+    assert torch.equal(block_dct(samples[:, : 8 * count]), coefficients[:, :count])
+    assert torch.equal(block_idct(coefficients[:, :count]), block_idct(coefficients)[:, : 8 * count])
