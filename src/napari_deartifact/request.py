@@ -131,6 +131,11 @@ class Request:
             return layout
         height, width = layout.plane_shape
         if self.jpeg.shape != (height, width):
+            if self.jpeg.shape == (width, height):
+                raise ValueError(
+                    f"jpeg is {self.jpeg.height}×{self.jpeg.width} pixels and image is {height}×{width}: "
+                    "it was turned, perhaps as EXIF asks; give it as the file stores it, and turn the answer"
+                )
             raise ValueError(
                 f"jpeg is {self.jpeg.height}×{self.jpeg.width} pixels and image is {height}×{width}; "
                 "for a cut-out give JPEGInfo.from_file(path).crop(rows, columns)"

@@ -93,7 +93,7 @@ def run(qtbot, widget):
 def test_run_adds_a_layer_like_the_first(case, viewer, restore, qtbot, model_file, notes):
     data, attributes = LAYERS[case]
     source = viewer.add_image(data, name="picture", **attributes)
-    before = source.as_layer_data_tuple()[1]
+    before = source.as_layer_data_tuple()[1] | {"visible": source.blending != "additive"}
     restore.force.setChecked(True)
     run(qtbot, restore)
     assert notes() == []
@@ -119,6 +119,33 @@ def test_run_adds_a_layer_like_the_first(case, viewer, restore, qtbot, model_fil
         assert answer.dtype == original.dtype
         np.testing.assert_array_equal(answer, expected)
         assert not np.array_equal(np.asarray(answer), np.asarray(original))
+
+
+def test_another_answer_lies_on_top(viewer, restore, qtbot):
+    viewer.add_image(GREY, name="picture")
+    viewer.add_image(GREY[:64, :64], name="other")
+    restore.layer.layer = viewer.layers["picture"]
+    restore.force.setChecked(True)
+    restore.uncertainty.setChecked(True)
+    run(qtbot, restore)
+    restore.uncertainty.setChecked(False)
+    run(qtbot, restore)
+    assert [layer.name for layer in viewer.layers] == [
+        "picture",
+        "picture restored (tiny)",
+        "picture standard error",
+        "picture restored (tiny) [1]",
+        "other",
+    ]
+    assert all(layer.visible for layer in viewer.layers)
+
+
+def test_what_would_be_added_up_is_hidden(viewer, restore, qtbot):
+    viewer.add_image(GREY, name="picture", blending="additive")
+    restore.force.setChecked(True)
+    run(qtbot, restore)
+    assert [layer.visible for layer in viewer.layers] == [False, True]
+    assert "is hidden" in restore.status.text()
 
 
 def test_provenance_is_json(viewer, restore, qtbot):
@@ -195,7 +222,7 @@ def test_the_slider_moves_where_there_is_a_twin(
     viewer, with_twin, own_models, save_tiny, name, shown, reason
 ):
     save_tiny(own_models / "alone.safetensors")
-    model_news().trained.emit()
+    model_news().trained.emit(own_models / "alone.safetensors")
     viewer.add_image(GREY)
     assert with_twin.perceptual.isEnabled()
     assert "detail may be invented" in with_twin.perceptual.toolTip()
@@ -238,11 +265,11 @@ def test_invented_texture_is_warned_of_in_sight(viewer, with_twin):
 
 def test_a_twin_may_come_later(restore, own_models, save_tiny):
     save_tiny(own_models / "late.safetensors")
-    model_news().trained.emit()
+    model_news().trained.emit(own_models / "late.safetensors")
     restore.model.setCurrentText("late")
     assert not restore.perceptual.isEnabled()
     save_tiny(own_models / "late-perceptual.safetensors", 1)
-    model_news().trained.emit()
+    model_news().trained.emit(own_models / "late-perceptual.safetensors")
     assert restore.perceptual.isEnabled()
 
 
@@ -314,7 +341,7 @@ def test_second_run_starts_from_the_original(viewer, restore, qtbot):
     assert viewer.layers.selection.active == viewer.layers[1]
     run(qtbot, restore)
     assert [layer.name for layer in viewer.layers] == [
-        "picture", "picture restored (tiny) [1]", "picture restored (tiny)",
+        "picture", "picture restored (tiny)", "picture restored (tiny) [1]",
     ]  # fmt: skip
     assert restore.layer.layer.name == "picture"
 

@@ -186,6 +186,20 @@ def names(choice):
     return [choice.itemText(index) for index in range(choice.count())]
 
 
+def test_a_model_that_is_saved_elsewhere_is_offered_too(viewer, docked, qtbot, own_models, tmp_path):
+    train = docked
+    _, restore = viewer.window.add_plugin_dock_widget(PLUGIN, "Restore")
+    chosen = restore.model.currentText()
+    train.name.setText(str(tmp_path / "elsewhere"))
+    begin(qtbot, train, 3)
+    finish(qtbot, train)
+    assert train.status.text() == "Done: elsewhere is in the list of models."
+    assert names(restore.model).count("elsewhere (elsewhere.safetensors)") == 1
+    assert restore.model.currentText() == chosen
+    restore.model.setCurrentText("elsewhere (elsewhere.safetensors)")
+    assert restore.model.argument == tmp_path / "elsewhere.safetensors"
+
+
 def test_a_training_runs_to_its_end(viewer, docked, qtbot, notes, own_models):
     train = docked
     _, restore = viewer.window.add_plugin_dock_widget(PLUGIN, "Restore")

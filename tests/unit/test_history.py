@@ -1,10 +1,12 @@
 """The gate before the model: clean pictures are left alone, and what may have been a JPEG is not."""
 
+import io
 import warnings
 
 import dask.array as da
 import numpy as np
 import pytest
+from PIL import Image
 from skimage.data import astronaut, camera, coffee
 
 from napari_deartifact import JPEGInfo, consistency_report, deartifact
@@ -133,6 +135,24 @@ def test_another_scale_than_the_jpegs_is_refused(factor):
         restore(scaled, jpeg=info)
     answer = restore(scaled, jpeg=info, data_range=255 * factor)
     assert psnr(ORIGINAL, np.rint(answer / factor).astype(np.uint8)) > psnr(ORIGINAL, DEGRADED)
+
+
+@pytest.mark.parametrize("coefficients", [False, True])
+@pytest.mark.parametrize(
+    ("rows", "columns"), [((8, 100), (4, 60)), ((40, 72), (33, 65)), ((101, 165), (96, 160))]
+)
+def test_a_small_cut_out_is_not_taken_for_another_picture(rows, columns, coefficients):
+    stream = io.BytesIO()
+    Image.fromarray(coffee()[:192, :192]).save(stream, "JPEG", quality=30, subsampling="4:2:0")
+    window = slice(*rows), slice(*columns)
+    info = JPEGInfo.from_bytes(stream.getvalue(), coefficients=coefficients).crop(*window)
+    restore(np.asarray(Image.open(stream))[window], jpeg=info, channel_axis=-1)  # warnings are errors
+
+
+def test_a_picture_that_was_turned_after_decoding_is_told_as_such():
+    info = JPEGInfo.from_quality(20, height=192, width=96)
+    with pytest.raises(ValueError, match="it was turned, perhaps as EXIF asks"):
+        restore(DEGRADED[:96], jpeg=info)
 
 
 def test_the_jpeg_of_another_picture_is_noticed():

@@ -21,17 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--author", action="append", default=[], dest="authors", metavar="NAME",
         help="who trained the model, for a package; may be given several times",
     )  # fmt: skip
-    parser.add_argument("--overwrite", action="store_true", help="export again what exists")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
 def run(options: argparse.Namespace) -> int:
     from napari_deartifact.models.export import export_model
 
     output = Path(options.output)
-    shown = printable(str(output))
-    if output.is_file() and not options.overwrite:
-        print(f"{shown} exists, skipped; --overwrite exports it again")
-        return OK
     export_model(options.model, output, authors=options.authors, overwrite=options.overwrite)
-    print(f"{printable(options.model)} → {shown}")
+    print(f"{printable(options.model)} → {printable(str(output))}")
     return OK

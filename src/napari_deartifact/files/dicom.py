@@ -19,10 +19,6 @@ from napari_deartifact.jpeg.segments import announced_size, has_end
 from napari_deartifact.messages import needs_extra
 from napari_deartifact.warned import no_warnings
 
-SUFFIXES = frozenset({".dcm", ".dicom"})
-"""Of files that are read as DICOM although they lack the preamble."""
-
-_PREAMBLE, _SIGNATURE = 128, b"DICM"
 _JPEG2000_START = b"\xff\x4f\xff\x51"
 _RLE = "1.2.840.10008.1.2.5"
 _RLE_GAIN = 64
@@ -46,8 +42,6 @@ _WIDEST = 32
 _PIXELS = (
     "PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "EncapsulatedPixelDataValueTotalLength",
 )  # fmt: skip
-
-
 _IN_TIME = ("FrameTime", "FrameTimeVector")
 
 
@@ -138,27 +132,6 @@ def _lengths(dataset: Any, name: str, count: int) -> tuple[float, ...] | None:
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None
     return lengths if len(lengths) == count and all(0 < length < math.inf for length in lengths) else None
-
-
-def is_dicom(path: str | os.PathLike[str], start: bytes) -> bool:
-    """Tell by the first bytes of a file, 132 or more, or else by its name, whether it is read as DICOM.
-
-    Examples
-    --------
-    >>> is_dicom("scan", bytes(128) + b"DICM"), is_dicom("scan.dcm", b"\\x08\\x00"), is_dicom("a.png", b"")
-    (True, True, False)
-    """
-    named = os.path.splitext(os.fspath(path))[1].lower() in SUFFIXES
-    return start[_PREAMBLE : _PREAMBLE + len(_SIGNATURE)] == _SIGNATURE or named
-
-
-def starts_as_dicom(path: str | os.PathLike[str]) -> bool:
-    """Look into a file for DICOM's preamble; what cannot be read has none."""
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(_PREAMBLE + len(_SIGNATURE)).endswith(_SIGNATURE)
-    except OSError:
-        return False
 
 
 def read_dicom(path: str | os.PathLike[str]) -> DICOMImage:

@@ -39,7 +39,7 @@ def inspect_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     FileNotFoundError, ValueError
-        As :func:`~napari_deartifact.files.read.read_image`.
+        As :func:`~napari_deartifact.files.read.read_image`, and for pixels that are no numbers of one part.
     """
     image = read_image(path)
     facts: dict[str, Any] = {
@@ -77,7 +77,10 @@ def _from_pixels(image: ImageFile) -> dict[str, Any]:
         pixels = pixels[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        estimate = estimate_jpeg(pixels, channel_axis=-1 if image.rgb else None)
+        try:
+            estimate = estimate_jpeg(pixels, channel_axis=-1 if image.rgb else None)
+        except TypeError as error:
+            raise ValueError(f"{image.path}: {error}") from error
     facts = {key: _plain(value) for key, value in asdict(estimate).items() if key not in _IN_HISTORY}
     return {"source": "estimate", "history": estimate.history} | facts
 

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_deartifact.files.dicom import SUFFIXES as DICOM_SUFFIXES
-from napari_deartifact.files.dicom import starts_as_dicom
 from napari_deartifact.files.read import SUFFIXES
+from napari_deartifact.files.signatures import DICOM_SUFFIXES, starts_as_dicom
 from napari_deartifact.files.suffixes import full_stem, full_suffix
 from napari_deartifact.files.write import writable_suffixes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ def encode_png(
     exif: bytes | None = None,
     icc: bytes | None = None,
     dpi: tuple[float, float] | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> bytes:
     """Write a PNG of 16 bits a channel.
 
@@ -32,6 +33,8 @@ def encode_png(
         Blocks to keep.
     dpi : (float, float), optional
         Pixels an inch along X and Y.
+    texts : mapping of str to str, optional
+        Text chunks by their keywords, which are Latin-1.
 
     Returns
     -------
@@ -54,6 +57,9 @@ def encode_png(
         chunks.append((b"pHYs", struct.pack(">IIB", x, y, 1)))
     if exif is not None:
         chunks.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
+    for keyword, text in (texts or {}).items():
+        # Not compressed, in no language, with no translated keyword.
+        chunks.append((b"iTXt", keyword.encode("latin-1") + bytes(5) + text.encode()))
     rows = np.ascontiguousarray(pixels, dtype=">u2").view(np.uint8).reshape(height, -1)
     # Filter 2 (up): each row as its difference from the one above.
     differences = np.diff(rows, axis=0, prepend=np.zeros((1, rows.shape[1]), np.uint8))

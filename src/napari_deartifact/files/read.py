@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.files.dicom import DICOMTags, is_dicom, read_dicom
+from napari_deartifact.files.dicom import DICOMTags, read_dicom
+from napari_deartifact.files.signatures import file_kind
 from napari_deartifact.files.tiff_tags import XMP
 from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.jpeg.info import JPEGInfo
@@ -26,9 +27,6 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff",
 """Of the files that are looked for in a folder; what a file is, its first bytes say."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
-_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_JPEG_SIGNATURE = b"\xff\xd8"
-_SIGNATURE_BYTES = 132  # DICOM's comes last
 _PLAIN_MODES = ("L", "LA", "RGB", "RGBA")
 _ORIENTATION = 0x0112
 
@@ -149,16 +147,15 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     ('JPEG', (64, 96, 3), True, 30)
     """
     path = check_is_file(path, "picture file")
-    with path.open("rb") as stream:
-        signature = stream.read(_SIGNATURE_BYTES)
-    if not signature:
-        raise ValueError(f"{path} is empty; get a complete copy of the file")
-    if signature.startswith(_TIFF_SIGNATURES):
-        return _read_tiff(path)
-    if signature.startswith(_JPEG_SIGNATURE):
-        return _read_jpeg(path)
-    if is_dicom(path, signature):
-        return _read_dicom(path)
+    match file_kind(path):
+        case "":
+            raise ValueError(f"{path} is empty; get a complete copy of the file")
+        case "dicom":
+            return _read_dicom(path)
+        case "tiff":
+            return _read_tiff(path)
+        case "jpeg":
+            return _read_jpeg(path)
     return _read_with_pillow(path, None)
 
 

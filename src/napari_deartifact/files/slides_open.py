@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from napari_deartifact.files.dicom import is_dicom
+from napari_deartifact.files.signatures import file_kind
 from napari_deartifact.files.slides_base import Slide
 from napari_deartifact.messages import check_is_file
-
-_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_SIGNATURE_BYTES = 132
 
 
 def open_slide(path: str | os.PathLike[str]) -> Slide:
@@ -36,7 +33,7 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
         When the extra that it needs is not installed.
     """
     path = check_is_file(path, "slide file")
-    kind = _kind(path)
+    kind = file_kind(path)
     if kind == "tiff":
         from napari_deartifact.files.slides_tiff import open_tiff_slide
 
@@ -66,7 +63,7 @@ def is_slide(path: str | os.PathLike[str]) -> bool:
     """
     path = Path(path)
     try:
-        kind = _kind(path)
+        kind = file_kind(path)
         if kind == "tiff":
             from napari_deartifact.files.slides_tiff import is_tiff_slide
 
@@ -78,11 +75,3 @@ def is_slide(path: str | os.PathLike[str]) -> bool:
     except (OSError, ValueError, ModuleNotFoundError):
         pass
     return False
-
-
-def _kind(path: Path) -> str:
-    with path.open("rb") as stream:
-        signature = stream.read(_SIGNATURE_BYTES)
-    if signature.startswith(_TIFF_SIGNATURES):
-        return "tiff"
-    return "dicom" if is_dicom(path, signature) else ""

@@ -209,18 +209,19 @@ def _write_dicom(path: Path, pixels: NDArray[Any], metadata: Metadata, like: Ima
 
 def _write_png(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
     exif, dpi = _exif(metadata), _dpi(metadata)
+    before = metadata.text.get(_SOFTWARE, "")
+    said = before if metadata.note in before else "; ".join(filter(None, (before, metadata.note)))
+    texts = metadata.text | {_SOFTWARE: said}
+    if metadata.xmp is not None:
+        texts[_XMP_KEY] = metadata.xmp.decode("utf-8", errors="replace")
     if pixels.dtype == np.uint16 and pixels.ndim == 3:
-        path.write_bytes(encode_png(pixels, exif=exif, icc=metadata.icc, dpi=dpi))
+        path.write_bytes(encode_png(pixels, exif=exif, icc=metadata.icc, dpi=dpi, texts=texts))
         return
     from PIL.PngImagePlugin import PngInfo
 
     chunks = PngInfo()
-    before = metadata.text.get(_SOFTWARE, "")
-    said = before if metadata.note in before else "; ".join(filter(None, (before, metadata.note)))
-    for key, value in (metadata.text | {_SOFTWARE: said}).items():
+    for key, value in texts.items():
         chunks.add_itxt(key, value)
-    if metadata.xmp is not None:
-        chunks.add_itxt(_XMP_KEY, metadata.xmp.decode("utf-8", errors="replace"))
     _to_pillow(pixels).save(
         path, format="PNG", pnginfo=chunks, **_present(exif=exif, icc_profile=metadata.icc, dpi=dpi)
     )

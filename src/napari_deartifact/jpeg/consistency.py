@@ -21,6 +21,7 @@ from napari_deartifact.jpeg.coded import CodedPicture, channels_first
 from napari_deartifact.jpeg.finding import with_cells
 from napari_deartifact.jpeg.restored import MARGIN_STEPS
 from napari_deartifact.jpeg.rounding import in_whole_levels
+from napari_deartifact.jpeg.strips import grid_of
 from napari_deartifact.threads import side_by_side
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ def projected_and_known(
         shown, known = _blocks_shown_and_known(picture)
         answer = (in_whole_levels if whole else in_cells)(picture, pixels, iterations, margin, weigh=weigh)
     channels_last = answer.movedim(0, -1)
-    return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy(), known / shown
+    share = known / shown if shown else 1.0
+    return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy(), share
 
 
 def _in_parts(
@@ -223,9 +225,16 @@ def _parts(offset: int, length: int, unit: int) -> list[_Span]:
 
 
 def _blocks_shown_and_known(picture: CodedPicture) -> tuple[int, int]:
-    masks = [(part.inside, part.known & part.inside) for part in picture.components]
-    shown, known = (sum(int(mask.sum()) for mask in pair) for pair in zip(*masks, strict=True))
-    return shown, known
+    """Count the blocks that would be known of any cut-out, which knows no coded unit at its border.
+
+    Nor those before the last, whose chroma is interpolated with that of the last.
+    """
+    rows, columns = grid_of(picture)
+    grids = (
+        part.known.reshape(rows, -1, columns, part.known.shape[1] // columns) for part in picture.components
+    )
+    masks = [grid[1:-2, :, 1:-2] for grid in grids]
+    return sum(mask.numel() for mask in masks), sum(int(mask.sum()) for mask in masks)
 
 
 def warn_of_another_picture(known: float) -> None:

@@ -14,6 +14,7 @@ from napari_deartifact.training.data_pictures import Picture
 from napari_deartifact.training.recipe import Recipe
 
 CHECKPOINT_FORMAT = 4
+_PICTURES = "training pictures"
 
 
 def identify(recipe: Recipe, seed: int, pictures: Sequence[Picture]) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def identify(recipe: Recipe, seed: int, pictures: Sequence[Picture]) -> dict[str
     """
     sizes = repr([(picture.name, *picture.pixels.shape) for picture in pictures])
     told = {"number": len(pictures), "checksum of names and sizes": zlib.crc32(sizes.encode())}
-    return {"recipe": recipe.to_dict(), "seed": seed, "training pictures": told}
+    return {"recipe": recipe.to_dict(), "seed": seed, _PICTURES: told}
 
 
 def write_checkpoint(
@@ -63,10 +64,12 @@ def read_checkpoint(
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint of this version ({error}); delete it") from error
     difference = _first_difference(state["identity"], identity)
+    if difference.startswith(_PICTURES):
+        difference = "its pictures were others"
     if difference:
         raise ValueError(
-            f"{path} belongs to another run: {difference}; delete it, choose another output, or "
-            "pass resume=False (--restart)"
+            f"{path} belongs to another run: {difference}; go on with what it had, choose another output, "
+            "delete it, or pass resume=False (--restart)"
         )
     return state
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -217,6 +218,16 @@ def restored_layer_data(
     if len(levels) > 1:
         attributes["multiscale"] = True
     return (levels if len(levels) > 1 else levels[0]), attributes, kind
+
+
+def answers_above(layer: Image, layers: Sequence[Any]) -> list[Any]:
+    """List the layers that lie right on top of another one and were made of it."""
+
+    def is_answer(other: Any) -> bool:
+        provenance = other.metadata.get(PROVENANCE_KEY)
+        return isinstance(provenance, Mapping) and provenance.get("source") == layer.name
+
+    return list(takewhile(is_answer, list(layers)[layers.index(layer) + 1 :]))
 
 
 def provenance_record(

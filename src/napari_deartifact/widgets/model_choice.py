@@ -19,7 +19,8 @@ OPEN_FILE = "Open model file…"
 class ModelNews(QObject):
     """Tells every list of models that a model was trained."""
 
-    trained = Signal()
+    trained = Signal(Path)
+    """The model file."""
 
 
 @lru_cache(maxsize=1)
@@ -45,7 +46,7 @@ class ModelChoice(QComboBox):
         self.setItemData(0, f"A {SUFFIX} file that was trained with Deartifact", Qt.ItemDataRole.ToolTipRole)
         self.refresh()
         self._choose(0)
-        model_news().trained.connect(self.refresh)
+        model_news().trained.connect(self._on_trained)
         self.activated.connect(self._on_activated)
         self.currentIndexChanged.connect(self._describe)
 
@@ -87,15 +88,9 @@ class ModelChoice(QComboBox):
         FileNotFoundError, ValueError
             When it is no model file.
         """
-        path = Path(path)
-        card = read_card(path)
-        model = ModelSummary(
-            card.name, card.description, card.color, "network", count_parameters(path), path.absolute()
-        )
-        if model not in self._models:
-            self._add(model, label=f"{card.name} ({path.name})")
-        self._choose(self._models.index(model))
-        return model
+        index = self._offer(Path(path))
+        self._choose(index)
+        return self._models[index]
 
     @property
     def argument(self) -> str | Path | None:
@@ -111,6 +106,24 @@ class ModelChoice(QComboBox):
         self._models.append(model)
         self.insertItem(index, label or model.name)
         self.setItemData(index, description(model), Qt.ItemDataRole.ToolTipRole)
+
+    def _offer(self, path: Path) -> int:
+        """Offer a model file, or what it has become, and return where."""
+        card = read_card(path)
+        model = ModelSummary(
+            card.name, card.description, card.color, "network", count_parameters(path), path.absolute()
+        )
+        for index, known in enumerate(self._models):
+            if known.path is not None and known.path.absolute() == model.path:
+                self._models[index] = model
+                self.setItemData(index, description(model), Qt.ItemDataRole.ToolTipRole)
+                return index
+        self._add(model, label=f"{card.name} ({path.name})")
+        return len(self._models) - 1
+
+    def _on_trained(self, path: Path) -> None:
+        self.refresh()
+        self._offer(path)
 
     def _choose(self, index: int) -> None:
         self.setCurrentIndex(index)

@@ -109,11 +109,9 @@ def _is_slide(path: str) -> bool:
 
 
 def _is_readable(path: str) -> bool:
-    from napari_deartifact.files.dicom import is_dicom
+    from napari_deartifact.files.signatures import file_kind
 
     try:
-        with Path(path).open("rb") as stream:
-            start = stream.read(132)
+        return file_kind(path) in ("jpeg", "dicom")
     except OSError:
         return False
-    return start.startswith(b"\xff\xd8") or is_dicom(path, start)

@@ -22,7 +22,7 @@ from napari_deartifact.widgets.device_choice import DeviceChoice
 from napari_deartifact.widgets.error_layer import standard_error_layer_data
 from napari_deartifact.widgets.form import make_form
 from napari_deartifact.widgets.layer_choice import LayerChoice
-from napari_deartifact.widgets.layers import LayerImage, restored_layer_data
+from napari_deartifact.widgets.layers import LayerImage, answers_above, restored_layer_data
 from napari_deartifact.widgets.model_choice import ModelChoice, model_news
 from napari_deartifact.widgets.notes import make_note, say
 from napari_deartifact.widgets.perceptual_slider import PerceptualSlider
@@ -231,13 +231,19 @@ class RestoreWidget(WorkWidget):
         source, provenance = self._job.layer, self._job.provenance(restored)
         layer = Layer.create(*restored_layer_data(source, restored.levels, provenance))
         layers = self._viewer.layers
-        place = layers.index(source) + 1
+        others = [source, *answers_above(source, layers)]
+        place = layers.index(source) + len(others)
         layers.insert(place, layer)
+        done = f"Done: {layer.name}"
+        if source.blending == "additive":
+            for other in others:
+                other.visible = False
+            done += "; what it was made of is hidden, since additive layers add up."
         layer.contrast_limits_range = source.contrast_limits_range
         if restored.standard_error is not None:
             error = standard_error_layer_data(source, restored.standard_error, provenance)
             layers.insert(place + 1, Layer.create(*error))
-        say(self.status, f"Done: {layer.name}")
+        say(self.status, done)
 
     def _end_message(self, *, stopped: bool) -> str:
         if not stopped:

@@ -7,6 +7,7 @@ import re
 FORCE = "Images that show no JPEG history too"
 """The box that sets `force`."""
 
+_RESTART = "choose another output, delete it, or pass resume=False (--restart)"
 _FORCE, _SHARE = re.compile(r"\bwith force=True\b"), re.compile(r"\bperceptual=(?=[01])")
 
 
@@ -19,5 +20,8 @@ def in_words_of_the_widget(message: str) -> str:
     "restore it all the same by ticking 'Images that show no JPEG history too'"
     >>> in_words_of_the_widget("name model 'general' with perceptual=1")
     "name model 'general' with Perceptual 1"
+    >>> in_words_of_the_widget("choose another output, delete it, or pass resume=False (--restart)")
+    'choose another name, or delete it'
     """
-    return _SHARE.sub("Perceptual ", _FORCE.sub(f"by ticking {FORCE!r}", message))
+    message = _SHARE.sub("Perceptual ", _FORCE.sub(f"by ticking {FORCE!r}", message))
+    return message.replace(_RESTART, "choose another name, or delete it")

@@ -143,6 +143,14 @@ def test_a_name_does_not_matter_with_a_preamble(tmp_path, write_dicom):
     assert read_image(tmp_path / "IM-0001").format == "DICOM"
 
 
+def test_a_preamble_that_is_the_header_of_a_tiff(tmp_path, write_dicom):
+    path = tmp_path / "a.dcm"
+    write_dicom(path, [GREY.tobytes()], PLAIN, pixels=GREY)
+    path.write_bytes(b"II*\0" + path.read_bytes()[4:])
+    assert read_image(path).format == "DICOM"
+    assert (read_image(path).pixels == GREY).all()
+
+
 def test_signed_samples_have_a_record_while_none_is_negative(tmp_path, write_dicom):
     options = {"pixels": SIGNED, "BitsStored": 12, "HighBit": 11}
     write_dicom(tmp_path / "a.dcm", [deep_jpeg(DEEP >> 1)], EXTENDED, **options)

@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 from skimage import data
 
+from napari_deartifact.cli import main
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.files.inspect import format_facts, inspect_file
 
@@ -52,6 +53,15 @@ def test_estimate_in_color(tmp_path):
     facts = inspect_file(tmp_path / "a.png")
     assert facts["is_jpeg"]
     assert abs(facts["quality"] - 30) <= 2
+
+
+def test_a_picture_that_has_no_intensities_is_named_and_the_rest_goes_on(tmp_path, jpeg_file, capsys):
+    path = tmp_path / "waves.tif"
+    tifffile.imwrite(path, np.ones((64, 64), complex))
+    assert main(["inspect", str(path), str(jpeg_file)]) == 1
+    shown = capsys.readouterr()
+    assert f"{path}: image is complex128" in shown.err
+    assert str(jpeg_file) in shown.out
 
 
 def test_no_history(tmp_path, camera):

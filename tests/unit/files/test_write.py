@@ -90,21 +90,35 @@ def test_what_a_format_cannot_hold(tmp_path, name, shape, message):
     assert not list(tmp_path.iterdir())
 
 
-def test_png_text_and_resolution_survive(tmp_path, grey):
+def _saved_png(path, pixels):
     from PIL.PngImagePlugin import PngInfo
 
     chunks = PngInfo()
-    chunks.add_text("Title", "A field")
+    chunks.add_itxt("Title", "Zellkerne, \N{GREEK SMALL LETTER MU}m")
     chunks.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta/>")
-    Image.fromarray(grey).save(tmp_path / "a.png", pnginfo=chunks, dpi=(100, 100))
-    source = read_image(tmp_path / "a.png")
+    Image.fromarray(pixels).save(path, pnginfo=chunks, dpi=(100, 100))
+    return path
+
+
+def test_png_text_and_resolution_survive(tmp_path, grey):
+    source = read_image(_saved_png(tmp_path / "a.png", grey))
     write_image(tmp_path / "b.png", source.pixels, source)
     written = read_image(tmp_path / "b.png").metadata
     said = written.text.pop("Software")
     assert said.startswith("JPEG artifacts reduced by napari-deartifact")
     assert written == source.metadata
-    assert source.metadata.text == {"Title": "A field"}
+    assert source.metadata.text == {"Title": "Zellkerne, \N{GREEK SMALL LETTER MU}m"}
     assert source.metadata.xmp == b"<x:xmpmeta/>"
+
+
+def test_png_text_survives_in_deep_colour(tmp_path, rgb):
+    like = read_image(_saved_png(tmp_path / "a.png", rgb))
+    write_image(tmp_path / "b.png", rgb.astype(np.uint16) * 257, like)
+    written = read_image(tmp_path / "b.png")
+    assert written.pixels.dtype == np.uint16
+    assert written.metadata.text.pop("Software").startswith("JPEG artifacts reduced")
+    assert written.metadata.text == {"Title": "Zellkerne, \N{GREEK SMALL LETTER MU}m"}
+    assert written.metadata.xmp == b"<x:xmpmeta/>"
 
 
 @pytest.mark.parametrize("suffix", writable_suffixes())

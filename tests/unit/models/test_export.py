@@ -197,8 +197,8 @@ def test_the_command(exported, tmp_path, capsys):
     output = tmp_path / "mine.onnx"
     words = ["export", str(source), "-o", str(output)]
     output.write_text("old")
-    assert main(words) == 0
-    assert "exists, skipped; --overwrite exports it again" in capsys.readouterr().out
+    assert main(words) == 1
+    assert "mine.onnx exists; name another file, or replace it with --overwrite" in capsys.readouterr().err
     assert output.read_text() == "old"
     assert main([*words, "--overwrite"]) == 0
     assert capsys.readouterr() == (f"{source} → {output}\n", "")
