@@ -108,13 +108,13 @@ def check_dtype(dtype: np.dtype[Any]) -> None:
 
 
 def refuse_masked(image: Any) -> None:
-    """Refuse a masked array, whose mask would be lost.
+    """Refuse an array of which something is masked, as the mask would be lost.
 
     Raises
     ------
     TypeError
     """
-    if isinstance(image, np.ma.MaskedArray):
+    if np.ma.is_masked(image):
         raise TypeError(
             "image is a masked array; give image.filled(numpy.nan) as floats, which are left as they are and "
             "not looked at, or image.filled() with a value of your choice, and mask the answer again"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.axes import PictureLayout
+from napari_deartifact.jpeg.level_scale import RANGE_ADVICE, range_ends
 
 DataRange = float | tuple[float, float] | None
 """White, with black at 0, or black and white, in intensity units; None where it is to be found."""
-RANGE_ADVICE = "give data_range as the white level, or as a pair (black, white)"
 _RARE = 1e-3
 _SAMPLED = 2_000_000
 
@@ -118,7 +116,7 @@ def intensity_scale(
     """
     dtype = np.dtype(array.dtype)
     if data_range is not None:
-        return IntensityScale(*_parse_range(data_range), dtype)
+        return IntensityScale(*range_ends(data_range), dtype)
     if dtype == np.uint8:
         return IntensityScale(0.0, 255.0, dtype)
     if precision is not None:
@@ -205,19 +203,6 @@ def _check_against_jpeg(array: Any, white: float) -> None:
             UserWarning,
             stacklevel=2,
         )
-
-
-def _parse_range(data_range: float | tuple[float, float]) -> tuple[float, float]:
-    single = np.ndim(data_range) == 0
-    ends: tuple[Any, ...] = (0, data_range) if single else tuple(data_range)  # type: ignore[arg-type]
-    if len(ends) != 2 or not all(isinstance(end, Real) for end in ends):
-        raise TypeError(f"data_range is {data_range!r}; {RANGE_ADVICE}")
-    black, white = float(ends[0]), float(ends[1])
-    if not (math.isfinite(black) and math.isfinite(white) and black < white):
-        raise ValueError(
-            f"data_range is {data_range!r}; the white level must be above the black; {RANGE_ADVICE}"
-        )
-    return black, white
 
 
 def fill_nonfinite(picture: NDArray[np.float32], reach: int = 8) -> NDArray[np.float32]:

@@ -39,6 +39,8 @@ def run_steps(
     2 2
     'done'
     """
+    if progress is not None and not isinstance(progress, bool) and not callable(progress):
+        raise TypeError(f"progress is {progress!r}; expected True, False or a function of (done, total)")
     if progress is not True:
         return _exhausted(steps, progress or None)
     from tqdm.auto import tqdm

@@ -149,6 +149,14 @@ def test_a_small_cut_out_is_not_taken_for_another_picture(rows, columns, coeffic
     restore(np.asarray(Image.open(stream))[window], jpeg=info, channel_axis=-1)  # warnings are errors
 
 
+def test_a_range_may_be_any_pair():
+    expected = restore(DEGRADED, data_range=(0, 255))
+    for pair in ([0, 255], np.array([0, 255]), 255):
+        np.testing.assert_array_equal(restore(DEGRADED, data_range=pair), expected)
+    with pytest.raises(TypeError, match="as a pair"):
+        restore(DEGRADED, data_range=[0, 1, 255])
+
+
 def test_a_picture_that_was_turned_after_decoding_is_told_as_such():
     info = JPEGInfo.from_quality(20, height=192, width=96)
     with pytest.raises(ValueError, match="it was turned, perhaps as EXIF asks"):

@@ -7,6 +7,7 @@ Every restoration that leaves the cells contradicts the file; the nearest pictur
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from dataclasses import dataclass
 from itertools import pairwise, product
@@ -248,13 +249,17 @@ def warn_of_another_picture(known: float) -> None:
         )
 
 
-def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) -> ConsistencyReport:
+def consistency_report(
+    restored: ArrayLike, jpeg: JPEGInfo | str | os.PathLike[str], decoded: ArrayLike
+) -> ConsistencyReport:
     """Check a picture against the quantization cells of a JPEG.
 
     Parameters
     ----------
-    restored, jpeg, decoded
+    restored, decoded
         As for `project`.
+    jpeg : JPEGInfo or path
+        The record, or the JPEG file itself.
 
     Returns
     -------
@@ -264,6 +269,8 @@ def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) 
     ------
     ValueError
         As `project`.
+    FileNotFoundError
+        When there is no such file.
 
     Examples
     --------
@@ -275,6 +282,10 @@ def consistency_report(restored: ArrayLike, jpeg: JPEGInfo, decoded: ArrayLike) 
     >>> round(consistency_report(decoded + 3, info, decoded).worst_excess, 6)
     1.0
     """
+    if isinstance(jpeg, str | os.PathLike):
+        from napari_deartifact.jpeg.info import JPEGInfo
+
+        jpeg = JPEGInfo.from_file(jpeg)
     picture = with_cells(channels_first(decoded, jpeg), jpeg)
     coefficients = picture.coefficients(picture.extended(channels_first(restored, jpeg)))
     excess, unknown = [], 0

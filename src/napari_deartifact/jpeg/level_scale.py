@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+RANGE_ADVICE = "give data_range as the white level, or as a pair (black, white)"
 _WHOLE = 0.02
 """How far from a whole number a level may lie."""
 _COPY = 257
@@ -79,8 +84,7 @@ def scale_of(
     if not sample.size:
         return LevelScale(0.0, 255.0, 8)
     if data_range is not None:
-        black, white = data_range if isinstance(data_range, tuple) else (0.0, data_range)
-        return _on_range(sample, float(black), float(white), known=True)
+        return _on_range(sample, *range_ends(data_range), known=True)
     if channels.dtype == np.uint8:
         return LevelScale(0.0, 255.0, 8)
     sample = _without_rare(sample)
@@ -95,6 +99,32 @@ def scale_of(
     if least >= 0 and 128 <= most <= 255:
         return _on_range(sample, 0.0, 255.0, known=True)
     return _on_range(sample, least, most, known=False)
+
+
+def range_ends(data_range: float | Sequence[float]) -> tuple[float, float]:
+    """Return the black and the white level of a range as users give it.
+
+    Raises
+    ------
+    TypeError
+        When it is neither a number nor two.
+    ValueError
+        When white is not above black.
+
+    Examples
+    --------
+    >>> range_ends(4095), range_ends([-1000, 3000])
+    ((0.0, 4095.0), (-1000.0, 3000.0))
+    """
+    ends: tuple[Any, ...] = (0, data_range) if np.ndim(data_range) == 0 else tuple(data_range)  # type: ignore[arg-type]
+    if len(ends) != 2 or not all(isinstance(end, Real) for end in ends):
+        raise TypeError(f"data_range is {data_range!r}; {RANGE_ADVICE}")
+    black, white = float(ends[0]), float(ends[1])
+    if not (math.isfinite(black) and math.isfinite(white) and black < white):
+        raise ValueError(
+            f"data_range is {data_range!r}; the white level must be above the black; {RANGE_ADVICE}"
+        )
+    return black, white
 
 
 def _on_range(sample: NDArray[np.float64], black: float, white: float, *, known: bool) -> LevelScale:
