@@ -50,9 +50,9 @@ class Training:
 
 TRAININGS = {
     "general": Training(397),
-    "general-fast": Training(36),
+    "general-fast": Training(171),
     "microscopy": Training(57, ("microscopy",), init="general"),
-    "medical": Training(32, ("medical",), init="general"),
+    "medical": Training(30, ("medical",), init="general"),
     "general-perceptual": Training(45, ("natural",), init="general"),
 }
 """Minutes are those of one core of a server CPU with bfloat16, which is what the shipped weights have had,
