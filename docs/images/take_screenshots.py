@@ -39,6 +39,7 @@ def train(viewer: Any, folder: str) -> None:
     for number, field in enumerate(fields, start=1):
         viewer.add_image(field, name=f"field {number}")
     viewer.grid.enabled = True
+    viewer.grid.shape = (2, 2)
     viewer.reset_view()
     os.environ["NAPARI_DEARTIFACT_MODELS"] = folder
     dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Train")
