@@ -56,7 +56,8 @@ TRAININGS = {
     "general-perceptual": Training(45, ("natural",), init="general"),
 }
 """Minutes are those of one core of a server CPU with bfloat16, which is what the shipped weights have had,
-the first three in several runs each; docs/results.md tells what differed between them."""
+the first three in several runs each; `medical` and `microscopy` are means of weights.  docs/results.md tells
+what differed between them."""
 HEAD_SHARES = {"natural": 5, "microscopy": 4, "medical": 1}
 """Of the examples for the error head: photographs and micrographs are what it is measured on."""
 HEAD_MODELS = ("general", "general", "general-fast", "microscopy", "medical", "compact-cnn", "spp")

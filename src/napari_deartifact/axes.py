@@ -116,7 +116,7 @@ def refuse_masked(image: Any) -> None:
     """
     if np.ma.is_masked(image):
         raise TypeError(
-            "image is a masked array; give image.filled(numpy.nan) as floats, which are left as they are and "
+            "image has masked pixels; give image.filled(numpy.nan) as floats, which are left as they are and "
             "not looked at, or image.filled() with a value of your choice, and mask the answer again"
         )
 

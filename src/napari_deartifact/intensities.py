@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from napari_deartifact.axes import PictureLayout
 from napari_deartifact.jpeg.level_scale import RANGE_ADVICE, range_ends
 
-DataRange = float | tuple[float, float] | None
+DataRange = float | Sequence[float] | None
 """White, with black at 0, or black and white, in intensity units; None where it is to be found."""
 _RARE = 1e-3
 _SAMPLED = 2_000_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
@@ -32,7 +32,7 @@ def deartifact(
     *,
     channel_axis: int | None = None,
     rgb: bool = True,
-    data_range: float | tuple[float, float] | None = None,
+    data_range: float | Sequence[float] | None = None,
     strength: float = 1.0,
     perceptual: float = 0.0,
     jpeg: JPEGInfo | str | os.PathLike[str] | None = None,

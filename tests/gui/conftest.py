@@ -13,9 +13,15 @@ from qtpy.QtWidgets import QApplication
 
 from napari_deartifact.generators import build
 from napari_deartifact.models.model_file import ModelCard, save_model
+from napari_deartifact.widgets.model_choice import model_news
 
 PLUGIN = "napari-deartifact"
 ARGUMENTS = {"widths": [4], "dilations": [1, 1]}
+
+
+@pytest.fixture(autouse=True)
+def no_models_of_other_tests(monkeypatch):
+    monkeypatch.setattr(model_news(), "files", [])
 
 
 @pytest.fixture(scope="session")

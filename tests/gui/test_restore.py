@@ -141,10 +141,21 @@ def test_another_answer_lies_on_top(viewer, restore, qtbot):
 
 
 def test_what_would_be_added_up_is_hidden(viewer, restore, qtbot):
-    viewer.add_image(GREY, name="picture", blending="additive")
+    source = viewer.add_image(GREY, name="picture", blending="additive")
+    viewer.add_image(GREY, name="other", blending="additive")
+    restore.layer.layer = source
     restore.force.setChecked(True)
     run(qtbot, restore)
-    assert [layer.visible for layer in viewer.layers] == [False, True]
+    viewer.layers.move(1, 3)  # the answer above the other
+    run(qtbot, restore)
+    shown = {layer.name: layer.visible for layer in viewer.layers}
+    assert shown == {
+        "picture": False,
+        "other": True,
+        "picture restored (tiny)": False,
+        "picture restored (tiny) [1]": True,
+    }
+    assert viewer.layers[-1].visible
     assert "is hidden" in restore.status.text()
 
 
@@ -222,7 +233,7 @@ def test_the_slider_moves_where_there_is_a_twin(
     viewer, with_twin, own_models, save_tiny, name, shown, reason
 ):
     save_tiny(own_models / "alone.safetensors")
-    model_news().trained.emit(own_models / "alone.safetensors")
+    model_news().announce(own_models / "alone.safetensors")
     viewer.add_image(GREY)
     assert with_twin.perceptual.isEnabled()
     assert "detail may be invented" in with_twin.perceptual.toolTip()
@@ -265,11 +276,11 @@ def test_invented_texture_is_warned_of_in_sight(viewer, with_twin):
 
 def test_a_twin_may_come_later(restore, own_models, save_tiny):
     save_tiny(own_models / "late.safetensors")
-    model_news().trained.emit(own_models / "late.safetensors")
+    model_news().announce(own_models / "late.safetensors")
     restore.model.setCurrentText("late")
     assert not restore.perceptual.isEnabled()
     save_tiny(own_models / "late-perceptual.safetensors", 1)
-    model_news().trained.emit(own_models / "late-perceptual.safetensors")
+    model_news().announce(own_models / "late-perceptual.safetensors")
     assert restore.perceptual.isEnabled()
 
 

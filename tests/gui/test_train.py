@@ -194,7 +194,12 @@ def test_a_model_that_is_saved_elsewhere_is_offered_too(viewer, docked, qtbot, o
     begin(qtbot, train, 3)
     finish(qtbot, train)
     assert train.status.text() == "Done: elsewhere is in the list of models."
-    assert names(restore.model).count("elsewhere (elsewhere.safetensors)") == 1
+    begin(qtbot, train, 6)  # a second run on the same file
+    finish(qtbot, train)
+    _, later = viewer.window.add_plugin_dock_widget(PLUGIN, "Restore")
+    for model in (restore.model, later.model):
+        assert names(model).count("elsewhere (elsewhere.safetensors)") == 1
+    assert "elsewhere" in names(train.start_from)
     assert restore.model.currentText() == chosen
     restore.model.setCurrentText("elsewhere (elsewhere.safetensors)")
     assert restore.model.argument == tmp_path / "elsewhere.safetensors"

@@ -163,6 +163,18 @@ def test_a_picture_that_was_turned_after_decoding_is_told_as_such():
         restore(DEGRADED[:96], jpeg=info)
 
 
+def test_the_jpeg_of_another_strip_is_noticed_by_its_coefficients():
+    def strip(top):
+        stream = io.BytesIO()
+        Image.fromarray(camera()[top : top + 16]).save(stream, "JPEG", quality=30)
+        return stream
+
+    decoded = np.asarray(Image.open(strip(200)))
+    restore(decoded, jpeg=JPEGInfo.from_bytes(strip(200).getvalue(), coefficients=True))
+    with pytest.warns(UserWarning, match="blocks decode to these pixels"):
+        restore(decoded, jpeg=JPEGInfo.from_bytes(strip(300).getvalue(), coefficients=True))
+
+
 def test_the_jpeg_of_another_picture_is_noticed():
     other = JPEGInfo.from_quality(20, height=192, width=192).crop(slice(3, 100), slice(5, 100))
     cut = DEGRADED[:97, :95]

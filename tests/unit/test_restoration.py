@@ -170,6 +170,13 @@ def test_masked_arrays_are_refused(degraded):
     for function in (deartifact, restore_with_uncertainty):
         with pytest.raises(TypeError, match="filled"):
             function(masked, MODEL, device="cpu")
+    unmasked = np.ma.masked_greater(degraded, 255)
+    np.testing.assert_array_equal(restore(unmasked), restore(degraded))
+
+
+def test_progress_that_cannot_be_called_is_refused(degraded):
+    with pytest.raises(TypeError, match="progress is 3; expected True, False or a function"):
+        deartifact(degraded, MODEL, device="cpu", progress=3)
 
 
 def test_holes_stay_and_do_not_spread(degraded):

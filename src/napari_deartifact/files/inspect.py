@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_deartifact.axes import check_dtype
 from napari_deartifact.files.read import ImageFile, read_image
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.messages import printable
@@ -39,7 +40,7 @@ def inspect_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     FileNotFoundError, ValueError
-        As :func:`~napari_deartifact.files.read.read_image`, and for pixels that are no numbers of one part.
+        As :func:`~napari_deartifact.files.read.read_image`, and for a dtype that is no image's.
     """
     image = read_image(path)
     facts: dict[str, Any] = {
@@ -70,6 +71,10 @@ def _from_pixels(image: ImageFile) -> dict[str, Any]:
     from napari_deartifact.jpeg.estimation import estimate_jpeg
 
     pixels, channel_axis = image.pixels, image.channel_axis
+    try:
+        check_dtype(pixels.dtype)
+    except TypeError as error:
+        raise ValueError(f"{image.path}: {error}") from error
     if channel_axis is not None:
         pixels = np.moveaxis(pixels, channel_axis, -1)
         pixels = pixels[..., :3] if image.rgb else pixels[..., 0]
@@ -77,10 +82,7 @@ def _from_pixels(image: ImageFile) -> dict[str, Any]:
         pixels = pixels[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        try:
-            estimate = estimate_jpeg(pixels, channel_axis=-1 if image.rgb else None)
-        except TypeError as error:
-            raise ValueError(f"{image.path}: {error}") from error
+        estimate = estimate_jpeg(pixels, channel_axis=-1 if image.rgb else None)
     facts = {key: _plain(value) for key, value in asdict(estimate).items() if key not in _IN_HISTORY}
     return {"source": "estimate", "history": estimate.history} | facts
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+"""Of files that are read as DICOM although they lack the preamble."""
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _JPEG = b"\xff\xd8"
 _DICOM, _PREAMBLE = b"DICM", 128
@@ -32,7 +33,7 @@ def file_kind(path: str | os.PathLike[str]) -> str:
     Notes
     -----
     DICOM is looked for first, because its preamble may be the header of a TIFF, for programs that know
-    nothing else.
+    nothing else; such a file needs the extra ``dicom``.
 
     Examples
     --------
@@ -42,16 +43,14 @@ def file_kind(path: str | os.PathLike[str]) -> str:
     >>> file_kind(path)
     'dicom'
     """
-    path = Path(path)
-    with path.open("rb") as stream:
-        start = stream.read(_PREAMBLE + len(_DICOM))
+    start = _start(path)
     if start[_PREAMBLE:] == _DICOM:
         return "dicom"
     if start.startswith(_TIFF):
         return "tiff"
     if start.startswith(_JPEG):
         return "jpeg"
-    if path.suffix.lower() in DICOM_SUFFIXES and start:
+    if Path(path).suffix.lower() in DICOM_SUFFIXES and start:
         return "dicom"
     return "other" if start else ""
 
@@ -59,7 +58,11 @@ def file_kind(path: str | os.PathLike[str]) -> str:
 def starts_as_dicom(path: str | os.PathLike[str]) -> bool:
     """Look into a file for DICOM's preamble; what cannot be read has none."""
     try:
-        with open(path, "rb") as stream:
-            return stream.read(_PREAMBLE + len(_DICOM)).endswith(_DICOM)
+        return _start(path)[_PREAMBLE:] == _DICOM
     except OSError:
         return False
+
+
+def _start(path: str | os.PathLike[str]) -> bytes:
+    with open(path, "rb") as stream:
+        return stream.read(_PREAMBLE + len(_DICOM))

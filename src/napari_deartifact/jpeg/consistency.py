@@ -18,6 +18,7 @@ import torch  # noqa: TID253  (nothing loads this module before there is somethi
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deartifact.jpeg.alternation import in_cells
+from napari_deartifact.jpeg.cells import Cells, any_in_block
 from napari_deartifact.jpeg.coded import CodedPicture, channels_first
 from napari_deartifact.jpeg.finding import with_cells
 from napari_deartifact.jpeg.restored import MARGIN_STEPS
@@ -175,8 +176,7 @@ def projected_and_known(
         shown, known = _blocks_shown_and_known(picture)
         answer = (in_whole_levels if whole else in_cells)(picture, pixels, iterations, margin, weigh=weigh)
     channels_last = answer.movedim(0, -1)
-    share = known / shown if shown else 1.0
-    return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy(), share
+    return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy(), known / shown
 
 
 def _in_parts(
@@ -226,16 +226,31 @@ def _parts(offset: int, length: int, unit: int) -> list[_Span]:
 
 
 def _blocks_shown_and_known(picture: CodedPicture) -> tuple[int, int]:
-    """Count the blocks that would be known of any cut-out, which knows no coded unit at its border.
+    """Count the blocks that tell whether it is the right picture, and those of them that are known.
 
-    Nor those before the last, whose chroma is interpolated with that of the last.
+    A cut-out knows no block that it cuts, nor those beside them whose chroma is interpolated with theirs.
+    Where there are no others, a single known block tells.
     """
-    rows, columns = grid_of(picture)
-    grids = (
-        part.known.reshape(rows, -1, columns, part.known.shape[1] // columns) for part in picture.components
-    )
-    masks = [grid[1:-2, :, 1:-2] for grid in grids]
-    return sum(mask.numel() for mask in masks), sum(int(mask.sum()) for mask in masks)
+    parts = [(_telling(picture, part), part.known) for part in picture.components]
+    shown = sum(int(telling.sum()) for telling, _ in parts)
+    if not shown:
+        return 1, int(any(bool(known.any()) for _, known in parts))
+    return shown, sum(int((telling & known).sum()) for telling, known in parts)
+
+
+def _telling(picture: CodedPicture, part: Cells) -> torch.Tensor:
+    seen = torch.ones_like(picture.pixels[0], dtype=torch.bool)
+    (top, bottom), (left, right) = picture.margins
+    cut = torch.nn.functional.pad(~seen, (left, right, top, bottom), value=True)
+    mask = ~any_in_block(cut, 8 * part.ratio[0], 8 * part.ratio[1])
+    for axis, units in enumerate(grid_of(picture)):
+        if max(other.ratio[axis] for other in picture.components) > 1:
+            unit = mask.shape[axis] // units
+            mask.narrow(axis, 0, unit).fill_(False)
+            mask.narrow(axis, max(mask.shape[axis] - 2 * unit, 0), min(2 * unit, mask.shape[axis])).fill_(
+                False
+            )
+    return mask
 
 
 def warn_of_another_picture(known: float) -> None:

@@ -59,9 +59,10 @@ def _block_basis(dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 def _times(blocks: Tensor, basis: Tensor) -> Tensor:
-    """Multiply blocks, one a row, by a basis: each gives the same bits whatever blocks it is among.
+    """Multiply blocks, one a row, by a basis.
 
-    Few rows are filled up, because BLAS has other kernels for them, which add in another order.
+    In single precision each gives the same bits whatever it is among: few rows are filled up, because
+    BLAS has other kernels for them, which add in another order.
     """
     count = len(blocks)
     if count >= _FEW_BLOCKS:

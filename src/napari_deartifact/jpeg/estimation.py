@@ -6,6 +6,8 @@ On the right 8×8 grid a JPEG's DCT coefficients lie on the multiples of its qua
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -50,7 +52,7 @@ def estimate_jpeg(
     image: ArrayLike,
     *,
     channel_axis: int | None = None,
-    data_range: float | tuple[float, float] | None = None,
+    data_range: float | Sequence[float] | None = None,
 ) -> JPEGEstimate:
     """Estimate a picture's JPEG history from its pixels.
 
@@ -72,9 +74,9 @@ def estimate_jpeg(
     Raises
     ------
     ValueError
-        For an array that is not one picture.
+        For an array that is not one picture, and a range whose white is not above its black.
     TypeError
-        For a dtype that is no image's.
+        For a dtype that is no image's, and a range that is neither a number nor two.
 
     Notes
     -----

@@ -56,9 +56,7 @@ class LevelScale:
         return levels
 
 
-def scale_of(
-    channels: NDArray[np.generic], data_range: float | tuple[float, float] | None = None
-) -> LevelScale:
+def scale_of(channels: NDArray[np.generic], data_range: float | Sequence[float] | None = None) -> LevelScale:
     """Find the range on which intensities are the levels of a decoder.
 
     Parameters
@@ -79,12 +77,13 @@ def scale_of(
     >>> scale_of(levels.astype(np.int16) - 1024)
     LevelScale(black=-1024.0, white=-769.0, precision=8, known=True)
     """
+    ends = None if data_range is None else range_ends(data_range)
     sample = np.asarray(channels[:, :: max(1, channels.shape[1] // _ROWS)], np.float64)
     sample = sample[np.isfinite(sample)]
     if not sample.size:
         return LevelScale(0.0, 255.0, 8)
-    if data_range is not None:
-        return _on_range(sample, *range_ends(data_range), known=True)
+    if ends is not None:
+        return _on_range(sample, *ends, known=True)
     if channels.dtype == np.uint8:
         return LevelScale(0.0, 255.0, 8)
     sample = _without_rare(sample)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +68,7 @@ def _weighted(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def picture_levels(
-    image: ArrayLike, channel_axis: int | None, data_range: float | tuple[float, float] | None
+    image: ArrayLike, channel_axis: int | None, data_range: float | Sequence[float] | None
 ) -> PictureLevels:
     """Bring a picture to levels; of a large one, the parts with most texture, one above the other.
 

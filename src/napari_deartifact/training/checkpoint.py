@@ -65,11 +65,11 @@ def read_checkpoint(
         raise ValueError(f"{path} is not a checkpoint of this version ({error}); delete it") from error
     difference = _first_difference(state["identity"], identity)
     if difference.startswith(_PICTURES):
-        difference = "its pictures were others"
+        difference = "it had other pictures"
     if difference:
         raise ValueError(
-            f"{path} belongs to another run: {difference}; go on with what it had, choose another output, "
-            "delete it, or pass resume=False (--restart)"
+            f"{path} belongs to another run: {difference}; give it the same again, "
+            "choose another output, delete it, or pass resume=False (--restart)"
         )
     return state
 

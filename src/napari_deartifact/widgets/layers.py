@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -220,14 +219,15 @@ def restored_layer_data(
     return (levels if len(levels) > 1 else levels[0]), attributes, kind
 
 
-def answers_above(layer: Image, layers: Sequence[Any]) -> list[Any]:
-    """List the layers that lie right on top of another one and were made of it."""
-
-    def is_answer(other: Any) -> bool:
+def made_of(layer: Image, layers: Iterable[Any]) -> list[Any]:
+    """List a layer and those that were made of it, or of what was made of it, in the order of the layers."""
+    found, names = [], {layer.name}
+    for other in layers:
         provenance = other.metadata.get(PROVENANCE_KEY)
-        return isinstance(provenance, Mapping) and provenance.get("source") == layer.name
-
-    return list(takewhile(is_answer, list(layers)[layers.index(layer) + 1 :]))
+        if other is layer or (isinstance(provenance, Mapping) and provenance.get("source") in names):
+            found.append(other)
+            names.add(other.name)
+    return found
 
 
 def provenance_record(

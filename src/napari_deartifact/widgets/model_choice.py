@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +22,17 @@ class ModelNews(QObject):
 
     trained = Signal(Path)
     """The model file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files: list[Path] = []
+        """What was trained in this session, for lists that are made later."""
+
+    def announce(self, path: Path) -> None:
+        """Tell of a model file."""
+        if path not in self.files:
+            self.files.append(path)
+        self.trained.emit(path)
 
 
 @lru_cache(maxsize=1)
@@ -45,6 +57,8 @@ class ModelChoice(QComboBox):
         self.addItem(OPEN_FILE)
         self.setItemData(0, f"A {SUFFIX} file that was trained with Deartifact", Qt.ItemDataRole.ToolTipRole)
         self.refresh()
+        for path in model_news().files:
+            self._on_trained(path)
         self._choose(0)
         model_news().trained.connect(self._on_trained)
         self.activated.connect(self._on_activated)
@@ -114,7 +128,7 @@ class ModelChoice(QComboBox):
             card.name, card.description, card.color, "network", count_parameters(path), path.absolute()
         )
         for index, known in enumerate(self._models):
-            if known.path is not None and known.path.absolute() == model.path:
+            if known.path is not None and known.path.resolve() == path.resolve():
                 self._models[index] = model
                 self.setItemData(index, description(model), Qt.ItemDataRole.ToolTipRole)
                 return index
@@ -123,7 +137,8 @@ class ModelChoice(QComboBox):
 
     def _on_trained(self, path: Path) -> None:
         self.refresh()
-        self._offer(path)
+        with suppress(*EXPECTED_ERRORS):  # it may be gone, or the failed training's own
+            self._offer(path)
 
     def _choose(self, index: int) -> None:
         self.setCurrentIndex(index)

@@ -136,13 +136,15 @@ class StartChoice(QComboBox):
         self._paths = [None]
         self.clear()
         self.addItem(NEW_WEIGHTS)
-        for model in list_models():
-            if model.path is None:
-                continue
-            card = read_card(model.path)
+        known = {model.path.resolve(): model.path for model in list_models() if model.path is not None}
+        for path in model_news().files:
+            if path.is_file():
+                known.setdefault(path.resolve(), path)
+        for path in known.values():
+            card = read_card(path)
             if recipe.can_start_from(card.architecture, card.arguments):
-                self._paths.append(model.path)
-                self.addItem(model.name)
+                self._paths.append(path)
+                self.addItem(path.stem)
         self.setCurrentIndex(min(1, self.count() - 1))
 
     def _keep_up(self) -> None:

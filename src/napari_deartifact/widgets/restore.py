@@ -22,7 +22,7 @@ from napari_deartifact.widgets.device_choice import DeviceChoice
 from napari_deartifact.widgets.error_layer import standard_error_layer_data
 from napari_deartifact.widgets.form import make_form
 from napari_deartifact.widgets.layer_choice import LayerChoice
-from napari_deartifact.widgets.layers import LayerImage, answers_above, restored_layer_data
+from napari_deartifact.widgets.layers import LayerImage, made_of, restored_layer_data
 from napari_deartifact.widgets.model_choice import ModelChoice, model_news
 from napari_deartifact.widgets.notes import make_note, say
 from napari_deartifact.widgets.perceptual_slider import PerceptualSlider
@@ -231,8 +231,8 @@ class RestoreWidget(WorkWidget):
         source, provenance = self._job.layer, self._job.provenance(restored)
         layer = Layer.create(*restored_layer_data(source, restored.levels, provenance))
         layers = self._viewer.layers
-        others = [source, *answers_above(source, layers)]
-        place = layers.index(source) + len(others)
+        others = made_of(source, layers)
+        place = max(map(layers.index, others)) + 1
         layers.insert(place, layer)
         done = f"Done: {layer.name}"
         if source.blending == "additive":

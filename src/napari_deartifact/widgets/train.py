@@ -238,7 +238,7 @@ class TrainWidget(WorkWidget):
         if news.crops is not None:
             self.crops.show_crops(news.crops)
         if news.saved:
-            model_news().trained.emit(self._output)
+            model_news().announce(self._output)
         self._tell(news)
         if news.fraction > 0 and not self.is_stopping:
             self._show_progress(round(PERMILLE * news.fraction), PERMILLE)  # last, as it handles events
@@ -274,9 +274,9 @@ class TrainWidget(WorkWidget):
 
     def _on_finished(self) -> None:
         self._control = TrainingControl()
-        if self._output.is_file():
-            model_news().trained.emit(self._output)
         super()._on_finished()
+        if self._output.is_file():
+            model_news().announce(self._output)
 
 
 def _ask_folder(parent: QWidget) -> str:

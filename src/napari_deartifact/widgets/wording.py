@@ -7,7 +7,7 @@ import re
 FORCE = "Images that show no JPEG history too"
 """The box that sets `force`."""
 
-_RESTART = "choose another output, delete it, or pass resume=False (--restart)"
+_RESTART = "choose another output, delete it, or pass resume=False (--restart)"  # of training.checkpoint
 _FORCE, _SHARE = re.compile(r"\bwith force=True\b"), re.compile(r"\bperceptual=(?=[01])")
 
 

@@ -88,16 +88,21 @@ def main(source: Path, target: Path, times: int) -> None:
         *np.linspace(1, operations, times).astype(int).tolist(),
         *range(operations - 30, operations, 6),
     }
+    killed = 0
     for moment in sorted(moments):
         status = child(source, target, moment, counted)
-        assert os.WIFSIGNALED(status), moment
-        assert os.WTERMSIG(status) == signal.SIGKILL, moment
-        assert child(source, target, None, counted) == 0, moment
+        if status:
+            assert os.WIFSIGNALED(status), moment
+            assert os.WTERMSIG(status) == signal.SIGKILL, moment
+            assert child(source, target, None, counted) == 0, moment
+            killed += 1
+        else:  # threads that meet otherwise may need some operations less
+            assert moment > operations - 30, moment
         assert digest(target) == expected, moment
         assert sorted(entry.name for entry in folder.iterdir()) == sorted(
             {"count", target.name} | ({source.name} if source.parent == folder else set())
         ), moment
-    print(operations, len(moments))
+    print(operations, killed)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def test_a_picture_that_has_no_intensities_is_named_and_the_rest_goes_on(tmp_pat
     tifffile.imwrite(path, np.ones((64, 64), complex))
     assert main(["inspect", str(path), str(jpeg_file)]) == 1
     shown = capsys.readouterr()
-    assert f"{path}: image is complex128" in shown.err
+    assert f"{path}: image has dtype complex128" in shown.err
     assert str(jpeg_file) in shown.out
 
 

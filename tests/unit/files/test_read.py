@@ -12,6 +12,7 @@ from PIL import Image
 
 from napari_deartifact.files.png16 import encode_png
 from napari_deartifact.files.read import read_image
+from napari_deartifact.files.signatures import file_kind, starts_as_dicom
 from napari_deartifact.jpeg.info import JPEGInfo
 
 
@@ -203,3 +204,21 @@ def test_damaged_exif_does_not_hide_the_picture(tmp_path, grey):
     image = read_image(path)
     assert image.pixels.shape == grey.shape
     assert image.metadata.orientation == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "kind"),
+    [
+        ("a", b"II*\0".ljust(128, b"\0") + b"DICM", "dicom"),
+        ("a.tif", b"II*\0".ljust(200, b"\0"), "tiff"),
+        ("a.dcm", b"II*\0".ljust(200, b"\0"), "tiff"),
+        ("a.dcm", b"\xff\xd8\xff", "jpeg"),
+        ("a.dcm", b"\x08\0\x05\0", "dicom"),
+        ("a", b"xxDICM", "other"),
+        ("a.dcm", b"", ""),
+    ],
+)
+def test_what_a_file_is_its_first_bytes_say(tmp_path, name, start, kind):
+    (tmp_path / name).write_bytes(start)
+    assert file_kind(tmp_path / name) == kind
+    assert starts_as_dicom(tmp_path / name) == (start[128:] == b"DICM")

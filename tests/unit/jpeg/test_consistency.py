@@ -53,6 +53,15 @@ def test_grey_is_inside(quality, shape):
     assert after.unknown < 0.1
 
 
+def test_a_report_by_the_files_name(tmp_path):
+    data = encoded(camera()[100:164, 100:164], quality=60)
+    (tmp_path / "a.jpg").write_bytes(data)
+    report = consistency_report(decoded(data), tmp_path / "a.jpg", decoded(data))
+    assert report == consistency_report(decoded(data), JPEGInfo.from_bytes(data), decoded(data))
+    with pytest.raises(FileNotFoundError, match=r"b\.jpg"):
+        consistency_report(decoded(data), str(tmp_path / "b.jpg"), decoded(data))
+
+
 def test_inside_by_scipys_dct():
     data = encoded(camera()[:64, :64], quality=30)
     degraded, table = decoded(data).astype(float), JPEGInfo.from_bytes(data).table(0)

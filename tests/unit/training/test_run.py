@@ -33,6 +33,7 @@ from napari_deartifact.training import (
 from napari_deartifact.training.data import Picture, PictureSet
 from napari_deartifact.training.ranks import Ranks
 from napari_deartifact.training.reporting import open_table
+from napari_deartifact.widgets.wording import in_words_of_the_widget
 
 SCRIPT = """
 import json, sys
@@ -246,8 +247,10 @@ def test_a_folder_that_holds_its_own_run_gives_the_same_pictures_again(recipe, p
     again = TrainingRun(recipe, folder, first.model, steps=6)
     assert (again.trainer.step, len(again.found.pictures)) == (3, 5)
     (folder / "moon.png").unlink()
-    with pytest.raises(ValueError, match="another run: its pictures were others; go on with what it had"):
+    with pytest.raises(ValueError, match="another run: it had other pictures; give it the same") as told:
         train(recipe, folder, first.model, steps=6)
+    assert "--restart" in str(told.value)
+    assert "--restart" not in in_words_of_the_widget(str(told.value))
 
 
 def test_asking_for_a_finished_run_again_changes_nothing(recipe, pictures, tmp_path):
