@@ -239,17 +239,18 @@ def _blocks_shown_and_known(picture: CodedPicture) -> tuple[int, int]:
 
 
 def _telling(picture: CodedPicture, part: Cells) -> torch.Tensor:
+    """Mark the blocks of a component that would be known of any cut-out, shape (rows, columns)."""
     seen = torch.ones_like(picture.pixels[0], dtype=torch.bool)
     (top, bottom), (left, right) = picture.margins
     cut = torch.nn.functional.pad(~seen, (left, right, top, bottom), value=True)
     mask = ~any_in_block(cut, 8 * part.ratio[0], 8 * part.ratio[1])
     for axis, units in enumerate(grid_of(picture)):
         if max(other.ratio[axis] for other in picture.components) > 1:
-            unit = mask.shape[axis] // units
+            length = mask.shape[axis]
+            unit = length // units
+            last = min(2 * unit, length)
             mask.narrow(axis, 0, unit).fill_(False)
-            mask.narrow(axis, max(mask.shape[axis] - 2 * unit, 0), min(2 * unit, mask.shape[axis])).fill_(
-                False
-            )
+            mask.narrow(axis, length - last, last).fill_(False)
     return mask
 
 
