@@ -103,6 +103,8 @@ def test_train_writes_a_model_that_restores(run, pictures, tmp_path):
     assert {path.name for path in tmp_path.glob("mine.*")} == {
         f"mine.{suffix}" for suffix in ("safetensors", "checkpoint", "csv", "png")
     }
+    again = run("train", "compact-cnn", "clean", "-o", "mine.safetensors", "--steps", "3")
+    assert again.stdout.startswith("mine.safetensors was at its end, 3 steps in ")
     done = run("restore", pictures / "photo.jpg", "-o", "a.png", "--model", "mine.safetensors")
     assert (done.returncode, done.stderr) == (0, "")
 

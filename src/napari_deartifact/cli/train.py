@@ -64,7 +64,10 @@ def run(options: argparse.Namespace) -> int:
     )
     if int(os.environ.get("RANK", "0")):  # under torchrun the first process speaks for all
         return OK
-    print(f"{result.model}: {result.steps} steps in {result.seconds:.0f} s; curves in {result.curves}")
-    if result.validation:  # nothing is measured when the run had already reached its end
-        print("  ".join(f"{name} {value:.2f}" for name, value in result.validation.items()))
+    done = f"{result.steps} steps in {result.seconds:.0f} s"
+    if not result.validation:  # which every step that is made ends in
+        print(f"{result.model} was at its end, {done}; ask for more --minutes or --steps, or --restart")
+        return OK
+    print(f"{result.model}: {done}; curves in {result.curves}")
+    print("  ".join(f"{name} {value:.2f}" for name, value in result.validation.items()))
     return OK
