@@ -91,7 +91,7 @@ def restore_picture(
     if len(degraded) == 3:
         answer = kept_grey(answer, degraded)
     if consistency and jpeg is not None:
-        from napari_deartifact.jpeg.consistency import warn_of_another_picture
+        from napari_deartifact.jpeg.belonging import warn_of_another_picture
 
         seen, whole = _with_neighbours(region, jpeg), scale.is_whole_levels(jpeg.precision)
         part, known = consistent(answer[:, *seen], degraded[:, *seen], jpeg.crop(*seen), whole=whole)

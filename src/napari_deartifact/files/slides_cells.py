@@ -111,7 +111,7 @@ def bound(
     tiles : set of TileName
         Those that most of their pixels agree with.
     """
-    from napari_deartifact.jpeg.consistency import FEWEST_KNOWN
+    from napari_deartifact.jpeg.belonging import FEWEST_KNOWN
 
     projection, names = answer.astype(np.float64), set[TileName]()
     for piece in pieces:

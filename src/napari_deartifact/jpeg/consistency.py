@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
@@ -18,12 +17,11 @@ import torch  # noqa: TID253  (nothing loads this module before there is somethi
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deartifact.jpeg.alternation import in_cells
-from napari_deartifact.jpeg.cells import Cells, any_in_block
-from napari_deartifact.jpeg.coded import CodedPicture, channels_first
+from napari_deartifact.jpeg.belonging import blocks_that_tell, warn_of_another_picture
+from napari_deartifact.jpeg.coded import channels_first
 from napari_deartifact.jpeg.finding import with_cells
 from napari_deartifact.jpeg.restored import MARGIN_STEPS
 from napari_deartifact.jpeg.rounding import in_whole_levels
-from napari_deartifact.jpeg.strips import grid_of
 from napari_deartifact.threads import side_by_side
 
 if TYPE_CHECKING:
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 
 ITERATIONS = 16
 _TOLERANCE = 1e-3
-FEWEST_KNOWN = 0.5
-"""Share of the blocks that decode to the pixels from which on they are taken for those of the JPEG."""
 _PART = 1024
 """Edge of a part in pixels, so small that its intermediates take freed memory again."""
 _MOST_THREADS = 8
@@ -173,7 +169,7 @@ def projected_and_known(
         answer, shown, known = _in_parts(pixels, levels, jpeg, iterations, margin, weigh)
     else:
         picture = with_cells(levels, jpeg)
-        shown, known = _blocks_shown_and_known(picture)
+        shown, known = blocks_that_tell(picture)
         answer = (in_whole_levels if whole else in_cells)(picture, pixels, iterations, margin, weigh=weigh)
     channels_last = answer.movedim(0, -1)
     return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy(), known / shown
@@ -203,7 +199,7 @@ def _in_parts(
         )
         top, left = seen_rows.start + inner_rows.start, seen_columns.start + inner_columns.start
         answer[:, top : top + inside.shape[1], left : left + inside.shape[2]] = inside
-        return _blocks_shown_and_known(picture)
+        return blocks_that_tell(picture)
 
     parts = product(*map(_parts, jpeg.offset, jpeg.shape, jpeg.mcu))
     with side_by_side(_MOST_THREADS) as threads:
@@ -223,46 +219,6 @@ def _parts(offset: int, length: int, unit: int) -> list[_Span]:
         seen = slice(max(start - 2 * unit, 0), min(stop + 2 * unit, length))
         answer.append((seen, slice(start - seen.start, stop - seen.start)))
     return answer
-
-
-def _blocks_shown_and_known(picture: CodedPicture) -> tuple[int, int]:
-    """Count the blocks that tell whether it is the right picture, and those of them that are known.
-
-    A cut-out knows no block that it cuts, nor those beside them whose chroma is interpolated with theirs.
-    Where there are no others, a single known block tells.
-    """
-    parts = [(_telling(picture, part), part.known) for part in picture.components]
-    shown = sum(int(telling.sum()) for telling, _ in parts)
-    if not shown:
-        return 1, int(any(bool(known.any()) for _, known in parts))
-    return shown, sum(int((telling & known).sum()) for telling, known in parts)
-
-
-def _telling(picture: CodedPicture, part: Cells) -> torch.Tensor:
-    """Mark the blocks of a component that would be known of any cut-out, shape (rows, columns)."""
-    seen = torch.ones_like(picture.pixels[0], dtype=torch.bool)
-    (top, bottom), (left, right) = picture.margins
-    cut = torch.nn.functional.pad(~seen, (left, right, top, bottom), value=True)
-    mask = ~any_in_block(cut, 8 * part.ratio[0], 8 * part.ratio[1])
-    for axis, units in enumerate(grid_of(picture)):
-        if max(other.ratio[axis] for other in picture.components) > 1:
-            length = mask.shape[axis]
-            unit = length // units
-            last = min(2 * unit, length)
-            mask.narrow(axis, 0, unit).fill_(False)
-            mask.narrow(axis, length - last, last).fill_(False)
-    return mask
-
-
-def warn_of_another_picture(known: float) -> None:
-    """Warn when too small a share of a picture's blocks is what its JPEG decodes to."""
-    if known < FEWEST_KNOWN:
-        warnings.warn(
-            f"only {100 * known:.0f} % of the blocks decode to these pixels, and the others are not "
-            "bound to the JPEG; see that it is the JPEG of this very picture, unchanged and on its own scale",
-            UserWarning,
-            stacklevel=2,
-        )
 
 
 def consistency_report(

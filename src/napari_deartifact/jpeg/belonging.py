@@ -1,0 +1,54 @@
+"""Whether a picture is what a JPEG decodes to, or that of another one."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch  # noqa: TID253  (nothing loads this module before there is something to project)
+
+from napari_deartifact.jpeg.cells import Cells, any_in_block
+from napari_deartifact.jpeg.coded import CodedPicture
+from napari_deartifact.jpeg.strips import grid_of
+
+FEWEST_KNOWN = 0.5
+"""Share of the blocks that decode to the pixels from which on they are taken for those of the JPEG."""
+
+
+def blocks_that_tell(picture: CodedPicture) -> tuple[int, int]:
+    """Count the blocks that tell whether it is the right picture, and those of them that are known.
+
+    A cut-out knows no block that it cuts, nor those beside them whose chroma is interpolated with theirs.
+    Where there are no others, a single known block tells.
+    """
+    parts = [(_telling(picture, part), part.known) for part in picture.components]
+    shown = sum(int(telling.sum()) for telling, _ in parts)
+    if not shown:
+        return 1, int(any(bool(known.any()) for _, known in parts))
+    return shown, sum(int((telling & known).sum()) for telling, known in parts)
+
+
+def _telling(picture: CodedPicture, part: Cells) -> torch.Tensor:
+    """Mark the blocks of a component that would be known of any cut-out, shape (rows, columns)."""
+    seen = torch.ones_like(picture.pixels[0], dtype=torch.bool)
+    (top, bottom), (left, right) = picture.margins
+    cut = torch.nn.functional.pad(~seen, (left, right, top, bottom), value=True)
+    mask = ~any_in_block(cut, 8 * part.ratio[0], 8 * part.ratio[1])
+    for axis, units in enumerate(grid_of(picture)):
+        if max(other.ratio[axis] for other in picture.components) > 1:
+            length = mask.shape[axis]
+            unit = length // units
+            last = min(2 * unit, length)
+            mask.narrow(axis, 0, unit).fill_(False)
+            mask.narrow(axis, length - last, last).fill_(False)
+    return mask
+
+
+def warn_of_another_picture(known: float) -> None:
+    """Warn when too small a share of a picture's blocks is what its JPEG decodes to."""
+    if known < FEWEST_KNOWN:
+        warnings.warn(
+            f"only {100 * known:.0f} % of the blocks decode to these pixels, and the others are not "
+            "bound to the JPEG; see that it is the JPEG of this very picture, unchanged and on its own scale",
+            UserWarning,
+            stacklevel=2,
+        )
