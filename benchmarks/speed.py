@@ -179,7 +179,7 @@ def tiles(options: argparse.Namespace) -> None:
     clock = Clock(options.now)
     for name in options.models:
         model = load_model(name, "cpu")
-        halo = TileGrid.for_model(model).halo
+        halo = TileGrid.for_model(model, 3).halo
         reference = None
         for core in (256, 512, 768, 1024):
             side = core + 2 * halo

@@ -224,7 +224,7 @@ def _restore_lazily(source: Any, request: Request) -> Any:
     return restore_blocks(
         source,
         layout,
-        TileGrid.for_model(model, request.jpeg),
+        TileGrid.for_model(model, layout.colors, request.jpeg),
         partial(_restore_block, request=portable),
         jpeg=request.jpeg,
     )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.models.color import restore_colors
-from napari_deartifact.models.restorer import DeviceRestorer
+from napari_deartifact.models.restorer import DeviceRestorer, GreyRestorer
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
@@ -82,10 +82,11 @@ class TileGrid:
     fixed: int | None = None
 
     @classmethod
-    def for_model(cls, model: Restorer, jpeg: JPEGInfo | None = None) -> TileGrid:
-        """Take alignment and halo from what the model and the JPEG say."""
+    def for_model(cls, model: Restorer, colors: int, jpeg: JPEGInfo | None = None) -> TileGrid:
+        """Take alignment and halo from what the model and the JPEG say of pictures of 1 or 3 `colors`."""
         alignment = math.lcm(8, model.size_multiple, *(jpeg.mcu if jpeg else ()))
-        return cls(alignment, _round_up(model.halo, alignment), model.size_multiple, model.fixed_tile)
+        halo = model.grey_halo if colors == 1 and isinstance(model, GreyRestorer) else model.halo
+        return cls(alignment, _round_up(halo, alignment), model.size_multiple, model.fixed_tile)
 
     def core_size(self, tile_size: int) -> int:
         """Round the written part of a tile to what the grid allows, in pixels."""
@@ -168,7 +169,7 @@ def restore_in_tiles(
     Pictures that begin within a coded unit are continued at the top and the left to its corner, so that
     every network sees a JPEG's blocks at the same places of its own cells.
     """
-    grid = TileGrid.for_model(model, jpeg)
+    grid = TileGrid.for_model(model, len(picture), jpeg)
     offset = offset if jpeg is None else (jpeg.offset[0] % jpeg.mcu[0], jpeg.offset[1] % jpeg.mcu[1])
     place = tuple(
         slice(before, before + size) for before, size in zip(offset, picture.shape[1:], strict=True)

@@ -31,6 +31,7 @@ COLUMNS = {
     "one_pass": "restored once",
 }
 COLORS = {
+    "any": "RGB, and grey as it is",
     "rgb": "RGB; grey is given to it three times",
     "luma": "luma; the chroma of a colour picture stays as it is",
 }

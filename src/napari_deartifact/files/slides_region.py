@@ -162,7 +162,9 @@ class RegionRestorer:
             yield Progress(1, 1)
             return RegionAnswer(pixels, tuple(damaged))
         jpeg = part.pieces[0].jpeg if part.pieces and self.model.needs_tables else None
-        core, seen, offset = self._surroundings(part, TileGrid.for_model(self.model, jpeg))
+        core, seen, offset = self._surroundings(
+            part, TileGrid.for_model(self.model, min(self.slide.samples, 3), jpeg)
+        )
         pixels, damaged = self.slide.read(plane, seen)
         unit = self.scale.to_unit(pixels[:3])
         degraded = fill_nonfinite(unit)

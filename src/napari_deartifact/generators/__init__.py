@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURES: Mapping[str, str] = {
     "compact-cnn": "compact_cnn:CompactCNN",
+    "luma-chroma-unet": "luma_chroma_unet:LumaChromaUNet",
     "mobile-unet": "mobile_unet:MobileUNet",
     "residual": "residual:ResidualGenerator",
     "residual-unet": "general_unet:ResidualUNet",

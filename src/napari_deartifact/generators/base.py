@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ class Generator(nn.Module, ABC):
         The name under which :func:`napari_deartifact.generators.build` finds the class.
     channels : int
         3 for RGB, 1 for luma.
+    grey_radius : int or None
+        Set by networks of 3 channels that restore pictures of one as they are, with less work: their
+        `receptive_radius` on those.
     size_multiple : int
         Y and X of the input, and the start of every tile, must be multiples of this, in pixels.
     receptive_radius : int
@@ -34,6 +37,7 @@ class Generator(nn.Module, ABC):
 
     architecture: ClassVar[str]
     channels: int = 3
+    grey_radius: int | None = None
     size_multiple: int = 1
     receptive_radius: int
     fixed_tile: int | None = None
@@ -56,6 +60,13 @@ class Generator(nn.Module, ABC):
         with torch.autocast(features.device.type, enabled=False):
             image: Tensor = (torch.tanh(layer(features.float())) + 1) / 2
         return image
+
+    @property
+    def color(self) -> Literal["rgb", "luma", "any"]:
+        """Which channels pictures may have: three, one, or either."""
+        if self.grey_radius is not None:
+            return "any"
+        return "rgb" if self.channels == 3 else "luma"
 
     @property
     def parameter_count(self) -> int:

@@ -1,4 +1,4 @@
-"""A U-Net of plain residual blocks, at half, quarter and eighth of the size, where work is cheap."""
+"""A U-Net of plain residual blocks on cells of several pixels, where work is cheap."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from torch import Tensor, nn
 
 from napari_deartifact.generators.base import Generator
 
-UNSHUFFLE = 2
+CELL = 2
+REGISTER = 32
+"""Values of bfloat16 that a processor handles at once.  Of feature maps that do not fill such registers
+oneDNN (torch 2.13) makes a column one pixel wide with noise in it, so that none may be as narrow."""
 BRANCH_GAIN = 0.2
 
 
@@ -38,18 +41,78 @@ class ResidualBlock(nn.Module):
         return features + change
 
 
-class ResidualUNet(Generator):
-    """An encoder and a decoder whose levels are added, on 2×2 pixels taken as one.
+class CorrectionUNet(nn.Module):
+    """An encoder and a decoder whose levels are added; it finds what to add to some channels of a picture.
 
-    It predicts what to add to the picture.  All resampling works on aligned cells, so tiles that
-    start on multiples of `size_multiple` give the whole picture's answer.
+    All resampling works on aligned cells, so tiles that start on multiples of `size_multiple` give the
+    whole picture's answer.
 
     Parameters
     ----------
     widths : sequence of int
-        Feature maps at each level, from half the size down.
+        Feature maps at each level, from the finest down.
     blocks : sequence of int
         Residual blocks of each level; all but the last level have as many on the way up.
+    inputs, outputs : int
+        Channels that it sees, and that it corrects.
+    cell : int
+        Pixels along an edge that the finest level takes as one.
+
+    Attributes
+    ----------
+    size_multiple, receptive_radius : int
+        As of a :class:`~napari_deartifact.generators.base.Generator`.
+    """
+
+    def __init__(
+        self, widths: Sequence[int], blocks: Sequence[int], inputs: int, outputs: int, cell: int = CELL
+    ) -> None:
+        super().__init__()
+        if len(widths) != len(blocks) or not widths:
+            raise ValueError(
+                f"widths has {len(widths)} levels and blocks {len(blocks)}; give as many, at least 1"
+            )
+        self.widths = tuple(widths)
+        self.blocks = tuple(blocks)
+        self.size_multiple = cell * 2 ** (len(widths) - 1)
+        if any(width > REGISTER // 2 and width % REGISTER for width in widths[:-1]):
+            self.size_multiple *= 2
+        self.receptive_radius = _receptive_radius(self.blocks, cell)
+        self.unshuffle = nn.PixelUnshuffle(cell)
+        self.shuffle = nn.PixelShuffle(cell)
+        self.head = _convolution(inputs * cell**2, widths[0])
+        self.tail = _convolution(widths[0], outputs * cell**2, gain=0.0)
+        self.encoder = nn.ModuleList(
+            _level(width, count) for width, count in zip(widths, blocks, strict=True)
+        )
+        self.decoder = nn.ModuleList(
+            _level(width, count) for width, count in zip(widths[:-1], blocks[:-1], strict=True)
+        )
+        pairs = list(pairwise(widths))
+        self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in pairs)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map a batch of shape (N, `inputs`, Y, X) to corrections of shape (N, `outputs`, Y, X)."""
+        features = self.head(self.unshuffle(image))
+        skips: list[Tensor] = []
+        for level, down in zip(self.encoder, self.down, strict=False):
+            skips.append(level(features))
+            features = down(skips[-1])
+        features = self.encoder[-1](features)
+        for level, up, skip in zip(reversed(self.decoder), reversed(self.up), reversed(skips), strict=True):
+            features = level(up(features) + skip)
+        change: Tensor = self.shuffle(self.tail(features))
+        return change
+
+
+class ResidualUNet(CorrectionUNet, Generator):
+    """The picture with the correction of one U-Net added, which sees 2×2 pixels as one.
+
+    Parameters
+    ----------
+    widths, blocks : sequence of int
+        As of :class:`CorrectionUNet`.
     channels : int
         Channels of the picture.
 
@@ -68,46 +131,15 @@ class ResidualUNet(Generator):
         blocks: Sequence[int] = (1, 1, 2),
         channels: int = 3,
     ) -> None:
-        super().__init__()
-        if len(widths) != len(blocks) or not widths:
-            raise ValueError(
-                f"widths has {len(widths)} levels and blocks {len(blocks)}; give as many, at least 1"
-            )
-        self.widths = tuple(widths)
-        self.blocks = tuple(blocks)
+        super().__init__(widths, blocks, channels, channels)
         self.channels = channels
-        self.size_multiple = UNSHUFFLE * 2 ** (len(widths) - 1)
-        self.receptive_radius = _receptive_radius(self.blocks)
-        folded = channels * UNSHUFFLE**2
-        self.unshuffle = nn.PixelUnshuffle(UNSHUFFLE)
-        self.shuffle = nn.PixelShuffle(UNSHUFFLE)
-        self.head = _convolution(folded, widths[0])
-        self.tail = _convolution(widths[0], folded, gain=0.0)
-        self.encoder = nn.ModuleList(
-            _level(width, count) for width, count in zip(widths, blocks, strict=True)
-        )
-        self.decoder = nn.ModuleList(
-            _level(width, count) for width, count in zip(widths[:-1], blocks[:-1], strict=True)
-        )
-        pairs = list(pairwise(widths))
-        self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
-        self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in pairs)
 
     @property
     def arguments(self) -> dict[str, Any]:
         return {"widths": list(self.widths), "blocks": list(self.blocks), "channels": self.channels}
 
     def forward(self, image: Tensor) -> Tensor:
-        features = self.head(self.unshuffle(image))
-        skips: list[Tensor] = []
-        for level, down in zip(self.encoder, self.down, strict=False):
-            skips.append(level(features))
-            features = down(skips[-1])
-        features = self.encoder[-1](features)
-        for level, up, skip in zip(reversed(self.decoder), reversed(self.up), reversed(skips), strict=True):
-            features = level(up(features) + skip)
-        change: Tensor = self.shuffle(self.tail(features))
-        return image + change
+        return image + super().forward(image)
 
 
 def _convolution(before: int, after: int, gain: float = 1.0) -> nn.Conv2d:
@@ -123,11 +155,11 @@ def _level(width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
 
 
-def _receptive_radius(blocks: Sequence[int]) -> int:
+def _receptive_radius(blocks: Sequence[int], cell: int) -> int:
     """Sum over the deepest path: each 3×3 convolution reaches one cell, and cells are aligned."""
-    cells: list[int] = [UNSHUFFLE * 2**level for level in range(len(blocks))]
-    reach = 2 * UNSHUFFLE + cells[-1] - 1
-    for level, (cell, count) in enumerate(zip(cells, blocks, strict=True)):
+    cells: list[int] = [cell * 2**level for level in range(len(blocks))]
+    reach = 2 * cell + cells[-1] - 1
+    for level, (edge, count) in enumerate(zip(cells, blocks, strict=True)):
         ways = 1 if level == len(blocks) - 1 else 2
-        reach += ways * count * ResidualBlock.CONVOLUTIONS * cell
+        reach += ways * count * ResidualBlock.CONVOLUTIONS * edge
     return reach

@@ -174,6 +174,26 @@ def ycbcr_to_rgb(image: Tensor, *, white: float = 255.0) -> Tensor:
     return _mix_channels(TO_RGB, ycbcr)
 
 
+def luma(image: Tensor) -> Tensor:
+    """Return Y of a batch in RGB, computed plane by plane, which autocast leaves in full precision.
+
+    Parameters
+    ----------
+    image : Tensor, shape (N, 3, Y, X)
+
+    Returns
+    -------
+    Tensor, shape (N, 1, Y, X)
+
+    Examples
+    --------
+    >>> luma(torch.ones(1, 3, 1, 1)).flatten().tolist()
+    [1.0]
+    """
+    red, green, blue = (weight * image[:, index, None] for index, weight in enumerate(LUMA_WEIGHTS))
+    return red + green + blue
+
+
 def _mix_channels(matrix: Sequence[Sequence[float]], image: Tensor) -> Tensor:
     weights = torch.tensor(matrix, dtype=image.dtype, device=image.device)
     return torch.einsum("oc,...cyx->...oyx", weights, image)

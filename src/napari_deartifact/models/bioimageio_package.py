@@ -30,6 +30,7 @@ TESTED = 256
 """Least edge of the test picture, in pixels."""
 LONGEST_DESCRIPTION = 512
 CHANNELS = {3: ["red", "green", "blue"], 1: ["luma"]}
+TAGS = ("image-restoration", "jpeg", "deartifact", "2d", "pytorch", "other")
 FILES = {
     "weights": "weights.onnx",
     "input": "test_input.npy",
@@ -83,7 +84,7 @@ def write_package(
         _write_test_pictures(generator, folder)
         (folder / FILES["documentation"]).write_text(documentation(generator, card), encoding="utf-8")
         copyfile(model_file, folder / model_file.name)
-        content = {**_facts(card, authors, model_file.name), **_tensors(generator)}
+        content = {**_facts(generator, card, authors, model_file.name), **_tensors(generator)}
         context = spec.ValidationContext(root=folder, log_warnings=False)
         with context, _quiet():
             described = spec.build_description(content, context=context)
@@ -123,7 +124,7 @@ def _refuse_faults(spec: Any, described: Any) -> None:
         raise ValueError(f"bioimageio.spec refuses the package: {'; '.join(faults)}")
 
 
-def _facts(card: ModelCard, authors: Sequence[str], model_file: str) -> dict[str, Any]:
+def _facts(generator: Generator, card: ModelCard, authors: Sequence[str], model_file: str) -> dict[str, Any]:
     """Say what is no matter of the tensors, in the words of the specification."""
     from bioimageio.spec.model.v0_5 import ModelDescr
 
@@ -135,7 +136,7 @@ def _facts(card: ModelCard, authors: Sequence[str], model_file: str) -> dict[str
         "authors": [{"name": author.replace("/", " ")} for author in authors],
         "cite": citations(card.architecture),
         "license": _licence(card.licence),
-        "tags": ["image-restoration", "jpeg", "deartifact", "2d", "pytorch", "other", card.color],
+        "tags": [*TAGS, "rgb" if generator.channels == 3 else "luma"],
         "version": card.version,
         "documentation": {"source": FILES["documentation"]},
         "covers": [{"source": FILES["cover"]}],

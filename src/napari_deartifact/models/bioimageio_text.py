@@ -68,7 +68,7 @@ def documentation(generator: Generator, card: ModelCard) -> str:
         description=card.description,
         architecture=card.architecture,
         recipe=card.recipe.get("name", "not stated"),
-        colors="colours (red, green, blue)" if card.color == "rgb" else "luma",
+        colors="colours (red, green, blue)" if generator.channels == 3 else "luma",
         sizes=f"It takes tiles of {tile} × {tile} pixels."
         if tile
         else f"Heights and widths are multiples of {generator.size_multiple} pixels, and pixels farther away "

@@ -33,8 +33,8 @@ class ModelCard:
         The model's name.
     architecture, arguments
         What :func:`napari_deartifact.generators.build` needs to make the network.
-    color : {"rgb", "luma"}
-        The channels the network takes.
+    color : {"rgb", "luma", "any"}
+        The channels the network takes: three, one, or either.
     description : str
         One sentence: what the model is good for.
     recipe : dict
@@ -52,7 +52,7 @@ class ModelCard:
     name: str
     architecture: str
     arguments: dict[str, Any] = field(default_factory=dict)
-    color: Literal["rgb", "luma"] = "rgb"
+    color: Literal["rgb", "luma", "any"] = "rgb"
     description: str = ""
     recipe: dict[str, Any] = field(default_factory=dict)
     data: list[dict[str, str]] = field(default_factory=list)

@@ -69,6 +69,11 @@ class NetworkRestorer:
         return self.generator.receptive_radius
 
     @property
+    def grey_halo(self) -> int:
+        """See :class:`~napari_deartifact.models.restorer.GreyRestorer`."""
+        return self.generator.grey_radius or self.generator.receptive_radius
+
+    @property
     def fixed_tile(self) -> int | None:
         return self.generator.fixed_tile
 

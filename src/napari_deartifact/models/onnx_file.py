@@ -92,7 +92,7 @@ def _metadata(generator: Generator, card: ModelCard) -> dict[str, str]:
     facts: dict[str, Any] = {
         "size_multiple": generator.size_multiple,
         "receptive_radius": generator.receptive_radius,
-        "color": card.color,
+        "color": "rgb" if generator.channels == 3 else "luma",
         "value_range": "0 1",
         METADATA_KEY: card.to_json(),
     }

@@ -66,6 +66,20 @@ class Restorer(Protocol):
 
 
 @runtime_checkable
+class GreyRestorer(Restorer, Protocol):
+    """A restorer that does less for a picture of one channel than for one of three.
+
+    Attributes
+    ----------
+    grey_halo : int
+        The `halo` of a picture of one channel, in pixels.
+    """
+
+    @property
+    def grey_halo(self) -> int: ...
+
+
+@runtime_checkable
 class DeviceRestorer(Restorer, Protocol):
     """A restorer that may compute elsewhere than on the CPU.
 

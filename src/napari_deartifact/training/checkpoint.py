@@ -11,7 +11,7 @@ import torch
 
 from napari_deartifact.atomic import replacing
 from napari_deartifact.training.data_pictures import Picture
-from napari_deartifact.training.recipe import Recipe
+from napari_deartifact.training.recipe import Recipe, parse_recipe
 
 CHECKPOINT_FORMAT = 4
 _PICTURES = "training pictures"
@@ -63,7 +63,8 @@ def read_checkpoint(
             raise ValueError(f"format {state['format']}")
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint of this version ({error}); delete it") from error
-    difference = _first_difference(state["identity"], identity)
+    there = {**state["identity"], "recipe": _completed(state["identity"]["recipe"])}
+    difference = _first_difference(there, identity)
     if difference.startswith(_PICTURES):
         difference = "it had other pictures"
     if difference:
@@ -72,6 +73,14 @@ def read_checkpoint(
             "choose another output, delete it, or pass resume=False (--restart)"
         )
     return state
+
+
+def _completed(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add what an earlier version had no key for, with its default; what it had more differs anyhow."""
+    try:
+        return parse_recipe(recipe).to_dict()
+    except ValueError:
+        return recipe
 
 
 def _first_difference(there: Any, here: Any, key: str = "") -> str:

@@ -45,6 +45,13 @@ def check_phase(
             f"phases.keep_best is {phase.keep_best!r}, which needs a network of features: give "
             "features=FILE (--features FILE), or go by a gain, such as 'gain_q20'"
         )
+    if phase.colors == "luma" and generator.color == "rgb":
+        raise ValueError(
+            f"phases.colors is 'luma', and a {generator.architecture!r} takes colours alone; expected 'all', "
+            "or a generator that takes grey pictures as they are"
+        )
+    if phase.colors == "luma" and phase.needs_discriminator and generator.channels == 3:
+        raise ValueError("phases.colors is 'luma', and the discriminator judges colours; expected 'all'")
     if discriminator is not None and phase.needs_discriminator:
         discriminator.check_size(patch_size, patch_size)
     if features is not None and "feature" in phase.losses and patch_size < features.minimum_size:

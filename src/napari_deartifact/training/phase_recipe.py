@@ -11,6 +11,7 @@ from napari_deartifact.training.schema import RecipeError, check_choice, check_r
 
 OPTIMIZERS = ("adam", "adamw")
 SCHEDULES = ("constant", "cosine", "one-cycle")
+COLORS = ("all", "luma")
 PRECISIONS = ("auto", "float32", "bfloat16")
 MOST_BETA = 0.9999999
 """A mean with a decay of 1 would never move."""
@@ -127,6 +128,8 @@ class PhaseRecipe:
         Of the running mean of the weights that is saved as the model; 0 saves the weights.
     gradient_clip : float
         Largest norm of the gradient; 0 does not clip.
+    colors : {"all", "luma"}
+        Whether the networks see, and the losses compare, all colours or luma alone.
     precision : {"auto", "float32", "bfloat16"}
         Auto takes bfloat16 where the processor computes in it.
     freeze : tuple of str
@@ -149,6 +152,7 @@ class PhaseRecipe:
     schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
     ema_decay: float = 0.999
     gradient_clip: float = 0.0
+    colors: str = "all"
     precision: str = "auto"
     freeze: tuple[str, ...] = ()
     turns: TurnsRecipe = field(default_factory=TurnsRecipe)
@@ -167,6 +171,7 @@ class PhaseRecipe:
         check_range("phases.learning_rate", self.learning_rate, 0, open_low=True)
         check_range("phases.ema_decay", self.ema_decay, 0, 1)
         check_range("phases.gradient_clip", self.gradient_clip, 0)
+        check_choice("phases.colors", self.colors, COLORS)
         check_choice("phases.precision", self.precision, PRECISIONS)
         check_range("phases.measure_every", self.measure_every, 0)
         if self.keep_best:

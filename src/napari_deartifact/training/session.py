@@ -232,7 +232,7 @@ validate_every, features, poisoned
             name=self.output.stem,
             architecture=recipe.generator.architecture,
             arguments=trainer.average.arguments,
-            color="rgb" if trainer.average.channels == 3 else "luma",
+            color=trainer.average.color,
             description=recipe.description,
             recipe={**recipe.to_dict(), "run": self._told(), **before},
             data=self._sources,

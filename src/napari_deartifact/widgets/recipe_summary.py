@@ -56,7 +56,7 @@ def read_summaries() -> list[RecipeSummary]:
     Examples
     --------
     >>> [recipe.architecture for recipe in read_summaries() if recipe.name == "general"]
-    ['residual-unet']
+    ['luma-chroma-unet']
     """
     paths = sorted(RECIPES.glob("*.toml"), key=lambda path: path.stem)
     return [_read(path, path.stem) for path in paths]

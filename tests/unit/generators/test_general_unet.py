@@ -1,24 +1,9 @@
-"""The residual U-Net: its size, its cost, and what it does before it has learnt anything."""
+"""The residual U-Net: its shape, and what it does before it has learnt anything."""
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from napari_deartifact.generators import build
-from napari_deartifact.training import read_recipe
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters", "most_work"), [("general", 3_744_460, 0.45e6), ("general-fast", 589_612, 0.06e6)]
-)
-def test_the_general_networks_keep_to_their_budgets(name, parameters, most_work):
-    recipe = read_recipe(name).generator
-    network = build(recipe.architecture, recipe.arguments)
-    assert network.parameter_count == parameters
-    size = 64
-    with FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, 3, size, size))
-    assert counter.get_total_flops() / size**2 <= most_work
 
 
 @pytest.mark.parametrize("channels", [1, 3])

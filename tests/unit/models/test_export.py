@@ -25,6 +25,7 @@ TINY = {"widths": [4], "dilations": [1, 1]}
 SMALLER = {
     "mobile-unet": {"width": 0.1, "tile": 96, "overlap": 32},
     "compact-cnn": TINY,
+    "luma-chroma-unet": {"luma": {"widths": [8], "blocks": [1]}, "chroma": {"widths": [8], "blocks": [1]}},
     "residual": {"blocks": 1},
     "residual-unet": {"widths": [8, 8], "blocks": [1, 1]},
     "unet": {"widths": [4, 4], "kernel_sizes": [3, 4]},
@@ -43,8 +44,7 @@ def network(architecture, arguments):
 def model_file(folder, architecture="compact-cnn", arguments=TINY, **card):
     generator = network(architecture, arguments)
     path = folder / "mine.safetensors"
-    color = "rgb" if generator.channels == 3 else "luma"
-    save_model(path, generator, ModelCard("mine", architecture, generator.arguments, color, **card))
+    save_model(path, generator, ModelCard("mine", architecture, generator.arguments, generator.color, **card))
     return path
 
 

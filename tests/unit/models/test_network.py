@@ -51,7 +51,7 @@ def test_bfloat16_changes_less_than_a_level(name, quality):
         assert psnr(rounded, exact) > 60
 
 
-@pytest.mark.parametrize("architecture", ["compact-cnn", "residual-unet"])
+@pytest.mark.parametrize("architecture", ["compact-cnn", "residual-unet", "luma-chroma-unet"])
 def test_where_nothing_is_corrected_bfloat16_changes_nothing(architecture):
     untrained = NetworkRestorer(build(architecture).eval(), ModelCard("", architecture), "cpu", "bfloat16")
     tile = tile_of(astronaut()[:64, :64]) * np.float32(0.99)

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from napari_deartifact.generators import build
-from napari_deartifact.training import Trainer, TrainingDivergedError
+from napari_deartifact.jpeg.dct import luma
+from napari_deartifact.training import Trainer, TrainingDivergedError, parse_recipe
 from napari_deartifact.training.losses import l1
 from napari_deartifact.training.optimization import memory_format, schedule
 from napari_deartifact.training.pairs import PairSource, validation_pairs
@@ -172,3 +173,50 @@ def test_dilated_networks_are_not_trained_channels_last(dilations, expected):
 
 def test_bfloat16_trains_too(start, make_recipe):
     assert all(math.isfinite(record.loss) for record in start(make_recipe(precision="bfloat16")).steps())
+
+
+LUMA_CHROMA = {"luma": {"widths": [8], "blocks": [1]}, "chroma": {"widths": [8], "blocks": [1]}}
+
+
+@pytest.fixture
+def luma_then_chroma(make_recipe):
+    """A recipe of two phases, in which each half of the network learns in its turn."""
+    entries = make_recipe(steps=4, learning_rate=1e-2, ema_decay=0.0).to_dict()
+    (phase,) = entries["phases"]
+    return parse_recipe(
+        {
+            **entries,
+            "generator": {"architecture": "luma-chroma-unet", "arguments": LUMA_CHROMA},
+            "phases": [
+                {**phase, "colors": "luma", "freeze": ["chroma"]},
+                {**phase, "freeze": ["luma"]},
+            ],
+        }
+    )
+
+
+def test_luma_learns_first_and_then_chroma(start, luma_then_chroma):
+    trainer = start(luma_then_chroma)
+    seen, halves = [], []
+    trainer.generator.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[1]))
+    for record in trainer.steps():
+        halves.append((weights(trainer.generator.luma), weights(trainer.generator.chroma)))
+        assert record.phase == (record.step > 4)
+    assert seen == [1] * 4 + [3] * 4
+    (early_luma, early_chroma), (late_luma, late_chroma) = halves[0], halves[3]
+    assert not torch.equal(early_luma, late_luma)
+    assert torch.equal(early_chroma, late_chroma)
+    assert torch.equal(halves[-1][0], late_luma)
+    assert not torch.equal(halves[-1][1], late_chroma)
+
+
+def test_the_loss_of_luma_is_that_of_its_plane(start, luma_then_chroma):
+    trainer = start(luma_then_chroma)
+    degraded, clean = trainer.pairs.batch(0)
+    loss, _ = trainer.descend(degraded, clean)
+    assert loss == pytest.approx(float(l1(luma(degraded / 255), luma(clean / 255))))
+
+
+def test_luma_alone_is_refused_where_a_network_takes_colours_alone(start, make_recipe):
+    with pytest.raises(ValueError, match="colors is 'luma', and a 'compact-cnn' takes colours alone"):
+        start(make_recipe(colors="luma"))
