@@ -15,6 +15,7 @@ TOOLS = Path(__file__).parents[2] / "tools"
 sys.path.insert(0, str(TOOLS))
 
 from cards.findings import Findings, Row, digest  # noqa: E402
+from cards.markdown import arguments  # noqa: E402
 from cards.text import Model, card_text, index_text  # noqa: E402
 from model_cards import SECTIONS, complaints, read_notes, shipped  # noqa: E402
 
@@ -82,6 +83,11 @@ def test_the_cards_that_ship_are_current():
         ({}, "| Text | −0.50 | – | +0.25 | +1.00 | +2.00 |"),
         ({}, "Words for: Do not use it for."),
         ({"color": "luma"}, "| takes | luma; the chroma of a colour picture stays as it is |"),
+        ({"color": "any"}, "| takes | RGB, and grey as it is |"),
+        (
+            {"recipe": {**RECIPE, "phases": [{**PHASE, "colors": "luma", "freeze": ["chroma"]}]}},
+            "| 1 | 100 | `l2`, of luma alone; `chroma` frozen | 0.001, constant |",
+        ),
         ({"results": []}, "The header holds no measurements."),
         ({"data": []}, "The header names none."),
         ({"recipe": {}}, "The header does not say."),
@@ -102,6 +108,11 @@ def test_the_cards_that_ship_are_current():
 )
 def test_a_card_says_what_the_header_says(weights, changes, line):
     assert line in text_of(weights, **changes).splitlines()
+
+
+def test_the_parts_of_a_network_are_told_apart():
+    parts = {"luma": {"widths": [8, 12], "blocks": [1, 2]}, "chroma": {"widths": [4]}}
+    assert arguments(parts) == "luma (widths 8, 12; blocks 1, 2); chroma (widths 4)"
 
 
 def test_a_perceptual_model_is_shown_beside_its_faithful_twin(weights):

@@ -33,4 +33,6 @@ def arguments(values: Mapping[str, object]) -> str:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"({arguments(value)})"
     return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else str(value)

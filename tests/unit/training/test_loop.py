@@ -175,6 +175,21 @@ def test_bfloat16_trains_too(start, make_recipe):
     assert all(math.isfinite(record.loss) for record in start(make_recipe(precision="bfloat16")).steps())
 
 
+def test_a_key_that_an_earlier_version_lacked_has_its_default(start, recipe, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    trainer = start(recipe)
+    trainer.save_checkpoint(path)
+    state = torch.load(path, weights_only=True)
+    (phase,) = state["identity"]["recipe"]["phases"]
+    del phase["colors"]
+    torch.save(state, path)
+    trainer.load_checkpoint(path)
+    phase |= {"colors": "all", "retired": 1}
+    torch.save(state, path)
+    with pytest.raises(ValueError, match="retired is 1 there and None here"):
+        trainer.load_checkpoint(path)
+
+
 LUMA_CHROMA = {"luma": {"widths": [8], "blocks": [1]}, "chroma": {"widths": [8], "blocks": [1]}}
 
 
