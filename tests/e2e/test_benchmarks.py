@@ -65,3 +65,35 @@ def test_perception_against_distortion(pictures, model_file, twin_file, feature_
     page = np.asarray(Image.open(tmp_path / "curve.png"))
     assert page.shape == (600, 880, 3)
     assert len(np.unique(page.reshape(-1, 3), axis=0)) > 100
+
+
+def test_units_that_answer_to_nothing_are_counted(pictures, environment, tmp_path):
+    import torch
+
+    from napari_deartifact.generators import build
+    from napari_deartifact.models.model_file import ModelCard, save_model
+
+    network = build("residual-unet", {"widths": [8], "blocks": [1]})
+    silenced = network.encoder[0][0].first
+    with torch.no_grad():
+        silenced.weight[:3], silenced.bias[:3] = 0, -1
+        silenced.weight[3:], silenced.bias[3:] = 0, 1
+    save_model(
+        tmp_path / "dying.safetensors", network, ModelCard("dying", "residual-unet", network.arguments)
+    )
+    done = subprocess.run(  # noqa: S603
+        [
+            sys.executable,
+            BENCHMARKS / "dead_units.py",
+            pictures / "originals",
+            tmp_path / "dying.safetensors",
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    total, layer = done.stdout.splitlines()
+    assert total.endswith("dying.safetensors: 3 of 8 units never above zero")
+    assert layer.split() == ["encoder.0.0.activation", "3", "of", "8"]

@@ -117,10 +117,10 @@ def test_every_model_that_ships_answers_the_same(model, axis):
     picture = np.tile(
         (CAMERA if axis is None else ASTRONAUT)[:, 200:224], (3, 1) if axis is None else (3, 1, 1)
     )
-    degraded = jpeg_round_trip(picture[10:1050], 15)
-    jpeg = JPEGInfo.from_quality(15, height=1040, width=24, subsampling=axis and "4:2:0")
+    degraded = jpeg_round_trip(picture[10:1450], 15)
+    jpeg = JPEGInfo.from_quality(15, height=1440, width=24, subsampling=axis and "4:2:0")
     lazy, answer, expected = both_ways(
-        degraded, (520, 24, 3)[: degraded.ndim], model=model, channel_axis=axis, jpeg=jpeg, consistency=False
+        degraded, (720, 24, 3)[: degraded.ndim], model=model, channel_axis=axis, jpeg=jpeg, consistency=False
     )
     assert lazy.numblocks[0] > 1
     np.testing.assert_allclose(answer.astype(int), expected, atol=1)

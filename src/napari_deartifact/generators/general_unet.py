@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from napari_deartifact.generators.base import Generator
 
 CELL = 2
-REGISTER = 32
-"""Values of bfloat16 that a processor handles at once.  Of feature maps that do not fill such registers
-oneDNN (torch 2.13) makes a column one pixel wide with noise in it, so that none may be as narrow."""
 BRANCH_GAIN = 0.2
+SLOPE = 0.1
+"""Of a new PReLU."""
+ACTIVATIONS = ("prelu", "relu")
 
 
 class ResidualBlock(nn.Module):
@@ -25,15 +25,17 @@ class ResidualBlock(nn.Module):
     ----------
     width : int
         Feature maps.
+    activation : {"prelu", "relu"}
+        Units of a ReLU may die and never learn again; of a PReLU each learns its own slope below zero.
     """
 
     CONVOLUTIONS = 2
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, activation: str) -> None:
         super().__init__()
         self.first = _convolution(width, width)
         self.second = _convolution(width, width, gain=BRANCH_GAIN)
-        self.activation = nn.ReLU(inplace=True)
+        self.activation = nn.PReLU(width, SLOPE) if activation == "prelu" else nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features of shape (N, `width`, Y, X) to the same shape."""
@@ -57,6 +59,8 @@ class CorrectionUNet(nn.Module):
         Channels that it sees, and that it corrects.
     cell : int
         Pixels along an edge that the finest level takes as one.
+    activation : {"prelu", "relu"}
+        As of :class:`ResidualBlock`.
 
     Attributes
     ----------
@@ -65,28 +69,36 @@ class CorrectionUNet(nn.Module):
     """
 
     def __init__(
-        self, widths: Sequence[int], blocks: Sequence[int], inputs: int, outputs: int, cell: int = CELL
+        self,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        inputs: int,
+        outputs: int,
+        *,
+        cell: int = CELL,
+        activation: str = "prelu",
     ) -> None:
         super().__init__()
         if len(widths) != len(blocks) or not widths:
             raise ValueError(
                 f"widths has {len(widths)} levels and blocks {len(blocks)}; give as many, at least 1"
             )
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation is {activation!r}; expected one of {', '.join(ACTIVATIONS)}")
         self.widths = tuple(widths)
         self.blocks = tuple(blocks)
+        self.activation = activation
         self.size_multiple = cell * 2 ** (len(widths) - 1)
-        if any(width > REGISTER // 2 and width % REGISTER for width in widths[:-1]):
-            self.size_multiple *= 2
         self.receptive_radius = _receptive_radius(self.blocks, cell)
         self.unshuffle = nn.PixelUnshuffle(cell)
         self.shuffle = nn.PixelShuffle(cell)
         self.head = _convolution(inputs * cell**2, widths[0])
         self.tail = _convolution(widths[0], outputs * cell**2, gain=0.0)
         self.encoder = nn.ModuleList(
-            _level(width, count) for width, count in zip(widths, blocks, strict=True)
+            _level(width, count, activation) for width, count in zip(widths, blocks, strict=True)
         )
         self.decoder = nn.ModuleList(
-            _level(width, count) for width, count in zip(widths[:-1], blocks[:-1], strict=True)
+            _level(width, count, activation) for width, count in zip(widths[:-1], blocks[:-1], strict=True)
         )
         pairs = list(pairwise(widths))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
@@ -115,6 +127,8 @@ class ResidualUNet(CorrectionUNet, Generator):
         As of :class:`CorrectionUNet`.
     channels : int
         Channels of the picture.
+    activation : {"prelu", "relu"}
+        As of :class:`CorrectionUNet`; by default that of the files that do not state it.
 
     Examples
     --------
@@ -130,13 +144,19 @@ class ResidualUNet(CorrectionUNet, Generator):
         widths: Sequence[int] = (32, 64, 96),
         blocks: Sequence[int] = (1, 1, 2),
         channels: int = 3,
+        activation: str = "relu",
     ) -> None:
-        super().__init__(widths, blocks, channels, channels)
+        super().__init__(widths, blocks, channels, channels, activation=activation)
         self.channels = channels
 
     @property
     def arguments(self) -> dict[str, Any]:
-        return {"widths": list(self.widths), "blocks": list(self.blocks), "channels": self.channels}
+        return {
+            "widths": list(self.widths),
+            "blocks": list(self.blocks),
+            "channels": self.channels,
+            "activation": self.activation,
+        }
 
     def forward(self, image: Tensor) -> Tensor:
         return image + super().forward(image)
@@ -151,8 +171,8 @@ def _convolution(before: int, after: int, gain: float = 1.0) -> nn.Conv2d:
     return layer
 
 
-def _level(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+def _level(width: int, count: int, activation: str) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(width, activation) for _ in range(count)))
 
 
 def _receptive_radius(blocks: Sequence[int], cell: int) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 from napari_deartifact.generators.base import Generator
 from napari_deartifact.generators.general_unet import CorrectionUNet
 from napari_deartifact.jpeg.color import LUMA_WEIGHTS
-from napari_deartifact.jpeg.dct import luma
+from napari_deartifact.jpeg.dct import chroma, luma
 
 CHROMA_CELL = 4
 """Pixels along an edge that the chroma net takes as one: a JPEG keeps little of chroma below that."""
@@ -32,16 +32,16 @@ class LumaChromaUNet(Generator):
     Parameters
     ----------
     luma, chroma : mapping
-        ``widths`` and ``blocks`` of each, as of
+        ``widths``, ``blocks`` and ``activation`` of each, as of
         :class:`~napari_deartifact.generators.general_unet.CorrectionUNet`.
 
     Examples
     --------
     >>> network = LumaChromaUNet()
     >>> network.parameter_count, network.size_multiple, network.receptive_radius
-    (1071940, 16, 130)
-    >>> network(torch.zeros(1, 1, 16, 16)).shape, network(torch.zeros(1, 3, 16, 16)).shape
-    (torch.Size([1, 1, 16, 16]), torch.Size([1, 3, 16, 16]))
+    (1072612, 8, 130)
+    >>> network(torch.zeros(1, 1, 8, 8)).shape, network(torch.zeros(1, 3, 8, 8)).shape
+    (torch.Size([1, 1, 8, 8]), torch.Size([1, 3, 8, 8]))
     """
 
     architecture: ClassVar[str] = "luma-chroma-unet"
@@ -58,8 +58,10 @@ class LumaChromaUNet(Generator):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        nets = {"luma": self.luma, "chroma": self.chroma}
-        return {name: {"widths": list(net.widths), "blocks": list(net.blocks)} for name, net in nets.items()}
+        return {
+            name: {"widths": list(net.widths), "blocks": list(net.blocks), "activation": net.activation}
+            for name, net in (("luma", self.luma), ("chroma", self.chroma))
+        }
 
     def forward(self, image: Tensor) -> Tensor:
         """Restore a batch of shape (N, 1, Y, X) or (N, 3, Y, X)."""
@@ -67,11 +69,11 @@ class LumaChromaUNet(Generator):
             grey: Tensor = image + self.luma(image)
             return grey
         y = luma(image)
-        cb, cr = (image[:, 2:] - y) / CB_TO_BLUE, (image[:, :1] - y) / CR_TO_RED
         change = self.luma(y).to(image.dtype)
         # What chroma needs of luma is what luma is: it does not bend it to its needs.
-        chroma = self.chroma(torch.cat([y + change.detach() - MIDDLE, cb, cr], dim=1)).to(image.dtype)
-        blue, red = CB_TO_BLUE * chroma[:, :1], CR_TO_RED * chroma[:, 1:]
+        seen = torch.cat([y + change.detach() - MIDDLE, chroma(image)], dim=1)
+        cb, cr = self.chroma(seen).to(image.dtype).split(1, dim=1)
+        blue, red = CB_TO_BLUE * cb, CR_TO_RED * cr
         green = -(RED * red + BLUE * blue) / GREEN
         restored: Tensor = image + change + torch.cat([red, green, blue], dim=1)
         return restored

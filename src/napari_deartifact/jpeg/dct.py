@@ -194,6 +194,27 @@ def luma(image: Tensor) -> Tensor:
     return red + green + blue
 
 
+def chroma(image: Tensor) -> Tensor:
+    """Return Cb and Cr of a batch in RGB, around 0, as :func:`luma` does.
+
+    Parameters
+    ----------
+    image : Tensor, shape (N, 3, Y, X)
+
+    Returns
+    -------
+    Tensor, shape (N, 2, Y, X)
+
+    Examples
+    --------
+    >>> chroma(torch.ones(1, 3, 1, 1)).abs().amax() < 1e-6
+    tensor(True)
+    """
+    y = luma(image)
+    cb, cr = ((image[:, index, None] - y) / (2 * (1 - LUMA_WEIGHTS[index])) for index in (2, 0))
+    return torch.cat([cb, cr], dim=1)
+
+
 def _mix_channels(matrix: Sequence[Sequence[float]], image: Tensor) -> Tensor:
     weights = torch.tensor(matrix, dtype=image.dtype, device=image.device)
     return torch.einsum("oc,...cyx->...oyx", weights, image)

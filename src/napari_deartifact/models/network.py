@@ -98,7 +98,7 @@ class NetworkRestorer:
     def _answer(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         import torch
 
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode(), self._autocast(min(tiles.shape[2:])):
             answer: NDArray[np.float32] = self.generator(self._batch(tiles)).float().cpu().numpy()
         return answer
 
@@ -119,10 +119,11 @@ class NetworkRestorer:
         restorer.path, restorer.perceptual = self.path, self.perceptual
         return restorer
 
-    def _autocast(self) -> torch.autocast:
+    def _autocast(self, narrowest: int) -> torch.autocast:
         import torch
 
-        wanted = self.precision == "bfloat16"
+        # Where a level is one pixel wide, oneDNN's bfloat16 (torch 2.13) may read past its end.
+        wanted = self.precision == "bfloat16" and narrowest >= 2 * self.size_multiple
         return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=wanted)
 
     def _batch(self, tiles: NDArray[np.float32]) -> torch.Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from napari_deartifact.generators.base import Generator
-from napari_deartifact.jpeg.dct import luma
+from napari_deartifact.jpeg.dct import chroma, luma
 from napari_deartifact.training.best import Best
 from napari_deartifact.training.chance import seeded_rng
 from napari_deartifact.training.checkpoint import identify, read_checkpoint, write_checkpoint
@@ -223,7 +223,9 @@ class Trainer:
         for other, its in self._players.items():
             its.learn(other == name)
             its.train()
-        source, target = (self._as_compared(self._to_float(pixels)) for pixels in (degraded, clean))
+        source, target = self._to_float(degraded), self._to_float(clean)
+        if self.phase.colors == "luma" and source.shape[1] == 3:
+            source, target = luma(source), luma(target)
         step = self._generator_loss if name == "generator" else self._discriminator_loss
         with seeded_rng(self.pairs.seed, self.step, self.ranks.rank, self.device):
             loss, parts = step(source, target)
@@ -251,6 +253,8 @@ class Trainer:
     def _generator_loss(self, source: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
         with self._autocast():
             restored = self._players["generator"].forward(source).float()
+            if self.phase.colors == "chroma":
+                restored, target = chroma(restored), chroma(target)
             return self.objective(restored, target, source)
 
     def _discriminator_loss(self, source: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -295,9 +299,6 @@ class Trainer:
     def _update_average(self) -> None:
         decay = min(self.phase.ema_decay, (1 + self.step) / (10 + self.step)) if self.phase.ema_decay else 0.0
         move_average(self.average, self.generator, decay)
-
-    def _as_compared(self, pictures: Tensor) -> Tensor:
-        return luma(pictures) if self.phase.colors == "luma" and pictures.shape[1] == 3 else pictures
 
     def _to_float(self, pixels: Tensor) -> Tensor:
         moved = pixels.to(self.device, memory_format=self.memory_format, non_blocking=True)

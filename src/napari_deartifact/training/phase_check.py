@@ -7,6 +7,7 @@ import torch
 from napari_deartifact.generators.base import Generator
 from napari_deartifact.training.discriminators.base import Discriminator
 from napari_deartifact.training.features import FeatureNetwork
+from napari_deartifact.training.losses import PIXEL_LOSSES
 from napari_deartifact.training.objective import Objective
 from napari_deartifact.training.phase_recipe import PhaseRecipe
 from napari_deartifact.training.player import Player
@@ -50,8 +51,11 @@ def check_phase(
             f"phases.colors is 'luma', and a {generator.architecture!r} takes colours alone; expected 'all', "
             "or a generator that takes grey pictures as they are"
         )
-    if phase.colors == "luma" and phase.needs_discriminator and generator.channels == 3:
-        raise ValueError("phases.colors is 'luma', and the discriminator judges colours; expected 'all'")
+    judged = phase.needs_discriminator or not set(PIXEL_LOSSES).issuperset(phase.losses)
+    if phase.colors != "all" and generator.channels == 3 and judged:
+        raise ValueError(f"phases.colors is {phase.colors!r}, and what judges here takes RGB; expected 'all'")
+    if phase.colors == "chroma" and generator.channels == 1:
+        raise ValueError("phases.colors is 'chroma', and the generator has no colours; expected 'all'")
     if discriminator is not None and phase.needs_discriminator:
         discriminator.check_size(patch_size, patch_size)
     if features is not None and "feature" in phase.losses and patch_size < features.minimum_size:

@@ -11,7 +11,7 @@ from napari_deartifact.training.schema import RecipeError, check_choice, check_r
 
 OPTIMIZERS = ("adam", "adamw")
 SCHEDULES = ("constant", "cosine", "one-cycle")
-COLORS = ("all", "luma")
+COLORS = ("all", "luma", "chroma")
 PRECISIONS = ("auto", "float32", "bfloat16")
 MOST_BETA = 0.9999999
 """A mean with a decay of 1 would never move."""
@@ -128,8 +128,9 @@ class PhaseRecipe:
         Of the running mean of the weights that is saved as the model; 0 saves the weights.
     gradient_clip : float
         Largest norm of the gradient; 0 does not clip.
-    colors : {"all", "luma"}
-        Whether the networks see, and the losses compare, all colours or luma alone.
+    colors : {"all", "luma", "chroma"}
+        What the losses compare: all colours; luma alone, which is then all that the networks see; or Cb and
+        Cr alone.
     precision : {"auto", "float32", "bfloat16"}
         Auto takes bfloat16 where the processor computes in it.
     freeze : tuple of str

@@ -51,6 +51,21 @@ def test_bfloat16_changes_less_than_a_level(name, quality):
         assert psnr(rounded, exact) > 60
 
 
+def test_pictures_with_a_level_one_pixel_wide_are_computed_in_float32():
+    """In bfloat16 these came back with noise or NaN in them, now and then."""
+    torch.manual_seed(0)
+    generator = build("luma-chroma-unet").eval().requires_grad_(False)
+    torch.nn.init.normal_(generator.chroma.tail.weight, std=0.1)
+    exact, rounded = (
+        NetworkRestorer(generator, ModelCard("", "luma-chroma-unet"), "cpu", precision)
+        for precision in ("float32", "bfloat16")
+    )
+    rng = np.random.default_rng(0)
+    for width, same in ((8, True), (16, False)):
+        tile = rng.random((1, 3, 96, width), np.float32)
+        assert np.array_equal(exact.restore(tile), rounded.restore(tile)) == same
+
+
 @pytest.mark.parametrize("architecture", ["compact-cnn", "residual-unet", "luma-chroma-unet"])
 def test_where_nothing_is_corrected_bfloat16_changes_nothing(architecture):
     untrained = NetworkRestorer(build(architecture).eval(), ModelCard("", architecture), "cpu", "bfloat16")

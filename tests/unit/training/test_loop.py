@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from napari_deartifact.generators import build
-from napari_deartifact.jpeg.dct import luma
+from napari_deartifact.jpeg.dct import chroma, luma
 from napari_deartifact.training import Trainer, TrainingDivergedError, parse_recipe
 from napari_deartifact.training.losses import l1
 from napari_deartifact.training.optimization import memory_format, schedule
@@ -204,7 +204,7 @@ def luma_then_chroma(make_recipe):
             "generator": {"architecture": "luma-chroma-unet", "arguments": LUMA_CHROMA},
             "phases": [
                 {**phase, "colors": "luma", "freeze": ["chroma"]},
-                {**phase, "freeze": ["luma"]},
+                {**phase, "colors": "chroma", "freeze": ["luma"]},
             ],
         }
     )
@@ -225,13 +225,21 @@ def test_luma_learns_first_and_then_chroma(start, luma_then_chroma):
     assert not torch.equal(halves[-1][1], late_chroma)
 
 
-def test_the_loss_of_luma_is_that_of_its_plane(start, luma_then_chroma):
-    trainer = start(luma_then_chroma)
+@pytest.mark.parametrize(("phase", "planes"), [(0, luma), (1, chroma)])
+def test_the_loss_is_that_of_the_planes_that_a_phase_compares(start, luma_then_chroma, phase, planes):
+    trainer = start(replace(luma_then_chroma, phases=luma_then_chroma.phases[phase:]))
     degraded, clean = trainer.pairs.batch(0)
     loss, _ = trainer.descend(degraded, clean)
-    assert loss == pytest.approx(float(l1(luma(degraded / 255), luma(clean / 255))))
+    assert loss == pytest.approx(float(l1(planes(degraded / 255), planes(clean / 255))), rel=1e-4)
 
 
 def test_luma_alone_is_refused_where_a_network_takes_colours_alone(start, make_recipe):
     with pytest.raises(ValueError, match="colors is 'luma', and a 'compact-cnn' takes colours alone"):
         start(make_recipe(colors="luma"))
+
+
+def test_chroma_is_refused_where_a_network_has_none(loaded, make_recipe):
+    recipe = make_recipe(colors="chroma")
+    grey = build("compact-cnn", {"widths": [8], "dilations": [1, 1], "channels": 1})
+    with pytest.raises(ValueError, match="colors is 'chroma', and the generator has no colours"):
+        Trainer(recipe, grey, PairSource(loaded.pictures, recipe.data, 1, 0))
