@@ -105,16 +105,19 @@ def halos() -> None:
     """Count what goes through the network for each pixel that is kept, by chunk size."""
     print("pixels through the network for each that is kept (chunks in the middle of an array)")
     for name in [model.name for model in list_models()]:
-        shipped, line = load_model(name, "cpu"), []
-        for asked in (128, 256, 512, 1024, 2048):
-            model = Counting(shipped.halo, shipped.size_multiple)
-            image = da.zeros((8192, 8192), dtype=np.uint8, chunks=asked)
-            lazy = deartifact(image, model, device="cpu", tile_size=512)
-            middle = [chunks // 2 for chunks in lazy.numblocks]
-            kept = lazy.blocks[tuple(middle)].compute(scheduler="synchronous").shape
-            joined = f" (joined to {kept[0]})" if kept[0] != asked else ""
-            line.append(f"{asked}: {model.pixels / (kept[0] * kept[1]):.2f}{joined}")
-        print(f"  {name:12} {'; '.join(line)}")
+        shipped = load_model(name, "cpu")
+        reach = {"RGB": shipped.halo, "grey": getattr(shipped, "grey_halo", shipped.halo)}
+        for colors, halo in reach.items():
+            line = []
+            for asked in (128, 256, 512, 1024, 2048):
+                model = Counting(halo, shipped.size_multiple)
+                image = da.zeros((8192, 8192), dtype=np.uint8, chunks=asked)
+                lazy = deartifact(image, model, device="cpu", tile_size=768)
+                middle = [chunks // 2 for chunks in lazy.numblocks]
+                kept = lazy.blocks[tuple(middle)].compute(scheduler="synchronous").shape
+                joined = f" (joined to {kept[0]})" if kept[0] != asked else ""
+                line.append(f"{asked}: {model.pixels / (kept[0] * kept[1]):.2f}{joined}")
+            print(f"  {name:18} {colors:4} halo {halo:3}: {'; '.join(line)}")
 
 
 def floats() -> None:

@@ -447,7 +447,10 @@ def test_summaries_say_what_recipes_say():
         recipe = read_recipe(summary.source)
         named = "" if recipe.features is None else recipe.features.network
         assert (summary.needs_features, summary.features) == (recipe.needs_features, named)
-        assert summary.can_start_from(recipe.generator.architecture, recipe.generator.arguments)
+        network = build(recipe.generator.architecture, recipe.generator.arguments)
+        assert summary.can_start_from(network.architecture, network.arguments)
+        smaller = {"luma": {"widths": [8], "blocks": [1]}, "chroma": {}}
+        assert "luma" not in network.arguments or not summary.can_start_from(network.architecture, smaller)
 
 
 def open_recipe(qtbot, train, monkeypatch, path):

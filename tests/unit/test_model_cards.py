@@ -88,6 +88,10 @@ def test_the_cards_that_ship_are_current():
             {"recipe": {**RECIPE, "phases": [{**PHASE, "colors": "luma", "freeze": ["chroma"]}]}},
             "| 1 | 100 | `l2`, of luma alone; `chroma` frozen | 0.001, constant |",
         ),
+        (
+            {"recipe": {**RECIPE, "phases": [{**PHASE, "colors": "chroma", "keep_best": "gain_q20"}]}},
+            "| 1 | 100 | `l2`, of chroma alone; keeps the weights best in `gain_q20` | 0.001, constant |",
+        ),
         ({"results": []}, "The header holds no measurements."),
         ({"data": []}, "The header names none."),
         ({"recipe": {}}, "The header does not say."),

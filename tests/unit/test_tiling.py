@@ -66,7 +66,8 @@ def test_every_generator_answers_the_same_in_tiles(
     assert whole.shape == picture.shape
     correction = np.abs(whole - picture).max()
     assert correction > 0.01
-    rounding = 2 * max(correction, 1.0) / 255  # bfloat16 has eight bits of a correction, several times over
+    # bfloat16 has eight bits of a correction; `residual` rounds thirty times on the way to its own.
+    rounding = (2 if architecture == "residual" else 1) * max(correction, 1.0) / 255
     for tile_size in tile_sizes:
         tiled, progress = run(restore_in_tiles(picture, model, tile_size=tile_size))
         # With several threads another shape may be summed in another order, and rounded otherwise.

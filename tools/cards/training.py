@@ -86,6 +86,8 @@ def _phase(number: int, phase: Mapping[str, Any]) -> Sequence[str]:
         f"`{name}`" if weight == 1 else f"{weight:g} × `{name}`"
         for name, weight in phase.get("losses", {}).items()
     )
+    if (colors := phase.get("colors", "all")) != "all":
+        losses += f", of {colors} alone"
     turns = phase.get("turns") or {}
     if not turns.get("generator", 1):
         losses = "the discriminator alone"
@@ -93,8 +95,6 @@ def _phase(number: int, phase: Mapping[str, Any]) -> Sequence[str]:
         losses += f"; discriminator and generator {turns['discriminator']}:{turns['generator']}"
     if phase.get("keep_best"):
         losses += f"; keeps the weights best in `{phase['keep_best']}`"
-    if phase.get("colors") == "luma":
-        losses += ", of luma alone"
     if phase.get("freeze"):
         losses += f"; {listed(f'`{part}`' for part in phase['freeze'])} frozen"
     rate, schedule = f"{phase['learning_rate']:g}", phase.get("schedule", {}).get("name", "constant")

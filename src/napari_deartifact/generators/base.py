@@ -61,6 +61,10 @@ class Generator(nn.Module, ABC):
             image: Tensor = (torch.tanh(layer(features.float())) + 1) / 2
         return image
 
+    def is_narrow(self, image: Tensor) -> bool:
+        """Whether a level of it may be one pixel wide, where oneDNN's bfloat16 (torch 2.13) makes noise."""
+        return min(image.shape[-2:]) < 2 * self.size_multiple
+
     @property
     def color(self) -> Literal["rgb", "luma", "any"]:
         """Which channels pictures may have: three, one, or either."""

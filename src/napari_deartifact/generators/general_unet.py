@@ -151,12 +151,9 @@ class ResidualUNet(CorrectionUNet, Generator):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        return {
-            "widths": list(self.widths),
-            "blocks": list(self.blocks),
-            "channels": self.channels,
-            "activation": self.activation,
-        }
+        arguments = {"widths": list(self.widths), "blocks": list(self.blocks), "channels": self.channels}
+        # Files from before there was a choice do not state it, and their twins have to agree with them.
+        return arguments if self.activation == "relu" else {**arguments, "activation": self.activation}
 
     def forward(self, image: Tensor) -> Tensor:
         return image + super().forward(image)

@@ -10,17 +10,15 @@ from torch import Tensor
 
 from napari_deartifact.generators.base import Generator
 from napari_deartifact.generators.general_unet import CorrectionUNet
-from napari_deartifact.jpeg.color import LUMA_WEIGHTS
-from napari_deartifact.jpeg.dct import chroma, luma
+from napari_deartifact.jpeg import dct
 
 CHROMA_CELL = 4
 """Pixels along an edge that the chroma net takes as one: a JPEG keeps little of chroma below that."""
 MIDDLE = 0.5
 """Taken off luma: beside chroma, which lies around 0, it would drive most units of a new net to one side."""
-RED, GREEN, BLUE = LUMA_WEIGHTS
-CR_TO_RED, CB_TO_BLUE = 2 * (1 - RED), 2 * (1 - BLUE)
-
 Shape = Mapping[str, Any]
+LUMA: Shape = {"widths": (32, 64, 96), "blocks": (1, 1, 2)}
+CHROMA: Shape = {"widths": (48, 96), "blocks": (1, 2)}
 
 
 class LumaChromaUNet(Generator):
@@ -48,8 +46,11 @@ class LumaChromaUNet(Generator):
 
     def __init__(self, luma: Shape | None = None, chroma: Shape | None = None) -> None:
         super().__init__()
-        luma = luma or {"widths": (32, 64, 96), "blocks": (1, 1, 2)}
-        chroma = chroma or {"widths": (48, 96), "blocks": (1, 2)}
+        luma = LUMA if luma is None else luma
+        chroma = CHROMA if chroma is None else chroma
+        for name, shape in (("luma", luma), ("chroma", chroma)):
+            if unknown := set(shape) - {"widths", "blocks", "activation"}:
+                raise TypeError(f"{name} has {min(unknown)!r}; expected widths, blocks and activation alone")
         self.luma = CorrectionUNet(**luma, inputs=1, outputs=1)
         self.chroma = CorrectionUNet(**chroma, inputs=3, outputs=2, cell=CHROMA_CELL)
         self.size_multiple = max(self.luma.size_multiple, self.chroma.size_multiple)
@@ -68,12 +69,9 @@ class LumaChromaUNet(Generator):
         if image.shape[1] == 1:
             grey: Tensor = image + self.luma(image)
             return grey
-        y = luma(image)
-        change = self.luma(y).to(image.dtype)
-        # What chroma needs of luma is what luma is: it does not bend it to its needs.
-        seen = torch.cat([y + change.detach() - MIDDLE, chroma(image)], dim=1)
-        cb, cr = self.chroma(seen).to(image.dtype).split(1, dim=1)
-        blue, red = CB_TO_BLUE * cb, CR_TO_RED * cr
-        green = -(RED * red + BLUE * blue) / GREEN
-        restored: Tensor = image + change + torch.cat([red, green, blue], dim=1)
+        luma = dct.luma(image)
+        change = self.luma(luma).to(image.dtype)
+        # Detached: what chroma loses must not train luma.
+        seen = torch.cat([luma + change.detach() - MIDDLE, dct.chroma(image)], dim=1)
+        restored: Tensor = image + dct.joined(change, self.chroma(seen).to(image.dtype))
         return restored

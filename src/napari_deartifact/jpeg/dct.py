@@ -190,12 +190,11 @@ def luma(image: Tensor) -> Tensor:
     >>> luma(torch.ones(1, 3, 1, 1)).flatten().tolist()
     [1.0]
     """
-    red, green, blue = (weight * image[:, index, None] for index, weight in enumerate(LUMA_WEIGHTS))
-    return red + green + blue
+    return _plane(TO_YCBCR[0], image)
 
 
 def chroma(image: Tensor) -> Tensor:
-    """Return Cb and Cr of a batch in RGB, around 0, as :func:`luma` does.
+    """Return Cb and Cr of a batch in RGB, around 0, computed as :func:`luma` is.
 
     Parameters
     ----------
@@ -210,9 +209,35 @@ def chroma(image: Tensor) -> Tensor:
     >>> chroma(torch.ones(1, 3, 1, 1)).abs().amax() < 1e-6
     tensor(True)
     """
-    y = luma(image)
-    cb, cr = ((image[:, index, None] - y) / (2 * (1 - LUMA_WEIGHTS[index])) for index in (2, 0))
-    return torch.cat([cb, cr], dim=1)
+    return torch.cat([_plane(row, image) for row in TO_YCBCR[1:]], dim=1)
+
+
+def joined(luma: Tensor, chroma: Tensor) -> Tensor:
+    """Return RGB, or a change of it, from that of Y and of Cb and Cr.
+
+    Parameters
+    ----------
+    luma : Tensor, shape (N, 1, Y, X)
+    chroma : Tensor, shape (N, 2, Y, X)
+        Around 0.
+
+    Returns
+    -------
+    Tensor, shape (N, 3, Y, X)
+
+    Examples
+    --------
+    >>> image = torch.rand(1, 3, 4, 4)
+    >>> torch.allclose(joined(luma(image), chroma(image)), image, atol=1e-6)
+    True
+    """
+    ycbcr = torch.cat([luma, chroma], dim=1)
+    return torch.cat([_plane(row, ycbcr) for row in TO_RGB], dim=1)
+
+
+def _plane(weights: Sequence[float], image: Tensor) -> Tensor:
+    first, second, third = (weight * image[:, index, None] for index, weight in enumerate(weights))
+    return first + second + third
 
 
 def _mix_channels(matrix: Sequence[Sequence[float]], image: Tensor) -> Tensor:

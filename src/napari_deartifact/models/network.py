@@ -58,7 +58,7 @@ class NetworkRestorer:
 
     @property
     def color(self) -> Literal["rgb", "luma", "any"]:
-        return self.card.color
+        return self.generator.color
 
     @property
     def size_multiple(self) -> int:
@@ -98,8 +98,9 @@ class NetworkRestorer:
     def _answer(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         import torch
 
-        with torch.inference_mode(), self._autocast(min(tiles.shape[2:])):
-            answer: NDArray[np.float32] = self.generator(self._batch(tiles)).float().cpu().numpy()
+        batch = self._batch(tiles)
+        with torch.inference_mode(), self._autocast(batch):
+            answer: NDArray[np.float32] = self.generator(batch).float().cpu().numpy()
         return answer
 
     def batch_size(self, height: int, width: int) -> int:
@@ -119,11 +120,10 @@ class NetworkRestorer:
         restorer.path, restorer.perceptual = self.path, self.perceptual
         return restorer
 
-    def _autocast(self, narrowest: int) -> torch.autocast:
+    def _autocast(self, batch: torch.Tensor) -> torch.autocast:
         import torch
 
-        # Where a level is one pixel wide, oneDNN's bfloat16 (torch 2.13) may read past its end.
-        wanted = self.precision == "bfloat16" and narrowest >= 2 * self.size_multiple
+        wanted = self.precision == "bfloat16" and not self.generator.is_narrow(batch)
         return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=wanted)
 
     def _batch(self, tiles: NDArray[np.float32]) -> torch.Tensor:

@@ -67,7 +67,7 @@ class Restorer(Protocol):
 
 @runtime_checkable
 class GreyRestorer(Restorer, Protocol):
-    """A restorer that does less for a picture of one channel than for one of three.
+    """A restorer that says how far it looks on a picture of one channel.
 
     Attributes
     ----------

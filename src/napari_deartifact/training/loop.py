@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from napari_deartifact.generators.base import Generator
-from napari_deartifact.jpeg.dct import chroma, luma
+from napari_deartifact.jpeg.dct import luma
 from napari_deartifact.training.best import Best
 from napari_deartifact.training.chance import seeded_rng
 from napari_deartifact.training.checkpoint import identify, read_checkpoint, write_checkpoint
@@ -22,7 +22,7 @@ from napari_deartifact.training.device_pairs import DevicePairSource
 from napari_deartifact.training.discriminators.base import Discriminator
 from napari_deartifact.training.features import FeatureNetwork
 from napari_deartifact.training.objective import Objective, judgement
-from napari_deartifact.training.optimization import memory_format, move_average, use_bfloat16
+from napari_deartifact.training.optimization import memory_format, move_average, settle, use_bfloat16
 from napari_deartifact.training.pairs import PairSource
 from napari_deartifact.training.phase_check import check_phase
 from napari_deartifact.training.player import Player
@@ -246,21 +246,19 @@ class Trainer:
     @torch.no_grad()
     def restore(self, degraded: Tensor) -> Tensor:
         """Restore a batch of uint8, shape (N, C, Y, X), by the averaged weights."""
-        with self._autocast():
+        with self._autocast(degraded):
             restored: Tensor = self.average(self._to_float(degraded))
         return (restored.float() * 255).round().clamp(0, 255).to("cpu", torch.uint8)
 
     def _generator_loss(self, source: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
-        with self._autocast():
+        with self._autocast(source):
             restored = self._players["generator"].forward(source).float()
-            if self.phase.colors == "chroma":
-                restored, target = chroma(restored), chroma(target)
             return self.objective(restored, target, source)
 
     def _discriminator_loss(self, source: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
         assert self.recipe.discriminator is not None
         judge = self._players["discriminator"].forward
-        with self._autocast():
+        with self._autocast(source):
             with torch.no_grad():
                 restored = self.generator(source).float()
             return judgement(judge, target, restored, source, self.recipe.discriminator.label)
@@ -283,18 +281,23 @@ class Trainer:
         self.phase_start = self.step
         self.phase = phase = self.recipe.phases[index]
         self._best = Best(phase, {"generator": self.generator, "average": self.average})
-        self._players = {"generator": Player(self.generator, phase, self.ranks, self.device, phase.freeze)}
+        player = Player(self.generator, phase, self.ranks, self.device, phase.freeze)
+        self._players = {"generator": player}
+        settle(self.generator, self.average, player.frozen)
         if phase.needs_discriminator:
             assert self.discriminator is not None, "Recipe asks for one"
             self._players["discriminator"] = Player(self.discriminator, phase.critic, self.ranks, self.device)
-        self.objective = Objective(phase.losses, self.features, self.discriminator, self.device)
+        self.objective = Objective(
+            phase.losses, self.features, self.discriminator, self.device, colors=phase.colors
+        )
         self.bfloat16 = use_bfloat16(phase.precision, self.device)
 
     def _whose_turn(self) -> Literal["generator", "discriminator"]:
         return self.phase.player(self.step - self.phase_start)
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
+    def _autocast(self, image: Tensor) -> torch.autocast:
+        wanted = self.bfloat16 and not self.generator.is_narrow(image)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
 
     def _update_average(self) -> None:
         decay = min(self.phase.ema_decay, (1 + self.step) / (10 + self.step)) if self.phase.ema_decay else 0.0

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from napari_deartifact.jpeg.dct import chroma
 from napari_deartifact.training.discriminators.base import Discriminator
 from napari_deartifact.training.features import FeatureNetwork, perceptual_distance
 from napari_deartifact.training.losses import (
@@ -16,6 +17,9 @@ from napari_deartifact.training.losses import (
     adversarial_loss,
     discriminator_loss,
 )
+
+GREY = 0.5
+"""Cb and Cr of a grey picture: on the scale of all other planes."""
 
 
 class Objective:
@@ -31,6 +35,8 @@ class Objective:
         For ``"adversarial"``.
     device : torch.device, optional
         Where ``"lpips"`` computes.
+    colors : {"all", "luma", "chroma"}
+        With ``"chroma"``, Cb and Cr are compared in place of RGB.
 
     Raises
     ------
@@ -51,8 +57,11 @@ class Objective:
         features: FeatureNetwork | None = None,
         discriminator: Discriminator | Callable[[Tensor, Tensor], Tensor] | None = None,
         device: torch.device | None = None,
+        *,
+        colors: str = "all",
     ) -> None:
         self.weights = dict(weights)
+        self.colors = colors
         self.features = features
         self.discriminator = discriminator
         for name in self.weights:
@@ -73,6 +82,8 @@ class Objective:
         restored, clean, degraded : Tensor, shape (N, C, Y, X)
             0 is black, 1 is white.
         """
+        if self.colors == "chroma":
+            restored, clean = chroma(restored) + GREY, chroma(clean) + GREY
         total = restored.new_zeros((), dtype=torch.float32)
         parts: dict[str, float] = {}
         for name, weight in self.weights.items():

@@ -47,6 +47,15 @@ def move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
         copied.copy_(buffer)
 
 
+@torch.no_grad()
+def settle(network: nn.Module, average: nn.Module, frozen: Iterable[str]) -> None:
+    """Let frozen parameters be what they are in the running mean, which would go on moving towards them."""
+    settled = dict(average.named_parameters())
+    current = dict(network.named_parameters())
+    for name in frozen:
+        current[name].copy_(settled[name])
+
+
 def memory_format(network: nn.Module, device: torch.device) -> torch.memory_format:
     """Channels last is faster, but for one case in which oneDNN computes it wrongly.
 

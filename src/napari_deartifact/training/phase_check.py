@@ -36,7 +36,7 @@ def check_phase(
     ------
     ValueError
         When a loss or `keep_best` lacks what it needs, `freeze` names what is not there or leaves
-        nothing to learn, or patches are too small for a network.
+        nothing to learn, `colors` does not go with the network, or patches are too small for one.
     """
     here = torch.device("cpu")
     Player(generator, phase, Ranks(), here, phase.freeze)
@@ -46,15 +46,9 @@ def check_phase(
             f"phases.keep_best is {phase.keep_best!r}, which needs a network of features: give "
             "features=FILE (--features FILE), or go by a gain, such as 'gain_q20'"
         )
-    if phase.colors == "luma" and generator.color == "rgb":
-        raise ValueError(
-            f"phases.colors is 'luma', and a {generator.architecture!r} takes colours alone; expected 'all', "
-            "or a generator that takes grey pictures as they are"
-        )
-    judged = phase.needs_discriminator or not set(PIXEL_LOSSES).issuperset(phase.losses)
-    if phase.colors != "all" and generator.channels == 3 and judged:
-        raise ValueError(f"phases.colors is {phase.colors!r}, and what judges here takes RGB; expected 'all'")
-    if phase.colors == "chroma" and generator.channels == 1:
+    if phase.colors != "all" and generator.channels == 3:
+        _check_colors(phase, generator)
+    elif phase.colors == "chroma":
         raise ValueError("phases.colors is 'chroma', and the generator has no colours; expected 'all'")
     if discriminator is not None and phase.needs_discriminator:
         discriminator.check_size(patch_size, patch_size)
@@ -63,3 +57,22 @@ def check_phase(
             f"data.patch_size is {patch_size}; the feature network {features.name!r} takes sides of at "
             f"least {features.minimum_size} pixels"
         )
+
+
+def _check_colors(phase: PhaseRecipe, generator: Generator) -> None:
+    """Refuse a phase that compares a part of the colours where all of the network would learn from it."""
+    if generator.grey_radius is None:
+        raise ValueError(
+            f"phases.colors is {phase.colors!r}, and a {generator.architecture!r} does not restore luma and "
+            "chroma apart; expected 'all', or a generator such as 'luma-chroma-unet'"
+        )
+    other = "chroma" if phase.colors == "luma" else "luma"
+    if other not in phase.freeze:
+        raise ValueError(
+            f"phases.colors is {phase.colors!r}, which says nothing of {other}; "
+            f"add freeze = [{other!r}], or compare 'all'"
+        )
+    judges = [name for name in phase.losses if name not in PIXEL_LOSSES]
+    if judges or phase.needs_discriminator:
+        what = f"the loss {judges[0]!r}" if judges else "the discriminator"
+        raise ValueError(f"phases.colors is {phase.colors!r}, and {what} takes RGB; expected 'all'")

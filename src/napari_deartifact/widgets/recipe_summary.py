@@ -46,8 +46,14 @@ class RecipeSummary:
 
     def can_start_from(self, architecture: str, arguments: Mapping[str, Any]) -> bool:
         """Tell whether a model's weights fit the recipe's generator."""
-        stated = self.arguments.items()
-        return architecture == self.architecture and all(arguments.get(key) == value for key, value in stated)
+        return architecture == self.architecture and _agrees(self.arguments, arguments)
+
+
+def _agrees(stated: Any, whole: Any) -> bool:
+    """Whether arguments are what is stated of them; what is not stated may be anything."""
+    if isinstance(stated, Mapping) and isinstance(whole, Mapping):
+        return all(key in whole and _agrees(value, whole[key]) for key, value in stated.items())
+    return bool(stated == whole)
 
 
 def read_summaries() -> list[RecipeSummary]:

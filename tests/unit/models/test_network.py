@@ -83,6 +83,14 @@ def test_load_model_takes_a_precision(precision, monkeypatch):
     assert load_model("compact-cnn", "cpu").precision == expected
 
 
+def test_a_network_says_itself_which_colours_it_takes():
+    network = build("luma-chroma-unet").eval().requires_grad_(False)
+    model = NetworkRestorer(network, ModelCard("", "luma-chroma-unet", color="rgb"))
+    assert model.color == "any"
+    assert model.grey_halo < model.halo
+    assert NetworkRestorer(build("compact-cnn"), ModelCard("", "compact-cnn")).color == "rgb"
+
+
 def test_a_wrong_precision_is_told_before_any_work():
     with pytest.raises(ValueError, match=r"'half'.*expected one of auto, float32, bfloat16"):
         load_model("compact-cnn", "cpu", precision="half")

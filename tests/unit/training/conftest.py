@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 from skimage.data import astronaut, camera, cell, coffee, moon
 
 from napari_deartifact.training import parse_recipe
 from napari_deartifact.training.data import find_pictures, load_pictures
+from napari_deartifact.training.feature_weights import SQUEEZENET_CAFFE
 
 GAN = {"losses": {"l1": 1.0, "adversarial": 0.01}, "turns": {"discriminator": 1, "generator": 1}}
 PICTURES = {"astronaut": astronaut, "camera": camera, "cell": cell, "coffee": coffee, "moon": moon}
@@ -71,3 +74,13 @@ def make_gan(make_recipe):
         return parse_recipe({**entries, "phases": [{**common, **phase} for phase in phases or (GAN,)]})
 
     return make
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    """Untrained weights of SqueezeNet in a file."""
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(*(module for _, module in SQUEEZENET_CAFFE.build()))
+    path = tmp_path_factory.mktemp("features") / "squeezenet.npz"
+    np.savez(path, **{f"features.{key}": value.numpy() for key, value in layers.state_dict().items()})
+    return path

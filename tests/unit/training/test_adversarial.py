@@ -162,7 +162,6 @@ def test_an_early_end_survives_a_checkpoint(make_gan, start, tmp_path):
     [
         ({**GAN, "freeze": ["encoder"]}, "freeze names encoder"),
         ({"losses": {"feature": 1.0}}, "'feature' needs"),
-        ({**GAN, "colors": "chroma"}, "colors is 'chroma', and what judges here takes RGB"),
         ({"losses": {"l1": 1.0}, "keep_best": "perceptual_q20"}, "keep_best is 'perceptual_q20'.*--features"),
     ],
 )

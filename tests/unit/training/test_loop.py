@@ -11,11 +11,14 @@ import torch
 
 from napari_deartifact.generators import build
 from napari_deartifact.jpeg.dct import chroma, luma
-from napari_deartifact.training import Trainer, TrainingDivergedError, parse_recipe
+from napari_deartifact.training import Trainer, TrainingDivergedError, list_recipes, parse_recipe, read_recipe
+from napari_deartifact.training.features import load_features
 from napari_deartifact.training.losses import l1
 from napari_deartifact.training.optimization import memory_format, schedule
 from napari_deartifact.training.pairs import PairSource, validation_pairs
+from napari_deartifact.training.phase_check import check_phase
 from napari_deartifact.training.phase_recipe import ScheduleRecipe
+from napari_deartifact.training.start import make_networks
 
 
 @pytest.fixture
@@ -233,9 +236,25 @@ def test_the_loss_is_that_of_the_planes_that_a_phase_compares(start, luma_then_c
     assert loss == pytest.approx(float(l1(planes(degraded / 255), planes(clean / 255))), rel=1e-4)
 
 
-def test_luma_alone_is_refused_where_a_network_takes_colours_alone(start, make_recipe):
-    with pytest.raises(ValueError, match="colors is 'luma', and a 'compact-cnn' takes colours alone"):
-        start(make_recipe(colors="luma"))
+@pytest.mark.parametrize(
+    ("phase", "message"),
+    [
+        ({"freeze": []}, r"colors is 'luma', which says nothing of chroma; add freeze = \['chroma'\]"),
+        ({"colors": "chroma"}, r"colors is 'chroma', which says nothing of luma; add freeze = \['luma'\]"),
+        ({"losses": {"feature": 1.0}}, "colors is 'luma', and the loss 'feature' takes RGB"),
+        ({"colors": "hue"}, "phases.colors is 'hue'; expected one of all, luma, chroma"),
+    ],
+)
+def test_colours_that_do_not_go_with_a_phase_are_refused(start, luma_then_chroma, phase, message, features):
+    with pytest.raises(ValueError, match=message):
+        first = replace(luma_then_chroma.phases[0], **phase)
+        start(replace(luma_then_chroma, phases=(first,)), features=load_features(str(features)))
+
+
+@pytest.mark.parametrize("colors", ["luma", "chroma"])
+def test_a_network_that_restores_all_colours_together_compares_all(start, make_recipe, colors):
+    with pytest.raises(ValueError, match=f"colors is '{colors}', and a 'compact-cnn' does not restore"):
+        start(make_recipe(colors=colors))
 
 
 def test_chroma_is_refused_where_a_network_has_none(loaded, make_recipe):
@@ -243,3 +262,29 @@ def test_chroma_is_refused_where_a_network_has_none(loaded, make_recipe):
     grey = build("compact-cnn", {"widths": [8], "dilations": [1, 1], "channels": 1})
     with pytest.raises(ValueError, match="colors is 'chroma', and the generator has no colours"):
         Trainer(recipe, grey, PairSource(loaded.pictures, recipe.data, 1, 0))
+
+
+def test_chroma_learns_beside_the_luma_that_is_saved(start, luma_then_chroma):
+    phases = [replace(phase, ema_decay=0.9) for phase in luma_then_chroma.phases]
+    trainer = start(replace(luma_then_chroma, phases=tuple(phases)))
+    for record in trainer.steps():
+        if record.step == 5:
+            settled = weights(trainer.average.luma)
+            assert torch.equal(weights(trainer.generator.luma), settled)
+    assert torch.equal(weights(trainer.average.luma), settled)
+
+
+def test_all_of_it_learns_where_all_colours_are_compared(start, luma_then_chroma):
+    whole = replace(luma_then_chroma.phases[0], colors="all", freeze=())
+    trainer = start(replace(luma_then_chroma, phases=(whole,)))
+    before = {name: value.clone() for name, value in trainer.generator.named_parameters()}
+    list(trainer.steps())
+    assert all(not torch.equal(before[name], value) for name, value in trainer.generator.named_parameters())
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_every_recipe_that_ships_can_be_begun(name, features):
+    recipe = read_recipe(name)
+    generator, discriminator = make_networks(recipe, None, None, 0)
+    for phase in recipe.phases:
+        check_phase(phase, recipe.data.patch_size, generator, discriminator, load_features(str(features)))

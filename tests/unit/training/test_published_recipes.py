@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from napari_deartifact.generators import build
 from napari_deartifact.models.model_file import read_model
 from napari_deartifact.training import TrainingRun, list_recipes, read_recipe, train
-from napari_deartifact.training.feature_weights import SQUEEZENET_CAFFE
 
 PARAMETERS = {
     "argan": 6_164_865,
@@ -24,16 +22,6 @@ PARAMETERS = {
     "residual-ssim": 1_148_291,
     "unet-gan": 6_172_355,
 }
-
-
-@pytest.fixture(scope="module")
-def features(tmp_path_factory):
-    """Untrained weights of SqueezeNet in a file."""
-    torch.manual_seed(0)
-    layers = torch.nn.Sequential(*(module for _, module in SQUEEZENET_CAFFE.build()))
-    path = tmp_path_factory.mktemp("features") / "squeezenet.npz"
-    np.savez(path, **{f"features.{key}": value.numpy() for key, value in layers.state_dict().items()})
-    return path
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
