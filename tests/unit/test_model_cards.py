@@ -114,6 +114,17 @@ def test_a_card_says_what_the_header_says(weights, changes, line):
     assert line in text_of(weights, **changes).splitlines()
 
 
+def test_what_grey_needs_is_told_where_it_is_less(tmp_path):
+    network = build("luma-chroma-unet")
+    path = tmp_path / "both.safetensors"
+    card = replace(CARD, architecture="luma-chroma-unet", arguments=network.arguments, color=network.color)
+    save_model(path, network, card)
+    lines = card_text(Model("both", "", path, card), NOTES, FOUND).splitlines()
+    work = "0.078 in colour, 0.052 MFLOP a pixel in grey; a multiplication and an addition are two"
+    assert f"| work | {work} |" in lines
+    assert "| sees | 130 in colour, 67 pixels to each side in grey |" in lines
+
+
 def test_the_parts_of_a_network_are_told_apart():
     parts = {"luma": {"widths": [8, 12], "blocks": [1, 2]}, "chroma": {"widths": [4]}}
     assert arguments(parts) == "luma (widths 8, 12; blocks 1, 2); chroma (widths 4)"

@@ -50,11 +50,14 @@ class Model:
 
 @dataclass(frozen=True)
 class Work:
-    """What a network costs: trained scalars, MFLOP a pixel, and how far it sees in pixels."""
+    """What a network costs: trained scalars, MFLOP a pixel, and how far it sees in pixels.
+
+    Each on pictures of three channels first, and then, where that is less, on those of one.
+    """
 
     parameters: int
-    megaflops: float
-    radius: int
+    megaflops: tuple[float, ...]
+    radius: tuple[int, ...]
     tile: int | None
 
     @classmethod
@@ -65,10 +68,26 @@ class Work:
 
         generator, _ = read_model(path)
         size = generator.fixed_tile or FLOP_SIZE
-        with FlopCounterMode(display=False) as counter, torch.inference_mode():
-            generator(torch.zeros(1, generator.channels, size, size))
-        megaflops = counter.get_total_flops() / size**2 / 1e6
-        return cls(count_parameters(path), megaflops, generator.receptive_radius, generator.fixed_tile)
+        kinds = (generator.channels,) if generator.grey_radius is None else (3, 1)
+        megaflops = []
+        for channels in kinds:
+            with FlopCounterMode(display=False) as counter, torch.inference_mode():
+                generator(torch.zeros(1, channels, size, size))
+            megaflops.append(counter.get_total_flops() / size**2 / 1e6)
+        radius = (generator.receptive_radius, generator.grey_radius or 0)[: len(kinds)]
+        return cls(count_parameters(path), tuple(megaflops), radius, generator.fixed_tile)
+
+    @property
+    def rates(self) -> str:
+        return " in colour, ".join(f"{rate:.3f}" for rate in self.megaflops)
+
+    @property
+    def reach(self) -> str:
+        return " in colour, ".join(map(str, self.radius))
+
+    @property
+    def in_grey(self) -> str:
+        return " in grey" * (len(self.radius) - 1)
 
 
 def card_text(model: Model, notes: Mapping[str, str], findings: Findings) -> str:
@@ -107,7 +126,7 @@ def index_text(models: Sequence[Model]) -> str:
     rows = []
     for model in models:
         work = None if model.path is None else Work.of(model.path)
-        size = ("none", "") if work is None else (f"{work.parameters:,}", f"{work.megaflops:.3f}")
+        size = ("none", "") if work is None else (f"{work.parameters:,}", work.rates + work.in_grey)
         rows.append((f"[`{model.name}`]({model.name}.md)", *size, model.description))
     return INDEX.format(
         models=table(("model", "parameters", "MFLOP a pixel", "what it is"), rows),
@@ -137,12 +156,17 @@ def facts(model: Model) -> str:
         )
     card, work = model.card, Work.of(model.path)
     built = arguments(card.arguments)
-    sees = f"{work.radius} pixels to each side" if work.tile is None else f"tiles of {work.tile} pixels"
+    sees = f"tiles of {work.tile} pixels"
+    if work.tile is None:
+        sees = f"{work.reach} pixels to each side{work.in_grey}"
     return table(
         ("architecture", f"`{card.architecture}`{f': {built}' if built else ''}"),
         [
             ("parameters", f"{work.parameters:,}"),
-            ("work", f"{work.megaflops:.3f} MFLOP a pixel; a multiplication and an addition are two"),
+            (
+                "work",
+                f"{work.rates} MFLOP a pixel{work.in_grey}; a multiplication and an addition are two",
+            ),
             ("sees", sees),
             ("takes", COLORS[card.color]),
             (
