@@ -64,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", type=shape, action="append", default=[], metavar="32,64,96/1,1,2",
                         help="widths and blocks of an untrained residual U-Net to time as well")  # fmt: skip
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="of those that ship; all by default")
     parser.add_argument("--cpu-time", action="store_true", help="processor time: for a busy machine")
     options = parser.parse_args()
     if options.cpu_time:
@@ -88,14 +89,22 @@ def main() -> None:
             name = " ".join(str(part) for part in arguments.values())
             report(name, lambda network=network: run(network, color, precision), peer, megapixels)  # noqa: B023
         for summary in list_models():
+            if options.models and summary.name not in options.models:
+                continue
             if summary.kind != "network" and precision != "float32":
                 continue
             model = load_model(summary.name, "cpu", precision=precision)
-            ours = report(summary.name, lambda model=model: model.restore(tile, info), peer, megapixels)
+            seen = tile if model.color != "luma" else np.ascontiguousarray(tile[:, :1])
+            ours = report(
+                summary.name,
+                lambda model=model, seen=seen: model.restore(seen, info),
+                peer,
+                megapixels,
+            )
             if summary.kind == "network":
                 first = model.generator.to(memory_format=torch.contiguous_format)
-                run(first, torch.from_numpy(tile), precision)
-                times = [seconds(run, first, torch.from_numpy(tile), precision) for _ in range(REPEATS)]
+                run(first, torch.from_numpy(seen), precision)
+                times = [seconds(run, first, torch.from_numpy(seen), precision) for _ in range(REPEATS)]
                 model.generator.to(memory_format=torch.channels_last)
                 print(f"{'':26} {statistics.median(times) / ours:.1f} times as long with channels first")
 

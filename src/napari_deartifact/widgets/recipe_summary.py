@@ -62,7 +62,7 @@ def read_summaries() -> list[RecipeSummary]:
     Examples
     --------
     >>> [recipe.architecture for recipe in read_summaries() if recipe.name == "general"]
-    ['luma-chroma-unet']
+    ['residual-unet']
     """
     paths = sorted(RECIPES.glob("*.toml"), key=lambda path: path.stem)
     return [_read(path, path.stem) for path in paths]

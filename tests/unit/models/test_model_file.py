@@ -103,7 +103,7 @@ def test_what_ships():
     assert next(iter(models)) == "general"
     assert models["general"].parameter_count == 3_744_460
     assert models["general"].path.stat().st_size < 8e6
-    assert models["general-fast"].parameter_count == 589_612
+    assert models["general-fast"].parameter_count == 1_072_612
     assert models["compact-cnn"].parameter_count == 57_987
     assert models["spp"].kind == "classical"
     assert model_card("spp") is None
@@ -119,7 +119,7 @@ def test_what_ships():
         assert card.results
 
 
-@pytest.mark.parametrize("name", ["general", "general-fast", "compact-cnn"])
+@pytest.mark.parametrize("name", ["general", "general-fast", "general-luma", "compact-cnn"])
 def test_shipped_weights_were_trained(name):
     torch.manual_seed(0)
     generator, card = read_model(find_model(name))
