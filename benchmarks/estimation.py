@@ -159,6 +159,8 @@ def clean_cases(region: Picture, grey: Picture, rng: np.random.Generator) -> Ite
         yield Case("clean", "RGB", cut(region, SIDE, rng)[0], "none")
     for scale in (0.5, 1.5):
         yield Case("clean", f"grey, resized ×{scale}", cut(resampled(grey, scale), SIDE, rng)[0], "none")
+    for scale in (0.7, 0.85):
+        yield Case("clean", f"grey, resized ×{scale}", resampled(grey, scale)[:SIDE, :SIDE], "none")
 
 
 def jpeg_case(group: str, name: str, decoded: Picture, rng: np.random.Generator, **truth: Any) -> Case:

@@ -13,19 +13,18 @@ from napari_deartifact.jpeg.traces import Traces
 _LATTICE = (-2.454, 1.4)
 """Constant, and weight of the log of the lattice's nats."""
 _TRACES = {
-    "constant": -8.54,
-    "grid": 1.08,
-    "strong_grid": -0.7,
-    "upright_grid": 0.2,
-    "quiet_noise": -0.49,
-    "noise": -0.3,
-    "fineness": -1.24,
-    "flatness": -5.16,
+    "constant": -6.611,
+    "grid": 0.767,
+    "halved_grid": 0.433,
+    "quiet_noise": -0.742,
+    "noise": -0.184,
+    "fineness": -0.113,
+    "flatness": -5.403,
 }
 _LEAST_SUPPORT = 100
 """Coefficients without which the absence of a lattice says nothing."""
-_PLAIN_CONTRAST, _MOST_CONTRAST = 8.0, 14.0
-"""Contrasts beyond which a grid says less and nothing more."""
+_MOST_CONTRAST, _MOST_HALVED_CONTRAST = 14.0, 8.0
+"""Contrasts beyond which a grid says nothing more."""
 _MOST_FLATNESS = 0.6
 """Share of equal neighbours beyond which a picture is too flat to tell."""
 
@@ -40,8 +39,7 @@ def trace_features(traces: Traces) -> dict[str, float]:
     return {
         "constant": 1.0,
         "grid": min(traces.grid, _MOST_CONTRAST),
-        "strong_grid": min(max(traces.grid - _PLAIN_CONTRAST, 0.0), _MOST_CONTRAST - _PLAIN_CONTRAST),
-        "upright_grid": min(traces.upright_grid, _MOST_CONTRAST),
+        "halved_grid": min(max(traces.halved_grid, 0.0), _MOST_HALVED_CONTRAST),
         "quiet_noise": traces.quiet_noise,
         "noise": traces.noise,
         "fineness": traces.fineness,

@@ -29,7 +29,7 @@ from napari_deartifact.jpeg.restored import restoration_evidence
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
 from napari_deartifact.jpeg.traces import Traces, find_traces
 
-_MOST_PROBABLE_FOR_NONE = 0.3
+_MOST_PROBABLE_FOR_NONE = 0.2
 """Probability of compression up to which a picture passes for clean."""
 _COST_OF_OWN_QUALITY = 200.0
 _FREQUENCIES_OF_OWN_TABLE = 6
@@ -85,7 +85,7 @@ def estimate_jpeg(
     white pixels are left out, because clipping moves their coefficients.  Where little but flat blocks is
     left, their levels and the differences across the grid stand in.
 
-    Without a lattice, a grid of another period or angle in the spectrum of the second differences, and
+    Without a lattice, a grid of another period or angle in the spectrum of differences, and
     noise that is missing, are traces of a codec; see :func:`~napari_deartifact.jpeg.traces.find_traces`.
     Only a picture without them, and with enough texture to show them, has the history ``"none"``.
     Pictures that were enlarged show the traces of interpolation and are uncertain, whatever they were.

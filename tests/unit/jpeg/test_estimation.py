@@ -122,6 +122,24 @@ def test_resized_after_jpeg(quality, scale):
     assert estimate_jpeg(resized).history == "uncertain"
 
 
+@pytest.mark.parametrize("quality", [50, 75])
+@pytest.mark.parametrize("scale", [0.5, 0.7, 0.85])
+@pytest.mark.parametrize("clean", [camera(), astronaut()[..., 1], coffee()[..., 0]])
+def test_shrunk_after_fine_jpeg(clean, quality, scale):
+    picture = Image.fromarray(compressed(clean, quality=quality))
+    size = tuple(round(side * scale) for side in picture.size)
+    for resampling in (Image.Resampling.BOX, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS):
+        assert estimate_jpeg(np.array(picture.resize(size, resampling))[:256, :256]).history == "uncertain"
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.7, 0.85])
+@pytest.mark.parametrize("clean", [camera(), chelsea()[..., 1], coffee()[..., 0]])
+def test_shrunk_without_jpeg(clean, scale):
+    picture = Image.fromarray(clean)
+    size = tuple(round(side * scale) for side in picture.size)
+    assert estimate_jpeg(np.array(picture.resize(size, Image.Resampling.BICUBIC))).history == "none"
+
+
 @pytest.mark.parametrize("angle", [2, 20, 45])
 def test_turned_after_jpeg(angle):
     picture = Image.fromarray(compressed(camera(), quality=20)).rotate(angle, Image.Resampling.BICUBIC)

@@ -1,7 +1,11 @@
 """Traces of resampled codecs."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
+from PIL.Image import Resampling
 from skimage.data import camera
 from skimage.transform import rotate
 
@@ -19,9 +23,27 @@ CLEAN = camera()[:256, 128:384].astype(np.float32)
 
 @pytest.mark.parametrize("period", [4, 5.6, 8, 9.6, 12, 16])
 def test_a_grid_of_any_period_shows(period):
-    clean, traces = find_traces([CLEAN]), find_traces([CLEAN + mosaic(period)])
+    assert find_traces([CLEAN + mosaic(period)]).grid > find_traces([CLEAN]).grid + 1
+
+
+@pytest.mark.parametrize("quality", [30, 50, 75])
+@pytest.mark.parametrize("resampling", [Resampling.BOX, Resampling.BICUBIC, Resampling.LANCZOS])
+def test_a_halved_grid_shows(quality, resampling):
+    stream = io.BytesIO()
+    Image.fromarray(camera()).save(stream, "JPEG", quality=quality)
+    halves = [
+        np.asarray(picture.resize((256, 256), resampling), np.float32)
+        for picture in (Image.fromarray(camera()), Image.open(stream))
+    ]
+    clean, traces = (find_traces([half]) for half in halves)
+    assert traces.halved_grid > max(clean.halved_grid, 0) + 5
     assert traces.grid > clean.grid + 1
-    assert traces.upright_grid > clean.upright_grid + 1
+
+
+@pytest.mark.parametrize("period", [5.6, 8, 12])
+def test_no_other_grid_passes_for_a_halved_one(period):
+    other, halved = (find_traces([CLEAN + mosaic(each)]) for each in (period, 4))
+    assert other.halved_grid < halved.halved_grid - 5
 
 
 @pytest.mark.parametrize("angle", [3, 20, 45])
