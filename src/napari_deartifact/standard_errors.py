@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 Source = Literal["both", "quantization", "network"]
 
-SMALLEST_ERROR = 6**-0.5
-"""In levels: a twelfth of a level² each for the rounding of the original and of the decoded picture."""
+SMALLEST_ERROR = 0.5
+"""In levels: the rounding of the original and of the decoded picture is √(1/6) already, and what varied by
+less than a level is smoothed over without a trace."""
 
 
 @dataclass(frozen=True)

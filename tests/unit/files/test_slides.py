@@ -42,6 +42,18 @@ class Smoother:
         return uniform_filter(tiles, (1, 1, 5, 5), mode="nearest")
 
 
+class NearsightedInGrey(Smoother):
+    """A restorer that looks farther in colour than in grey, up to the edge of what it asks for."""
+
+    halo, grey_halo = 24, 8
+
+    def restore(self, tiles, jpeg):
+        from scipy.ndimage import uniform_filter
+
+        edge = 2 * (self.grey_halo if tiles.shape[1] == 1 else self.halo) + 1
+        return uniform_filter(tiles, (1, 1, edge, edge), mode="nearest")
+
+
 def write(path, pixels=COLOR, *, tile=48, subsampling=(2, 2), level=60, **options):
     """Write a tiled TIFF of JPEGs."""
     rgb = pixels.ndim == 3 and pixels.shape[-1] == 3
@@ -100,6 +112,17 @@ def test_parts_make_the_whole(tmp_path, name, pixels, options):
     assert found.dtype == expected.dtype
     assert np.abs(found.astype(int) - expected).max() <= 1
     assert not np.array_equal(found, decoded)
+
+
+@pytest.mark.parametrize("pixels", [GREY, COLOR], ids=["grey", "colour"])
+def test_parts_see_as_far_as_their_colours_ask(tmp_path, pixels):
+    source, model = write(tmp_path / "a.tif", pixels), NearsightedInGrey()
+    axis = -1 if pixels is COLOR else None
+    expected = deartifact(
+        tifffile.imread(source), model, channel_axis=axis, force=True, consistency=False, tile_size=1024
+    )
+    run(source, tmp_path / "out.ome.zarr", model, consistency=False)
+    assert np.abs(pixels_of(tmp_path / "out.ome.zarr").astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize(

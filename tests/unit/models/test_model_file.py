@@ -101,7 +101,7 @@ def test_a_changed_file_is_read_anew(tmp_path):
 def test_what_ships():
     models = {model.name: model for model in list_models()}
     assert next(iter(models)) == "general"
-    assert models["general"].parameter_count == 3_744_460
+    assert models["general"].parameter_count == 3_229_516
     assert models["general"].path.stat().st_size < 8e6
     assert models["general-fast"].parameter_count == 1_072_612
     assert models["compact-cnn"].parameter_count == 57_987

@@ -62,24 +62,29 @@ def test_the_same_seed_gives_the_same_weights(start, recipe):
     assert torch.equal(weights(first.average), weights(second.average))
 
 
-@pytest.mark.parametrize("stop", [1, 3, 4])
-def test_a_resumed_run_equals_an_uninterrupted_one(start, make_recipe, tmp_path, stop):
-    phase = {"steps": 3, "losses": {"l1": 1.0}, "ema_decay": 0.5, "precision": "float32"}
-    recipe = make_recipe()
-    second = replace(recipe.phases[0], steps=3, losses={"l2": 1.0}, learning_rate=1e-4)
-    recipe = replace(recipe, phases=(replace(make_recipe(**phase).phases[0]), second))
+def check_resuming(start, recipe, stop, path):
+    """A run that stops, is saved, and goes on in another trainer must be the one that never stopped."""
     whole, first, resumed = start(recipe), start(recipe), start(recipe)
     expected = [(record.step, record.phase, record.loss, record.learning_rate) for record in whole.steps()]
     running = first.steps()
     for _ in itertools.islice(running, stop):
         pass
     running.close()
-    first.save_checkpoint(tmp_path / "run.checkpoint")
-    resumed.load_checkpoint(tmp_path / "run.checkpoint")
+    first.save_checkpoint(path)
+    resumed.load_checkpoint(path)
     rest = [(record.step, record.phase, record.loss, record.learning_rate) for record in resumed.steps()]
     assert rest == expected[stop:]
     assert torch.equal(weights(resumed.generator), weights(whole.generator))
     assert torch.equal(weights(resumed.average), weights(whole.average))
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4])
+def test_a_resumed_run_equals_an_uninterrupted_one(start, make_recipe, tmp_path, stop):
+    phase = {"steps": 3, "losses": {"l1": 1.0}, "ema_decay": 0.5, "precision": "float32"}
+    recipe = make_recipe()
+    second = replace(recipe.phases[0], steps=3, losses={"l2": 1.0}, learning_rate=1e-4)
+    recipe = replace(recipe, phases=(replace(make_recipe(**phase).phases[0]), second))
+    check_resuming(start, recipe, stop, tmp_path / "run.checkpoint")
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(start, recipe, tmp_path):
@@ -272,6 +277,13 @@ def test_chroma_learns_beside_the_luma_that_is_saved(start, luma_then_chroma):
             settled = weights(trainer.average.luma)
             assert torch.equal(weights(trainer.generator.luma), settled)
     assert torch.equal(weights(trainer.average.luma), settled)
+
+
+@pytest.mark.parametrize("stop", [2, 4, 6])
+def test_halves_resume_where_they_stopped(start, luma_then_chroma, tmp_path, stop):
+    phases = [replace(phase, ema_decay=0.5, precision="float32") for phase in luma_then_chroma.phases]
+    recipe = replace(luma_then_chroma, phases=tuple(phases))
+    check_resuming(start, recipe, stop, tmp_path / "run.checkpoint")
 
 
 def test_all_of_it_learns_where_all_colours_are_compared(start, luma_then_chroma):
