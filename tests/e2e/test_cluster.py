@@ -145,7 +145,8 @@ def test_a_killed_worker_costs_no_file(cluster, client, folder, tmp_path):
     assert worker
     kill(pid)
     assert sorted(result.status for result in [first, *results]) == ["failed", *["restored"] * 5]
-    assert len(list(tmp_path.glob("*.png"))) == 5
+    # The worker may have died after it had written its file and before it could say so.
+    assert len(list(tmp_path.glob("*.png"))) in (5, 6)
 
 
 def test_the_program_takes_a_scheduler(cluster, folder, program, environment, tmp_path):
