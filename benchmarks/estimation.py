@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from napari_deartifact.degradation import CODECS, encode_to_size, jpeg_encode
 from napari_deartifact.files.read import read_image
 from napari_deartifact.jpeg import calibration
 from napari_deartifact.jpeg.estimate import JPEGEstimate
@@ -31,6 +32,7 @@ from napari_deartifact.jpeg.traces import find_traces
 
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".webp", ".jpg")
 SIDE = 256
+SMALL = 128
 REGION = 640
 GROUPS = ("clean", "jpeg", "colour", "copies", "low", "double", "aligned", "resampled")
 SHIFTED = ((10, 30), (30, 50), (50, 75), (75, 90), (30, 75), (50, 90), (75, 50), (90, 75))
@@ -39,6 +41,8 @@ SCALES = (0.5, 0.7, 0.85, 1.2, 1.5, 2.0)
 ANGLES = (2.0, 15.0, 45.0)
 ENLARGED = "grey, resized ×1.5"
 QUALITIES_BEFORE_RESAMPLING = (10, 30, 50, 75)
+RATES_OF_OTHERS = (10, 20, 30)
+"""Qualities of the JPEGs that files of other codecs are as large as."""
 
 Picture = NDArray[np.uint8]
 
@@ -240,6 +244,12 @@ def resampled_cases(region: Picture, grey: Picture, rng: np.random.Generator) ->
     for quality in (20, 60):
         pixels = cut(saved(region, quality, "WEBP"), SIDE, rng)[0]
         yield Case("resampled", f"WebP, quality {quality}", pixels, "uncertain", quality)
+    small = cut(grey, SIDE, rng)[0]
+    for codec in ("jpeg2000", "avif"):
+        quality = int(rng.choice(RATES_OF_OTHERS))
+        _, file = encode_to_size(small, codec, len(jpeg_encode(small, quality)))
+        pixels = CODECS[codec].decode(file, grey=True)
+        yield Case("resampled", f"{codec}, as large as JPEG of quality 10–30", pixels, "uncertain")
 
 
 def trials(folders: list[Path], count: int, groups: list[str], seed: int) -> Iterator[Trial]:
@@ -362,15 +372,17 @@ def print_fit(folders: list[Path], count: int, seed: int) -> None:
     lattice, traces = [], []
     for _, region in regions(folders, count, rng):
         for case in cases(region, ("clean", "jpeg", "low", "resampled"), rng):
-            levels = picture_levels(case.pixels, -1 if case.pixels.ndim == 3 else None, None)
-            margin = find_grid(levels.luma()).margin
-            lattice.append((calibration.lattice_features(margin), case.history == "jpeg"))
-            # Enlarging alone leaves traces that are no codec's; what was enlarged is no example of either.
-            if margin < 20 and case.name != ENLARGED:
-                found = find_traces(levels.luma_parts())
-                if found is not None:
-                    features = calibration.trace_features(found)
-                    traces.append((tuple(features.values()), case.history != "none"))
+            for pixels in (case.pixels, case.pixels[:SMALL, :SMALL]):
+                levels = picture_levels(pixels, -1 if pixels.ndim == 3 else None, None)
+                margin = find_grid(levels.luma()).margin
+                if pixels is case.pixels:
+                    lattice.append((calibration.lattice_features(margin), case.history == "jpeg"))
+                # Enlarging alone leaves traces that are no codec's; it is no example of either.
+                if margin < 20 and case.name != ENLARGED:
+                    found = find_traces(levels.luma_parts())
+                    if found is not None:
+                        features = calibration.trace_features(found)
+                        traces.append((tuple(features.values()), case.history != "none"))
     print("_LATTICE =", tuple(fitted(lattice).round(3).tolist()))
     print("_TRACES =", dict(zip(features, fitted(traces).round(3).tolist(), strict=True)))
 

@@ -163,7 +163,7 @@ def test_provenance_is_json(viewer, restore, qtbot):
     viewer.add_image(STACK, name="stack")
     restore.strength.setValue(0.5)
     restore.tile_size.setValue(64)
-    restore.data_range.setText("0 4080")
+    restore.data_range.setText("0 4095")
     run(qtbot, restore)
     record = json.loads(json.dumps(viewer.layers[-1].metadata["deartifact"]))
     assert record.pop("version")
@@ -175,7 +175,7 @@ def test_provenance_is_json(viewer, restore, qtbot):
         "perceptual": 0.0,
         "tile_size": 64,
         "device": "cpu",
-        "data_range": [0, 4080],
+        "data_range": [0, 4095],
         "jpeg_quality": None,
     }
 

@@ -13,13 +13,13 @@ from napari_deartifact.jpeg.traces import Traces
 _LATTICE = (-2.454, 1.4)
 """Constant, and weight of the log of the lattice's nats."""
 _TRACES = {
-    "constant": -6.611,
-    "grid": 0.767,
-    "halved_grid": 0.433,
-    "quiet_noise": -0.742,
-    "noise": -0.184,
-    "fineness": -0.113,
-    "flatness": -5.403,
+    "constant": -2.293,
+    "grid": 0.404,
+    "halved_grid": 0.264,
+    "quiet_noise": -0.86,
+    "noise": -0.34,
+    "fineness": -0.467,
+    "flatness": -5.659,
 }
 _LEAST_SUPPORT = 100
 """Coefficients without which the absence of a lattice says nothing."""

@@ -29,7 +29,7 @@ from napari_deartifact.jpeg.restored import restoration_evidence
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
 from napari_deartifact.jpeg.traces import Traces, find_traces
 
-_MOST_PROBABLE_FOR_NONE = 0.2
+_MOST_PROBABLE_FOR_NONE = 0.4
 """Probability of compression up to which a picture passes for clean."""
 _COST_OF_OWN_QUALITY = 200.0
 _FREQUENCIES_OF_OWN_TABLE = 6

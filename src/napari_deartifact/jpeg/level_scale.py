@@ -74,6 +74,8 @@ def scale_of(channels: NDArray[np.generic], data_range: float | Sequence[float] 
     >>> levels = np.arange(256).reshape(1, 16, 16)
     >>> scale_of(16 * levels.astype(np.uint16))
     LevelScale(black=0.0, white=4080.0, precision=8, known=True)
+    >>> scale_of(16 * levels.astype(np.uint16), data_range=4095)
+    LevelScale(black=0.0, white=4080.0, precision=8, known=True)
     >>> scale_of(levels.astype(np.int16) - 1024)
     LevelScale(black=-1024.0, white=-769.0, precision=8, known=True)
     """
@@ -83,7 +85,7 @@ def scale_of(channels: NDArray[np.generic], data_range: float | Sequence[float] 
     if not sample.size:
         return LevelScale(0.0, 255.0, 8)
     if ends is not None:
-        return _on_range(sample, *ends, known=True)
+        return _multiplied(sample, *ends) or _on_range(sample, *ends, known=True)
     if channels.dtype == np.uint8:
         return LevelScale(0.0, 255.0, 8)
     sample = _without_rare(sample)
@@ -124,6 +126,17 @@ def range_ends(data_range: float | Sequence[float]) -> tuple[float, float]:
             f"data_range is {data_range!r}; the white level must be above the black; {RANGE_ADVICE}"
         )
     return black, white
+
+
+def _multiplied(sample: NDArray[np.float64], black: float, white: float) -> LevelScale | None:
+    """Recognize whole multiples of one number, 8 bits of them within the range, whatever its own white is."""
+    above = np.unique(sample - black)
+    if len(above) < _FEWEST_VALUES or above[0] < 0 or np.any(above % 1):
+        return None
+    step = float(np.gcd.reduce(above.astype(np.int64)))
+    if step < 2 or above[-1] > 255 * step or 255 * step > white - black:
+        return None
+    return LevelScale(black, black + 255 * step, 8)
 
 
 def _on_range(sample: NDArray[np.float64], black: float, white: float, *, known: bool) -> LevelScale:

@@ -85,12 +85,12 @@ def find_traces(planes: list[NDArray[np.float32]]) -> Traces | None:
         tiles = [tiles[index] for index in np.linspace(0, len(tiles) - 1, _MOST_TILES).astype(int)]
     if not tiles:
         return None
-    upright, turned = (
-        _contrast(np.mean([_power(differences(tile)) for tile in tiles], axis=0))
-        for differences in (_along_axes, _along_diagonals)
+    lines, corners, turned = (
+        _contrast(np.mean([_power(roughness(tile)) for tile in tiles], axis=0))
+        for roughness in (_across_lines, _along_axes, _along_diagonals)
     )
-    grid = max(_square_grid(upright), _square_grid(turned))
-    return Traces(grid, _halved_grid(upright), *_noise(tiles))
+    grid = max(map(_square_grid, (lines, corners, turned)))
+    return Traces(grid, _halved_grid(corners), *_noise(tiles))
 
 
 def _tiles(plane: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -100,9 +100,17 @@ def _tiles(plane: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return [tile for tile in tiles if min(tile.shape) >= LEAST_SIDE and np.isfinite(tile).mean() > 0.3]
 
 
+def _across_lines(tile: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Take second differences along each axis by itself, in which the lattice of wavelets shows."""
+    inner = 2 * tile[1:-1, 1:-1]
+    across = inner - tile[1:-1, :-2] - tile[1:-1, 2:]
+    down = inner - tile[:-2, 1:-1] - tile[2:, 1:-1]
+    return _tamed(across) + _tamed(down)
+
+
 def _along_axes(tile: NDArray[np.float32]) -> NDArray[np.float32]:
     """Take third differences along both axes, which pass over straight edges and leave corners."""
-    return np.diff(np.diff(tile, 3, axis=0), 3, axis=1)
+    return _tamed(np.diff(np.diff(tile, 3, axis=0), 3, axis=1))
 
 
 def _along_diagonals(tile: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -110,12 +118,16 @@ def _along_diagonals(tile: NDArray[np.float32]) -> NDArray[np.float32]:
     for _ in range(2):
         tile = tile[1:, 1:] - tile[:-1, :-1]
         tile = tile[1:, :-1] - tile[:-1, 1:]
-    return tile
+    return _tamed(tile)
 
 
-def _power(differences: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the spectrum of the differences' log, shape (256, 256); the log tames edges."""
-    roughness = np.log1p(np.abs(differences))
+def _tamed(differences: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Take a logarithm, so that edges do not drown the rest."""
+    return np.log1p(np.abs(differences))
+
+
+def _power(roughness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a map's spectrum, shape (256, 256)."""
     known = np.isfinite(roughness)
     weight = np.outer(*(np.hanning(size).astype(np.float32) for size in roughness.shape)) * known
     roughness = np.where(known, roughness, 0)

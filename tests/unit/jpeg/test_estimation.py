@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage.data import astronaut, camera, cell, chelsea, coffee
+from skimage.filters import gaussian
 
 from napari_deartifact.jpeg.estimation import estimate_jpeg
 from napari_deartifact.jpeg.info import JPEGInfo
@@ -64,6 +65,22 @@ def test_levels_in_other_containers(quality, factor, summand, dtype, hot):
     assert white - black == pytest.approx(255 * factor, rel=1e-3)
     if summand == 0:
         assert black == 0
+
+
+@pytest.mark.parametrize(("factor", "white"), [(16, 4095), (16, 65535), (4, 1023), (257, 65535)])
+def test_multiplied_levels_are_seen_within_any_range_that_is_given(factor, white):
+    degraded = compressed(camera()[96:168, 200:272], quality=10)
+    estimate = estimate_jpeg(degraded.astype(np.uint16) * factor, data_range=white)
+    assert (estimate.history, estimate.quality, estimate.data_range) == ("jpeg", 10, (0, 255 * factor))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fine_levels_of_many_bits_are_no_trace_of_a_codec(seed):
+    """An eighth of a level of 8 bits is noise enough for 12."""
+    noise = np.random.default_rng(seed).normal(0, 2, (256, 256))
+    deep = 16 * gaussian(camera()[:256, :256].astype(np.float64), 0.7) + noise
+    estimate = estimate_jpeg(np.rint(deep).clip(0, 4095).astype(np.uint16), data_range=4095)
+    assert estimate.history == "none"
 
 
 def test_stretched_and_clean_is_not_taken_for_restored():
