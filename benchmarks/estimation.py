@@ -60,6 +60,8 @@ class Case:
     grid: tuple[int, int] | None = None
     sampling: str | None = None
     double: bool = False
+    shift: tuple[int, int] = (0, 0)
+    """Rows and columns cut off between two compressions."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,8 @@ def double_cases(region: Picture, grey: Picture, rng: np.random.Generator) -> It
         y, x = divmod(int(rng.integers(1, 64)), 8)
         decoded = saved(np.ascontiguousarray(saved(grey, first)[y:, x:]), second)
         name = f"shifted {first} → {second}"
-        yield jpeg_case("double", name, decoded, rng, quality=second, sampling="grey", double=True)
+        told = {"quality": second, "sampling": "grey", "double": True, "shift": (y, x)}
+        yield jpeg_case("double", name, decoded, rng, **told)
 
 
 def aligned_cases(region: Picture, grey: Picture, rng: np.random.Generator) -> Iterator[Case]:
@@ -297,10 +300,25 @@ def print_jpegs(trials: list[Trial]) -> None:
 
 def print_double(trials: list[Trial]) -> None:
     """Print how often an earlier compression is seen."""
-    print(f"\n{'Double compression, %':44}  n   found  double")
+    print(f"\n{'Double compression, %':44}  n   found  double  first grid")
     for name, group in by_name(trials, "double", "aligned"):
-        columns = [percent(t.estimate.is_jpeg for t in group), percent(t.estimate.double for t in group)]
+        columns = [
+            percent(flags)
+            for flags in (
+                (trial.estimate.is_jpeg for trial in group),
+                (trial.estimate.double for trial in group),
+                (shift_between_grids(trial.estimate) == trial.case.shift for trial in group),
+            )
+        ]
         print(f"{name:44}{len(group):4} {' '.join(columns)}")
+
+
+def shift_between_grids(estimate: JPEGEstimate) -> tuple[int, int] | None:
+    """Return rows and columns from a corner of the first grid to the next one of the last."""
+    if estimate.grid is None or estimate.first_grid is None:
+        return None
+    row, column = np.subtract(estimate.grid, estimate.first_grid) % 8
+    return int(row), int(column)
 
 
 def print_histories(trials: list[Trial]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +70,7 @@ def restore_picture(
         When the model needs tables and the picture has no JPEG history, and when most of it is not what the
         JPEG decodes to.
     """
-    offset = (0, 0)
+    places = [(0, 0)]
     if jpeg is None and estimate is not None:
         scale = scale_on(estimate, scale)
         if not estimate.is_jpeg and model.needs_tables:
@@ -78,16 +78,14 @@ def restore_picture(
             yield Progress(0, 1)
             yield Progress(1, 1)
             return
-        offset = estimate.offset
+        places = _places(estimate, model)
         if estimate.is_jpeg and (model.needs_tables or consistency):
             jpeg = estimate.to_jpeg_info(*picture.shape[1:])
             consistency = consistency and _beyond_doubt(estimate)
     unit = scale.to_unit(picture)
     degraded = within_range(unit)
     answer: NDArray[np.floating[Any]]
-    answer = yield from restore_in_tiles(
-        degraded, model, tile_size=tile_size, jpeg=jpeg, region=region, offset=offset
-    )
+    answer = yield from _restored(degraded, model, places, tile_size=tile_size, jpeg=jpeg, region=region)
     if len(degraded) == 3:
         answer = kept_grey(answer, degraded)
     if consistency and jpeg is not None:
@@ -107,6 +105,53 @@ def restore_picture(
     if degraded is not unit:
         answer[~np.isfinite(unit)] = 0  # what lies beyond the range keeps its distance from it
     picture[...] = scale.corrected(picture, answer)
+
+
+def _restored(
+    degraded: NDArray[np.float32],
+    model: Restorer,
+    places: Sequence[tuple[int, int]],
+    *,
+    jpeg: JPEGInfo | None,
+    **options: Any,
+) -> Generator[Progress, None, NDArray[np.float32]]:
+    """Restore a picture as often as there are grids to lay it on, each time what came of the last.
+
+    `places` are those of the first pixel in the coded unit.  With several `jpeg` says nothing.
+    """
+    count = len(places)
+    for index, place in enumerate(places):
+        told = jpeg if count == 1 else None
+        steps = restore_in_tiles(within_range(degraded), model, jpeg=told, offset=place, **options)
+        degraded = yield from _share_of(steps, index, count)
+    return degraded
+
+
+def _share_of(
+    steps: Generator[Progress, None, NDArray[np.float32]], index: int, count: int
+) -> Generator[Progress, None, NDArray[np.float32]]:
+    """Run one of `count` passes over the same tiles."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            answer: NDArray[np.float32] = end.value
+            return answer
+        if step.done or index == 0:
+            yield Progress(index * step.total + step.done, count * step.total)
+
+
+def _places(estimate: JPEGEstimate, model: Restorer) -> list[tuple[int, int]]:
+    """Return where in a coded unit the first pixel is to lie, in each of the passes that a picture needs.
+
+    What was cut out of a JPEG and compressed again has blocks on two grids.  Networks know what lies on
+    their own, so it is laid on the first grid, on the last one, and on the first again.
+    """
+    earlier = estimate.first_grid
+    if earlier is None or earlier == estimate.grid or model.needs_tables:
+        return [estimate.offset]
+    first = -earlier[0] % 8, -earlier[1] % 8
+    return [first, estimate.offset, first]
 
 
 def kept_grey(answer: NDArray[np.floating[Any]], degraded: NDArray[np.float32]) -> NDArray[np.floating[Any]]:

@@ -182,3 +182,18 @@ def test_the_jpeg_of_another_picture_is_noticed():
         restore(cut, jpeg=other)
     report = consistency_report(cut, other, np.flipud(cut) // 2)
     assert report.unknown > 0.9
+
+
+@pytest.mark.parametrize(("first", "second"), [(10, 30), (30, 50)])
+def test_what_was_cut_out_and_compressed_again_is_laid_on_both_grids(first, second):
+    original, once = (picture[4:224, 3:224] for picture in (camera(), jpeg_round_trip(camera(), first)))
+    twice = jpeg_round_trip(once, second)
+    last_grid = JPEGInfo.from_quality(second, height=twice.shape[0], width=twice.shape[1])
+    progress = []
+    options = {"device": "cpu", "progress": lambda *step: progress.append(step)}
+    both = deartifact(twice, "general", tile_size=128, **options)
+    one = deartifact(twice, "general", device="cpu", jpeg=last_grid, consistency=False)
+    assert psnr(original, both) > psnr(original, one) + 0.05
+    done, totals = zip(*progress, strict=True)
+    assert list(done) == sorted(done)
+    assert set(totals) == {done[-1]}

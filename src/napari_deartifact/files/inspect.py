@@ -18,7 +18,7 @@ from napari_deartifact.messages import printable
 # What the history of an estimate sums up.
 _IN_HISTORY = ("is_clean", "is_restored")
 # What an estimate leaves at its default when there was no JPEG.
-_OF_A_JPEG = ("quality", "grid", "double", "sampling", "offset", "precision")
+_OF_A_JPEG = ("quality", "grid", "first_grid", "double", "sampling", "offset", "precision")
 
 
 def inspect_file(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _from_pixels(image: ImageFile) -> dict[str, Any]:
         warnings.simplefilter("ignore", UserWarning)
         estimate = estimate_jpeg(pixels, channel_axis=-1 if image.rgb else None)
     facts = {key: _plain(value) for key, value in asdict(estimate).items() if key not in _IN_HISTORY}
-    return {"source": "estimate", "history": estimate.history} | facts
+    return {"source": "estimate", "history": estimate.history} | facts | {"double": estimate.double}
 
 
 def _plain(value: Any) -> Any:
@@ -120,6 +120,7 @@ def format_facts(facts: dict[str, Any], *, tables: bool = True) -> str:
       subsampling  4:2:0
     """
     hidden = ("path", "tables", *(_OF_A_JPEG if facts.get("is_jpeg") is False else ()))
+    hidden += ("first_grid",) * (facts.get("first_grid") is None)
     shown = {key: value for key, value in facts.items() if key not in hidden}
     width = max(map(len, shown), default=0)
     lines = [printable(str(Path(facts["path"])))]

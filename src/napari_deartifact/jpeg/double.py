@@ -27,13 +27,13 @@ _NOISE = 0.29
 """Standard deviation of an error that is uniform over a step of 1."""
 
 
-def is_double(
+def earlier_grid(
     histograms: NDArray[np.float32],
     frequencies: NDArray[np.int_],
     phase: tuple[int, int],
     table: NDArray[np.int_],
-) -> bool:
-    """Say whether there was a compression before the last one.
+) -> tuple[int, int] | None:
+    """Find the grid of a compression before the last one.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def is_double(
 
     Returns
     -------
-    bool
+    (int, int) or None
+        Row and column of its first corner, 0 to 7, which may be `phase`; None without traces of it.
 
     Notes
     -----
@@ -65,16 +66,16 @@ def is_double(
     """
     own = 8 * phase[0] + phase[1]
     steps = table.ravel()[frequencies]
-    return (
-        aligned_evidence(histograms[own], frequencies, steps) > _ALIGNED_NEEDED
-        or shifted_lead(histograms, frequencies, own, steps) > _SHIFTED_NEEDED
-    )
+    lead, other = shifted_lead(histograms, frequencies, own, steps)
+    if lead > _SHIFTED_NEEDED:
+        return other // 8, other % 8
+    return phase if aligned_evidence(histograms[own], frequencies, steps) > _ALIGNED_NEEDED else None
 
 
 def shifted_lead(
     histograms: NDArray[np.float32], frequencies: NDArray[np.int_], own: int, steps: NDArray[np.int_]
-) -> float:
-    """Return by how many standard errors the best other grid is ahead of the second best.
+) -> tuple[float, int]:
+    """Return by how many standard errors the best other grid is ahead of the second best, and its number.
 
     Every grid is asked how far its coefficients crowd around the multiples of some earlier table: the
     mean cosine of their phase in the step.  Frequencies count by how much of that the last quantization,
@@ -89,10 +90,10 @@ def shifted_lead(
     others = np.delete(crowding, own, axis=0)
     enough = np.median(np.delete(variance, own, axis=0), axis=0) > 2
     if not enough.any():
-        return 0.0
+        return 0.0, own
     best = (others - np.median(others, axis=0))[:, enough].max(axis=1)
-    second, most = np.sort(best)[-2:]
-    return float(most - second)
+    second, most = np.argsort(best)[-2:]
+    return float(best[most] - best[second]), int(most + (most >= own))
 
 
 @lru_cache(maxsize=1)

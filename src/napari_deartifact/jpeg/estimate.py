@@ -26,8 +26,8 @@ class JPEGEstimate:
     tables : tuple of tuple of int, or None
         As in :class:`JPEGInfo`: 64 steps in natural order for each component.  Steps of frequencies
         that the picture does not have are those of the nearest libjpeg quality.
-    double : bool
-        Whether there are traces of an earlier compression.
+    first_grid : (int, int) or None
+        As `grid`, of an earlier compression that has left traces.  It may be the same grid.
     sampling : str or None
         ``"grey"``, ``"4:4:4"``, ``"4:2:2"``, ``"4:2:0"`` or ``"4:4:0"``.
     offset : (int, int)
@@ -55,7 +55,7 @@ class JPEGEstimate:
     quality: int | None = None
     grid: tuple[int, int] | None = None
     tables: tuple[tuple[int, ...], ...] | None = None
-    double: bool = False
+    first_grid: tuple[int, int] | None = None
     sampling: str | None = None
     offset: tuple[int, int] = (0, 0)
     precision: int = 8
@@ -73,6 +73,11 @@ class JPEGEstimate:
         if self.is_jpeg or self.is_restored:
             return "jpeg" if self.is_jpeg else "restored"
         return "none" if self.is_clean else "uncertain"
+
+    @property
+    def double(self) -> bool:
+        """Whether there are traces of an earlier compression."""
+        return self.first_grid is not None
 
     def __repr__(self) -> str:
         found = f", quality {self.quality}, {self.sampling}, grid {self.grid}" if self.is_jpeg else ""

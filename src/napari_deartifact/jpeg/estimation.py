@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_deartifact.jpeg import lattice, restored
 from napari_deartifact.jpeg.calibration import probability_of_compression, probability_of_jpeg, tells_enough
 from napari_deartifact.jpeg.chroma import undo_interpolation
-from napari_deartifact.jpeg.double import is_double
+from napari_deartifact.jpeg.double import earlier_grid
 from napari_deartifact.jpeg.estimate import JPEGEstimate
 from napari_deartifact.jpeg.grid import (
     EVIDENCE_NEEDED,
@@ -137,7 +137,7 @@ def estimate_jpeg(
         quality,
         grid.phase,
         tuple(tuple(int(step) for step in steps.ravel()) for steps in tables),
-        is_double(grid.histograms, FREQUENCIES, grid.phase, table),
+        earlier_grid(grid.histograms, FREQUENCIES, grid.phase, table),
         sampling,
         offset,
         picture.precision,

@@ -124,8 +124,10 @@ def report_on_estimate(estimate: JPEGEstimate, shape: tuple[int, int]) -> Report
         return Report(verdict, tuple(facts), note=note)
     jpeg = estimate.to_jpeg_info(*shape)
     facts += [("Chroma", _chroma(jpeg)), ("Grid", _grid(jpeg.grid))]
-    if estimate.double:
+    if estimate.first_grid is not None:
+        shifted = estimate.first_grid != estimate.grid
         facts.append(("Compressed", "more than once"))
+        facts += [("First grid", _grid(estimate.first_grid))] * shifted
     return Report(f"JPEG, quality about {estimate.quality}", tuple(facts), _named_tables(jpeg), ESTIMATED)
 
 

@@ -129,6 +129,7 @@ def test_compressed_twice(first, second, shift):
     once = compressed(camera(), quality=first)[shift[0] :, shift[1] :]
     estimate = estimate_jpeg(compressed(np.ascontiguousarray(once[:256, 128:384]), quality=second))
     assert (estimate.double, estimate.quality) == (True, second)
+    assert estimate.first_grid == tuple(-cut % 8 for cut in shift)
 
 
 @pytest.mark.parametrize("quality", [10, 30])
