@@ -3,6 +3,9 @@
 The folder holds pairs of files whose names begin alike up to the second underscore: a lossy
 ``wg04_MR2_JPLY.dcm``, say, as NEMA publishes them, and its original ``wg04_MR2_*.tif`` or ``.dcm``, in the
 same folder or in any below it.  Everything is in stored units, after rounding to the stored dtype.
+
+Slope is that of the answer over the original, below 1 in whatever evens out noise; scale is that of the
+original over the answer, 1 where an answer says on the average what the original is.
 """
 
 import argparse
@@ -28,9 +31,11 @@ def stem(file: Path) -> str:
 
 def report(label: str, pixels: np.ndarray, original: np.ndarray) -> None:
     error = pixels.astype(float) - original
-    slope = np.polyfit(original.ravel(), pixels.astype(float).ravel(), 1)[0]
+    both = original.ravel(), pixels.astype(float).ravel()
+    slope, scale = (np.polyfit(*axes, 1)[0] for axes in (both, both[::-1]))
     rmse = np.sqrt(np.square(error).mean())
-    print(f"  {label:34} RMSE {rmse:7.4f}  offset {error.mean():+.4f}  slope {slope:.5f}", flush=True)
+    told = f"RMSE {rmse:7.4f}  offset {error.mean():+.4f}  slope {slope:.5f}  scale {scale:.5f}"
+    print(f"  {label:34} {told}", flush=True)
 
 
 def restored(lossy: ImageFile, model: str, *, consistent: bool, device: str) -> np.ndarray:

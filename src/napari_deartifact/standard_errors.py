@@ -117,7 +117,8 @@ class StandardErrors:
                 for _ in self.tiles:
                     yield
                 return
-            if estimate.is_jpeg and self.source != "network":
+            # What an earlier compression has taken is more than the last one's tables imply.
+            if estimate.is_jpeg and (self.source == "quantization" or not estimate.double):
                 jpeg = estimate.to_jpeg_info(*degraded.shape[1:])
         known = None if self.source == "network" else self._quantization(degraded, jpeg)
         if self.source == "quantization":
