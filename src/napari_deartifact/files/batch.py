@@ -68,7 +68,7 @@ def restore_files(
         Restore again where a target exists.
     uncertainty : bool
         Write the standard error of every pixel too, as ``STEM_standard_error.tif`` beside the target;
-        where only one of the two exists and `overwrite` is off, the other is written.
+        where only one of the two exists and `overwrite` is off, the other is written if it belongs to it.
     progress : callable, optional
         Gets the job and its (done, total) tiles after each tile.
 

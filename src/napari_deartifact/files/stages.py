@@ -196,6 +196,7 @@ class Stages:
         planned = [(entry.job.target, restored)]
         if error is not None:
             planned.insert(0, (self.error_targets[entry.job.target], error))
+        self._refuse_strangers([(path, array) for path, array in planned if path not in entry.wanted])
         return replace(
             entry,
             image=replace(image, pixels=np.empty(0, image.pixels.dtype), jpeg=None),
@@ -204,6 +205,15 @@ class Stages:
             answers=tuple((path, pixels) for path, pixels in planned if path in entry.wanted),
             psnr=_gain(entry.original, image, restored),
         )
+
+    def _refuse_strangers(self, kept: Iterable[tuple[Path, NDArray[Any]]]) -> None:
+        """Refuse to write one of two files beside another one that does not belong to it."""
+        for path, pixels in kept:
+            if not _holds(path, pixels):
+                raise FileExistsError(
+                    f"{path} exists and is not what would be written there; overwrite (--overwrite) writes "
+                    "the answer and its standard error anew, or choose another output"
+                )
 
     def _answer(
         self, job: Job, pixels: NDArray[Any], **known: Any
@@ -243,6 +253,15 @@ def _gain(original: ImageFile | None, image: ImageFile, restored: NDArray[Any]) 
     except ValueError as error:
         warnings.warn(f"no gain is told: {error}", UserWarning, stacklevel=2)
         return None
+
+
+def _holds(path: Path, pixels: NDArray[Any]) -> bool:
+    """Say whether a file holds just these pixels."""
+    try:
+        found = read_image(path).pixels
+    except (OSError, ValueError, ImportError):
+        return False
+    return np.array_equal(found, pixels, equal_nan=pixels.dtype.kind == "f")
 
 
 def file_number(path: Path) -> tuple[int, int] | None:

@@ -25,12 +25,15 @@ from napari_deartifact.jpeg.grid import (
     grid_evidence,
 )
 from napari_deartifact.jpeg.levels import PictureLevels, picture_levels
-from napari_deartifact.jpeg.restored import restoration_evidence
+from napari_deartifact.jpeg.restored import KeptCells, kept_cells
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
 from napari_deartifact.jpeg.traces import Traces, find_traces
 
 _MOST_PROBABLE_FOR_NONE = 0.4
 """Probability of compression up to which a picture passes for clean."""
+_ANSWER = JPEGEstimate(False, 0.95, is_restored=True)
+"""So sure, where every second picture with its cells kept is an answer: see `KeptCells`."""
+_NO_CELLS = KeptCells(0.0, (0, 0), as_answer=False)
 _COST_OF_OWN_QUALITY = 200.0
 _FREQUENCIES_OF_OWN_TABLE = 6
 _QUALITIES_OF_ANSWERS = range(50, 96)
@@ -109,23 +112,23 @@ def estimate_jpeg(
     if min(luma.shape) < 16:
         return JPEGEstimate(False, 0.0)
     grid = find_grid(luma)
-    kept_off = restoration_evidence(grid.histograms, FREQUENCIES) if picture.scale.known else 0.0
-    if grid.margin < EVIDENCE_NEEDED and kept_off > restored.EVIDENCE_NEEDED:
-        return JPEGEstimate(False, 1.0, is_restored=True)
+    kept = kept_cells(grid.histograms, FREQUENCIES) if picture.scale.known else _NO_CELLS
+    if grid.margin < EVIDENCE_NEEDED and kept.as_answer:
+        return _ANSWER
     if grid.margin < EVIDENCE_NEEDED:
         grid = find_mosaic(luma, grid)
     if grid.margin < EVIDENCE_NEEDED:
-        return _without_lattice(grid, find_traces(picture.luma_parts()))
+        return _smeared(kept) or _without_lattice(grid, find_traces(picture.luma_parts()))
     evidence = grid_evidence(luma, grid.phase)
     evidence[0] += grid.flat_blocks
     table = _table(evidence)
     quality = nearest_quality(table)
-    if _is_answer(kept_off, grid.margin, table, quality):
-        return JPEGEstimate(False, 1.0, is_restored=True)
+    if _is_answer(kept, grid.margin, table, quality):
+        return _ANSWER
     if table.max() == 1:
         # Whole numbers alone pass for this table.
-        return JPEGEstimate(False, 0.0)
-    offset = -grid.phase[0] % 8, -grid.phase[1] % 8
+        return _smeared(kept) or JPEGEstimate(False, 0.0)
+    offset = _offset(grid.phase)
     sampling = "grey"
     tables: tuple[NDArray[np.int_], ...] = (table,)
     if picture.is_colour:
@@ -145,14 +148,28 @@ def estimate_jpeg(
     )
 
 
-def _is_answer(kept_off: float, lattice_margin: float, table: NDArray[np.int_], quality: int) -> bool:
+def _offset(phase: tuple[int, int]) -> tuple[int, int]:
+    """Return the place of the first pixel in its block, given the first block's corner."""
+    return -phase[0] % 8, -phase[1] % 8
+
+
+def _is_answer(kept: KeptCells, lattice_margin: float, table: NDArray[np.int_], quality: int) -> bool:
     """Tell an answer near the middles of its cells from the JPEG that lies on them.
 
     Where steps are about as fine as the rounding of pixels nothing tells one from the other.
     """
+    if not kept.as_answer:
+        return False
     if table.max() == 1:
-        return kept_off > 2 * lattice_margin
-    return kept_off > lattice_margin and quality in _QUALITIES_OF_ANSWERS
+        return kept.evidence > 2 * lattice_margin
+    return kept.evidence > lattice_margin and quality in _QUALITIES_OF_ANSWERS
+
+
+def _smeared(kept: KeptCells) -> JPEGEstimate | None:
+    """Tell of a JPEG that was changed a little since: not on its lattice any more, but on its grid."""
+    if kept.evidence <= restored.EVIDENCE_NEEDED:
+        return None
+    return JPEGEstimate(False, probability_of_jpeg(kept.evidence), offset=_offset(kept.phase))
 
 
 def _without_lattice(grid: Grid, traces: Traces | None) -> JPEGEstimate:

@@ -1,17 +1,21 @@
 """Was this picture restored already?  One that obeys its JPEG keeps off the walls of every cell.
 
-`consistency.project` moves coefficients into the inner part of their quantization cells.  What is left
-between the cells are gaps on one grid, for one table, that no other picture has.
+`consistency.project` moves coefficients into the inner part of their quantization cells, which leaves gaps
+between the cells on one grid, for one table.  So does a JPEG that was smeared a little, by noise, another
+codec or a change of tones; but then coefficients lie off the middles of the cells by the same few levels,
+however wide these are, while those of an answer lie the farther off the wider their cells, and nearer to 0.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.jpeg import lattice
+from napari_deartifact.jpeg.tables import quality_table
 
 MARGIN_STEPS, MARGIN_LEVELS = 0.25, 4.0
 """Kept from the walls of a cell: so much of a step, and no more levels than this."""
@@ -19,10 +23,38 @@ MARGIN_STEPS, MARGIN_LEVELS = 0.25, 4.0
 EVIDENCE_NEEDED = 20.0
 _NOISE = 0.29
 _OUTLIERS = 0.05
+_PULL, _SPREADS = 0.07, (0.1, 0.17, 0.3)
+"""By which answers lie off the middles of their cells, in steps: towards 0, and either way."""
+_SMEARS = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5, 2.0, 2.7, 3.6, 5.0, 7.0, 10.0)
+"""In levels."""
+_LEAST_STEP = 3
+_LEAD_NEEDED = 0.08
+"""Nats a coefficient by which an answer must explain them better than a smear does: of answers by the models
+that ship to training pictures 93 % are ahead by more, of JPEGs smeared in 19 ways 5 %."""
 
 
-def restoration_evidence(histograms: NDArray[np.float32], frequencies: NDArray[np.int_]) -> float:
-    """Weigh whether coefficients keep off the walls of the cells of a libjpeg table.
+@dataclass(frozen=True)
+class KeptCells:
+    """The cells of a libjpeg table whose walls a picture's coefficients keep off.
+
+    Attributes
+    ----------
+    evidence : float
+        Log likelihood ratio against no table at all, on the best grid before the second best.  The
+        coefficients of a JPEG keep off the walls too, but its own table explains them better.
+    phase : (int, int)
+        Row and column of the first corner of the grid.
+    as_answer : bool
+        Whether they lie in the cells as those of an answer do, rather than as a JPEG's that were smeared.
+    """
+
+    evidence: float
+    phase: tuple[int, int]
+    as_answer: bool
+
+
+def kept_cells(histograms: NDArray[np.float32], frequencies: NDArray[np.int_]) -> KeptCells:
+    """Find the cells that coefficients keep to.
 
     Parameters
     ----------
@@ -33,15 +65,50 @@ def restoration_evidence(histograms: NDArray[np.float32], frequencies: NDArray[n
 
     Returns
     -------
-    float
-        Log likelihood ratio against no table at all, on the best grid before the second best.  Those of a
-        JPEG keep off the walls too, but its own table explains them better.
+    KeptCells
     """
-    evidence = histograms.reshape(-1, histograms.shape[-1]) @ _evidence_by_bin()
-    evidence = evidence.reshape(*histograms.shape[:2], -1)
-    score = lattice.quality_evidence(evidence, frequencies=frequencies).max(axis=1)
-    second, best = np.sort(score)[-2:]
-    return float(best - max(second, 0))
+    by_step = histograms.reshape(-1, histograms.shape[-1]) @ _evidence_by_bin()
+    by_step = by_step.reshape(*histograms.shape[:2], -1)
+    by_quality = lattice.quality_evidence(by_step, frequencies=frequencies)
+    score = by_quality.max(axis=1)
+    second, best = np.argsort(score)[-2:]
+    evidence = float(score[best] - max(score[second], 0))
+    steps = quality_table(int(by_quality[best].argmax()) + 1).ravel()[frequencies]
+    as_answer = evidence > EVIDENCE_NEEDED and _lies_as_answer(histograms[best], steps)
+    return KeptCells(evidence, (int(best) // 8, int(best) % 8), as_answer)
+
+
+def _lies_as_answer(histogram: NDArray[np.float32], steps: NDArray[np.int_]) -> bool:
+    """Compare the likelihoods of an answer's coefficients and of smeared ones, shape (K, bins)."""
+    from scipy.special import ndtr
+
+    step = steps[:, np.newaxis].astype(np.float64)
+    center = (np.arange(lattice.BINS) + 0.5) / lattice.BINS_PER_LEVEL
+    index = np.rint(center / step)
+    residue = center - step * index
+    counts = np.where((index > 0) & (step >= _LEAST_STEP), histogram, 0).astype(np.float64)
+
+    def likelihood(density: NDArray[np.float64]) -> float:
+        return float((counts * np.log((1 - _OUTLIERS) * density * step + _OUTLIERS)).sum())
+
+    def smeared(spread: float) -> NDArray[np.float64]:
+        wide = np.hypot(spread, _NOISE)
+        turns = (_normal((residue + turn * step) / wide) / wide for turn in (-1, 0, 1))
+        return np.asarray(sum(turns))
+
+    def answered(spread: float) -> NDArray[np.float64]:
+        wide = np.hypot(spread * step, _NOISE)
+        wall = step / 2 - np.minimum(MARGIN_STEPS * step, MARGIN_LEVELS)
+        far, near = ((side * (wall + _NOISE) + _PULL * step) / wide for side in (1, -1))
+        density = _normal((residue + _PULL * step) / wide) / wide / (ndtr(far) - ndtr(near))
+        return np.asarray(density * np.exp(-((np.maximum(np.abs(residue) - wall, 0) / _NOISE) ** 2) / 2))
+
+    lead = max(map(likelihood, map(answered, _SPREADS))) - max(map(likelihood, map(smeared, _SMEARS)))
+    return bool(lead > _LEAD_NEEDED * counts.sum())
+
+
+def _normal(deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-(deviation**2) / 2) / np.sqrt(2 * np.pi))
 
 
 @lru_cache(maxsize=1)

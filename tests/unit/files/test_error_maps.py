@@ -37,19 +37,42 @@ def test_map_lies_beside_the_answer(model):
     assert (read_image(plain.target).pixels == picture.pixels).all()
 
 
+@pytest.mark.parametrize("missing", ["photo.png", "photo_standard_error.tif"])
+def test_only_what_is_missing_is_written(model, missing):
+    def restore(**options):
+        (result,) = restore_files("photo.jpg", "out", model, uncertainty=True, device="cpu", **options)
+        return result.status
+
+    assert restore() == "restored"
+    before = {name: Path("out", name).read_bytes() for name in names()}
+    stamps = {name: Path("out", name).stat().st_mtime_ns for name in names()}
+    Path("out", missing).unlink()
+    assert restore() == "restored"
+    assert {name: Path("out", name).read_bytes() for name in names()} == before
+    assert [name for name in names() if Path("out", name).stat().st_mtime_ns != stamps[name]] == [missing]
+    assert restore() == "skipped"
+    assert restore(overwrite=True) == "restored"
+
+
 @pytest.mark.parametrize("existing", ["photo.png", "photo_standard_error.tif"])
-def test_only_what_is_missing_is_written(model, existing):
+@pytest.mark.parametrize("content", ["text", "another model's"])
+def test_a_file_that_is_not_its_pair_is_kept_and_nothing_written_beside_it(model, existing, content):
     Path("out").mkdir()
-    Path("out", existing).write_text("precious")
+    if content == "text":
+        Path("out", existing).write_text("precious")
+    else:
+        list(restore_files("photo.jpg", "out", "spp", uncertainty=True, device="cpu"))
+        for name in set(names()) - {existing}:
+            Path("out", name).unlink()
+    before = Path("out", existing).read_bytes()
     (result,) = restore_files("photo.jpg", "out", model, uncertainty=True, device="cpu")
-    assert result.status == "restored"
-    assert len(names()) == 2
-    assert Path("out", existing).read_text() == "precious"
-    (again,) = restore_files("photo.jpg", "out", model, uncertainty=True, device="cpu")
-    assert again.status == "skipped"
+    assert result.status == "failed"
+    assert "overwrite" in result.message
+    assert names() == [existing]
+    assert Path("out", existing).read_bytes() == before
     (over,) = restore_files("photo.jpg", "out", model, uncertainty=True, overwrite=True, device="cpu")
     assert over.status == "restored"
-    assert Path("out", existing).stat().st_size > 100
+    assert len(names()) == 2
 
 
 def test_maps_of_two_targets_are_two_files(model, grey):

@@ -8,6 +8,7 @@ from PIL import Image
 from skimage.data import astronaut, camera, cell, chelsea, coffee
 from skimage.filters import gaussian
 
+from napari_deartifact.degradation.codecs import find_codec
 from napari_deartifact.jpeg.estimation import estimate_jpeg
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.tables import STANDARD_LUMA, quality_table
@@ -290,3 +291,29 @@ def test_the_record_is_a_jpeg_info():
 def test_not_one_picture(image, channel_axis, error, match):
     with pytest.raises(error, match=match):
         estimate_jpeg(image, channel_axis=channel_axis)
+
+
+SMEARS = {
+    "a noise of one level": lambda pixels: pixels + np.random.default_rng(0).normal(0, 1, pixels.shape),
+    "six bits": lambda pixels: pixels & 0xFC,
+    "other tones": lambda pixels: 255 * (pixels / 255) ** 0.9,
+    "WebP": lambda pixels: find_codec("webp").round_trip(pixels, 90),
+}
+
+
+@pytest.mark.parametrize("smear", SMEARS)
+@pytest.mark.parametrize("quality", [20, 50, 75])
+def test_a_jpeg_that_was_smeared_is_not_taken_for_restored(quality, smear):
+    degraded = compressed(camera()[:256, :256], quality=quality)
+    estimate = estimate_jpeg(np.rint(SMEARS[smear](degraded)).clip(0, 255).astype(np.uint8))
+    assert estimate.history in ("jpeg", "uncertain")
+    assert estimate.confidence > 0.5
+
+
+@pytest.mark.parametrize("quality", [20, 75, 90])
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_a_channel_of_a_colour_jpeg_is_not_taken_for_restored(quality, channel):
+    degraded = compressed(astronaut()[:256, :256], quality=quality)
+    estimate = estimate_jpeg(degraded[..., channel])
+    assert estimate.history in ("jpeg", "uncertain")
+    assert estimate.confidence > 0.5
