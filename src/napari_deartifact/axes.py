@@ -103,6 +103,11 @@ def check_dtype(dtype: np.dtype[Any]) -> None:
     TypeError
         For anything but integers and floats.
     """
+    if dtype.kind in "USO":
+        raise TypeError(
+            f"image is no array of numbers but of dtype {dtype}; give its pixels, as "
+            "numpy.asarray(PIL.Image.open(path)) or tifffile.imread(path) reads them"
+        )
     if dtype.kind not in "iuf":
         raise TypeError(f"image has dtype {dtype}; expected integers or floats (convert it with astype)")
 

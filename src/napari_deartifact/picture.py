@@ -70,7 +70,7 @@ def restore_picture(
         When the model needs tables and the picture has no JPEG history, and when most of it is not what the
         JPEG decodes to.
     """
-    places = [(0, 0)]
+    places, guessed = [(0, 0)], jpeg is None
     if jpeg is None and estimate is not None:
         scale = scale_on(estimate, scale)
         if not estimate.is_jpeg and model.needs_tables:
@@ -89,12 +89,15 @@ def restore_picture(
     if len(degraded) == 3:
         answer = kept_grey(answer, degraded)
     if consistency and jpeg is not None:
-        from napari_deartifact.jpeg.belonging import warn_of_another_picture
+        from napari_deartifact.jpeg.belonging import FEWEST_KNOWN, warn_of_another_picture
 
         seen, whole = _with_neighbours(region, jpeg), scale.is_whole_levels(jpeg.precision)
         part, known = consistent(answer[:, *seen], degraded[:, *seen], jpeg.crop(*seen), whole=whole)
-        warn_of_another_picture(known)
-        if part.shape == answer.shape:
+        if not guessed:
+            warn_of_another_picture(known)
+        if guessed and known < FEWEST_KNOWN:
+            pass  # the tables that were guessed are not this picture's
+        elif part.shape == answer.shape:
             answer = part
         else:
             answer = answer.astype(np.float64)

@@ -81,26 +81,35 @@ class StandardErrors:
         self, error: NDArray[np.float32], image: NDArray[Any], restored: NDArray[Any]
     ) -> Generator[Progress, None, None]:
         """Write the standard error of every picture into an array of zeros."""
+        whole = image.dtype.kind in "iu"
+        least = SMALLEST_ERROR if whole else 0.0  # an answer in whole levels of its own is rounded to them
+        unscaled = least if whole and self.source != "quantization" else np.nan
         if not any(self.scales):
-            error[...] = np.nan
+            error[...] = unscaled
             return
         done = 0
         views = (self.layout.pictures(array) for array in (error, image, restored))
         for index, (scale, target, before, after) in enumerate(zip(self.scales, *views, strict=True)):
             if scale is None:
-                target[...] = np.nan
+                target[...] = unscaled
                 continue
             estimate = None
             if self.jpeg is None:
                 estimate = (self.estimates or {}).get(index) or estimate_of(before, self.data_range)
             used = scale_on(estimate, scale) if estimate else scale
             unit = used.to_unit(before)
+            if whole and estimate and estimate.history == "none" and np.array_equal(before, after):
+                target[...] = least
+                done += len(self.tiles)
+                yield Progress(done, self.tile_count)
+                continue
             degraded, answer = within_range(unit), within_range(used.to_unit(after))
             logarithm = np.full(unit.shape, np.nan, np.float32)
             for _ in self._log_error(logarithm, answer, degraded, estimate):
                 done += 1
                 yield Progress(done, self.tile_count)
-            target[...] = np.where(np.isfinite(unit), np.exp(logarithm) * (used.width / LEVELS), np.nan)
+            told = np.maximum(np.exp(logarithm) * (used.width / LEVELS), least)
+            target[...] = np.where(np.isfinite(unit), told, np.nan)
 
     def _log_error(
         self,

@@ -97,8 +97,9 @@ def restore_with_uncertainty(
     them; its intervals hold what they promise for pictures and models like those, and
     ``benchmarks/uncertainty.py`` measures it.  An
     interval is symmetric, does not know that intensities end at black and white, and is never narrower
-    than the rounding to whole levels of the original and of the decoded picture.  The closed form is that
-    of the last compression; what an earlier one took away is not in it.
+    than the rounding to whole levels of the original and of the decoded picture, and, of integers, than half
+    an integer.  Where the pixels show an earlier compression than the last one, tables are left out, because
+    they tell nothing of what the first one took.
 
     Examples
     --------

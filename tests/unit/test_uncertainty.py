@@ -200,6 +200,30 @@ def test_nothing_to_restore(image):
     assert np.isnan(answer.standard_error).all()
 
 
+def test_a_clean_picture_of_16_bits_is_as_sure_as_its_own_levels():
+    clean = STACK[0].astype(np.uint16) * 256 + np.random.default_rng(0).integers(0, 256, STACK[0].shape)
+    with pytest.warns(UserWarning, match="no JPEG history"):
+        answer = restore_with_uncertainty(clean.astype(np.uint16), "compact-cnn", **OPTIONS)
+    np.testing.assert_array_equal(answer.standard_error, SMALLEST_ERROR)
+
+
+def test_integers_are_never_surer_than_their_rounding():
+    narrow = (100 + STACK[0] / 25).astype(np.uint16)
+    channels = np.stack([narrow, np.zeros_like(narrow)])
+    answer = restore_with_uncertainty(channels, "compact-cnn", channel_axis=0, force=True, **OPTIONS)
+    assert (answer.standard_error >= SMALLEST_ERROR).all()
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (3, 5)])
+def test_tables_do_not_count_where_an_earlier_compression_shows(shift):
+    original = camera()[100:356, 100:356]
+    once = jpeg_round_trip(original, 20)[shift[0] :, shift[1] :]
+    twice, original = jpeg_round_trip(once, 75).astype(np.float32), original[shift[0] :, shift[1] :]
+    answer = restore_with_uncertainty(twice, "general", data_range=255, **OPTIONS)
+    inside = np.abs(answer.image - original) <= 2 * answer.standard_error
+    assert inside.mean() > 0.75
+
+
 def test_steps_count_to_the_end_and_can_be_left():
     steps = uncertainty_steps(STACK, "compact-cnn", tile_size=64, jpeg=info_of(GREY, 20), **OPTIONS)
     told = []

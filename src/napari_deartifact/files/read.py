@@ -61,6 +61,13 @@ class Metadata:
     note: str = ""
 
     @property
+    def is_inverted(self) -> bool:
+        """Whether white is the lowest intensity: MINISWHITE in TIFF, MONOCHROME1 in DICOM."""
+        if self.tiff is not None:
+            return self.tiff.photometric == "miniswhite"
+        return self.dicom is not None and self.dicom.dataset.PhotometricInterpretation == "MONOCHROME1"
+
+    @property
     def orientation(self) -> int:
         """EXIF orientation, 1 to 8; 1 when nothing is said."""
         if self.tiff is not None:

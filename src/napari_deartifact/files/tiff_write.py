@@ -28,6 +28,7 @@ def write_tiff(
     dpi: tuple[float, float] | None = None,
     orientation: int = 1,
     color: bool = False,
+    inverted: bool = False,
     exif: bytes | None = None,
     xmp: bytes | None = None,
     software: str | None = None,
@@ -47,6 +48,8 @@ def write_tiff(
         The same, of a file that was no TIFF.
     color : bool
         Whether the last axis holds the samples of a pixel, when there are no `tags`.
+    inverted : bool
+        Whether white is the lowest grey, when there are no `tags`.
     exif, xmp : bytes, optional
         Blocks as other files have them.  BigTIFF gets the texts of EXIF, but not its directories.
     software : str, optional
@@ -60,6 +63,7 @@ def write_tiff(
     if tags is None or tags.shape != pixels.shape:
         channels = pixels.shape[-1] if color else 1
         options |= {"photometric": "rgb" if channels in (3, 4) else "minisblack"}
+        options |= {"photometric": "miniswhite"} if inverted and channels == 1 else {}
         options |= {"planarconfig": "contig"} if channels > 1 else {}
         options |= {"extrasamples": ["unassalpha"]} if channels in (2, 4) else {}
         options |= {"resolution": dpi, "resolutionunit": 2} if dpi else {}

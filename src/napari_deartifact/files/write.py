@@ -65,7 +65,7 @@ def write_image(
     Warns
     -----
     UserWarning
-        When the format is JPEG.
+        When the format is JPEG, and when it cannot say that white is the lowest intensity, as in `like`.
 
     Examples
     --------
@@ -81,6 +81,13 @@ def write_image(
     metadata = replace(like.metadata if like is not None else Metadata(), note=note)
     check_fits(path, pixels, like)
     writer = _writer(path)
+    if metadata.is_inverted and writer in (_write_png, _write_webp, _write_jpeg):
+        warnings.warn(
+            f"white is the lowest intensity in {like.path if like else path}, which {path.name} cannot say: "
+            "it holds the intensities as they are stored, and viewers show the negative; write .tif instead",
+            UserWarning,
+            stacklevel=2,
+        )
     with replacing(path) as temporary:
         writer(temporary, pixels, metadata, like)
 
@@ -163,6 +170,7 @@ def _write_tiff(
         software=metadata.note,
         orientation=metadata.orientation,
         color=_holds_samples(pixels, like),
+        inverted=metadata.is_inverted,
         exif=metadata.exif,
         xmp=metadata.xmp,
         ome=ome,

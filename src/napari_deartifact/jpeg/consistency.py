@@ -258,6 +258,8 @@ def consistency_report(
         from napari_deartifact.jpeg.info import JPEGInfo
 
         jpeg = JPEGInfo.from_file(jpeg)
+    if 0 in jpeg.shape:
+        return ConsistencyReport(math.nan, 0.0, 0, 0.0)
     picture = with_cells(channels_first(decoded, jpeg), jpeg)
     coefficients = picture.coefficients(picture.extended(channels_first(restored, jpeg)))
     excess, unknown = [], 0

@@ -66,10 +66,11 @@ def earlier_grid(
     """
     own = 8 * phase[0] + phase[1]
     steps = table.ravel()[frequencies]
+    # First, as what was aligned shows faintly on grids half a block away as well, and never the other way.
+    if aligned_evidence(histograms[own], frequencies, steps) > _ALIGNED_NEEDED:
+        return phase
     lead, other = shifted_lead(histograms, frequencies, own, steps)
-    if lead > _SHIFTED_NEEDED:
-        return other // 8, other % 8
-    return phase if aligned_evidence(histograms[own], frequencies, steps) > _ALIGNED_NEEDED else None
+    return (other // 8, other % 8) if lead > _SHIFTED_NEEDED else None
 
 
 def shifted_lead(

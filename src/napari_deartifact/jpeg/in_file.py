@@ -43,6 +43,12 @@ def read_record(stream: BinaryIO, name: str, coefficients: bool | None) -> JPEGI
             indices = read_coefficients(stream.read(), info)
     except ValueError as error:
         if coefficients is None:
+            warnings.warn(
+                f"the coefficients of {name} cannot be read: {error}; they will be found from the decoded "
+                "pixels, where these are not lost too",
+                UserWarning,
+                stacklevel=3,
+            )
             return info
         raise ValueError(f"the coefficients of {name} cannot be read: {error}") from error
     if complaints:

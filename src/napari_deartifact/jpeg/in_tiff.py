@@ -26,8 +26,15 @@ _HEAD = 2048
 def read_tiff_record(path: str | os.PathLike[str], page: int, tile: int | None) -> JPEGInfo:
     """Do what :meth:`JPEGInfo.from_tiff` says."""
     path = check_is_file(path)
+    with path.open("rb") as stream:
+        if stream.read(2) == b"\xff\xd8":
+            raise ValueError(f"{path} is a JPEG file by its first bytes; use from_file")
     with opened_tiff(path) as file:
         return _record(path, file.pages, page, tile)
+
+
+def _name(compression: Any) -> str:
+    return str(getattr(compression, "name", compression))
 
 
 def _record(path: Path, pages: Any, number: int, tile: int | None) -> JPEGInfo:
@@ -36,7 +43,8 @@ def _record(path: Path, pages: Any, number: int, tile: int | None) -> JPEGInfo:
     page = pages[number]
     if not is_jpeg(page):
         raise ValueError(
-            f"page {number} of {path} is compressed by {page.keyframe.compression!r}; expected JPEG, code 7"
+            f"page {number} of {path} is compressed by {_name(page.keyframe.compression)}; "
+            "expected JPEG, code 7"
         )
     name = f"page {number} of {path}"
     if tile is not None:

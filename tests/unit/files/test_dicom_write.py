@@ -224,3 +224,17 @@ def test_without_the_extra(tmp_path, monkeypatch, model, made):
     monkeypatch.setitem(sys.modules, "pydicom", None)
     (result,) = restore_files(tmp_path / "a.dcm", tmp_path / "out", model)
     assert "pip install 'napari-deartifact[dicom]'" in result.message
+
+
+def test_a_negative_stays_one_in_tiff_and_png_says_that_it_cannot(tmp_path, made):
+    made(tmp_path / "a.dcm", [GREY.tobytes()], PLAIN, GREY)
+    source = read_image(tmp_path / "a.dcm")
+    assert source.metadata.is_inverted
+    write_image(tmp_path / "a.tif", source.pixels, source)
+    again = read_image(tmp_path / "a.tif")
+    assert again.metadata.is_inverted
+    assert (again.pixels == source.pixels).all()
+    for image in (source, again):
+        with pytest.warns(UserWarning, match="viewers show the negative; write .tif"):
+            write_image(tmp_path / "a.png", image.pixels, image)
+        assert (read_image(tmp_path / "a.png").pixels == source.pixels).all()

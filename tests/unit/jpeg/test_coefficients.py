@@ -128,3 +128,11 @@ def test_without_the_extra(monkeypatch):
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'napari-deartifact\[coefficients\]'"):
         JPEGInfo.from_bytes(content, coefficients=True)
     assert JPEGInfo.from_bytes(content).shape == (16, 16)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_truncated_scan_is_a_warning(share):
+    content = encode(data.camera()[100:228, 100:228])
+    with pytest.warns(UserWarning, match="coefficients of .* cannot be read: no end of image"):
+        info = JPEGInfo.from_bytes(content[: int(share * len(content))])
+    assert info.indices is None

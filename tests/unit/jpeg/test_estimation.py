@@ -317,3 +317,12 @@ def test_a_channel_of_a_colour_jpeg_is_not_taken_for_restored(quality, channel):
     estimate = estimate_jpeg(degraded[..., channel])
     assert estimate.history in ("jpeg", "uncertain")
     assert estimate.confidence > 0.5
+
+
+@pytest.mark.parametrize(("first", "second"), [(10, 30), (50, 75), (30, 90)])
+@pytest.mark.parametrize("clean", [camera(), chelsea()[..., 1], coffee()[..., 0]], ids=["man", "cat", "cup"])
+def test_compressed_twice_on_one_grid(clean, first, second):
+    clean = np.ascontiguousarray(clean[:288, 100:388])
+    once = compressed(clean, quality=first)
+    estimate = estimate_jpeg(compressed(once, quality=second)[3:, 6:])
+    assert estimate.grid == estimate.first_grid == (5, 2)
