@@ -22,6 +22,8 @@ _RARE = 5e-4
 """Share of the pixels, at either end, that may be anything: hot ones, dead ones, marks."""
 _FEWEST_VALUES = 16
 """From so few different values no distance between levels is concluded."""
+_MOST_WHOLE = 2.0**53
+"""Beyond this floats are whole whatever they are."""
 _FEWEST_UNITS = 4
 """Integers that lie nearer than so many are taken for levels as they are."""
 
@@ -48,9 +50,9 @@ class LevelScale:
     def levels(self, channels: NDArray[np.generic]) -> NDArray[np.float32]:
         """Return levels; NaN for what is not finite, black, white or beyond."""
         highest = 2**self.precision - 1
-        factor = highest / (self.white - self.black)
-        levels: NDArray[np.float32] = np.asarray(channels, np.float32) * np.float32(factor)
-        levels += np.float32(-self.black * factor)
+        # In double precision, as units may be of any size.
+        exact = (np.asarray(channels, np.float64) - self.black) * (highest / (self.white - self.black))
+        levels: NDArray[np.float32] = exact.clip(-1, highest + 1).astype(np.float32)
         unknown = ~(np.isfinite(levels) & (levels > _WHOLE) & (levels < highest - _WHOLE))
         levels[unknown] = np.nan
         return levels
@@ -89,7 +91,7 @@ def scale_of(channels: NDArray[np.generic], data_range: float | Sequence[float] 
     if channels.dtype == np.uint8:
         return LevelScale(0.0, 255.0, 8)
     sample = _without_rare(sample)
-    if channels.dtype.kind in "ui" or (_share_whole(sample) == 1 and sample.max() > 1):
+    if channels.dtype.kind in "ui" or (_share_whole(sample) == 1 and 1 < sample.max() < _MOST_WHOLE):
         return _of_whole_numbers(sample)
     even = _evenly_spaced(np.unique(sample), tolerance=_WHOLE)
     if even is not None:
@@ -155,7 +157,7 @@ def _of_whole_numbers(sample: NDArray[np.float64]) -> LevelScale:
     if values[0] >= 0 and not np.any(values % _COPY):
         return LevelScale(0.0, 255.0 * _COPY, 8)
     step = 1.0
-    if len(values) >= _FEWEST_VALUES:
+    if len(values) >= _FEWEST_VALUES and values[-1] - values[0] < _MOST_WHOLE:
         step = float(np.gcd.reduce((values - values[0]).astype(np.int64)))
         if step == 1:
             even = _evenly_spaced(values, tolerance=0.51, least=_FEWEST_UNITS)

@@ -326,3 +326,9 @@ def test_compressed_twice_on_one_grid(clean, first, second):
     once = compressed(clean, quality=first)
     estimate = estimate_jpeg(compressed(once, quality=second)[3:, 6:])
     assert estimate.grid == estimate.first_grid == (5, 2)
+
+
+@pytest.mark.parametrize("unit", [1e300, 1e-298, 3.7e11, 1e-12])
+def test_units_of_any_size(unit):
+    estimate = estimate_jpeg(compressed(camera()[100:228, 100:228], quality=30) * unit)
+    assert (estimate.is_jpeg, estimate.quality) == (True, 30)
