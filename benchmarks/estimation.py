@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from napari_deartifact.degradation import CODECS, encode_to_size, jpeg_encode
 from napari_deartifact.files.read import read_image
@@ -34,13 +34,14 @@ SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".webp", ".jpg")
 SIDE = 256
 SMALL = 128
 REGION = 640
-GROUPS = ("clean", "jpeg", "colour", "copies", "low", "double", "aligned", "resampled")
+GROUPS = ("clean", "jpeg", "colour", "copies", "low", "double", "aligned", "resampled", "smeared")
 SHIFTED = ((10, 30), (30, 50), (50, 75), (75, 90), (30, 75), (50, 90), (75, 50), (90, 75))
 ALIGNED = ((10, 30), (30, 50), (50, 75), (60, 85), (75, 90), (30, 90), (75, 50))
 SCALES = (0.5, 0.7, 0.85, 1.2, 1.5, 2.0)
 ANGLES = (2.0, 15.0, 45.0)
 ENLARGED = "grey, resized ×1.5"
 QUALITIES_BEFORE_RESAMPLING = (10, 30, 50, 75)
+QUALITIES_BEFORE_SMEARING = (20, 50, 75, 90)
 RATES_OF_OTHERS = (10, 20, 30)
 """Qualities of the JPEGs that files of other codecs are as large as."""
 
@@ -153,6 +154,7 @@ def cases(region: Picture, groups: Iterable[str], rng: np.random.Generator) -> I
         "double": double_cases,
         "aligned": aligned_cases,
         "resampled": resampled_cases,
+        "smeared": smeared_cases,
     }
     for group in groups:
         yield from makers[group](region, grey, rng)
@@ -255,6 +257,29 @@ def resampled_cases(region: Picture, grey: Picture, rng: np.random.Generator) ->
         yield Case("resampled", f"{codec}, as large as JPEG of quality 10–30", pixels, "uncertain")
 
 
+def smeared_cases(region: Picture, grey: Picture, rng: np.random.Generator) -> Iterator[Case]:
+    """Yield JPEGs that were changed a little since, on their grid still."""
+    (rng,) = rng.spawn(1)  # the other groups stay what they are without this one
+    quality = int(rng.choice(QUALITIES_BEFORE_SMEARING))
+    small = cut(saved(grey, quality), SIDE, rng)[0]
+    smears = {
+        "noise of 1 level": np.rint(small + rng.normal(0, 1, small.shape)).clip(0, 255),
+        "noise of 2 levels": np.rint(small + rng.normal(0, 2, small.shape)).clip(0, 255),
+        "6 bits": small & 0xFC,
+        "other tones": np.rint(255 * (small / 255) ** 0.9),
+        "WebP, quality 90": saved(small, 90, "WEBP"),
+        "sharpened": Image.fromarray(small).filter(ImageFilter.UnsharpMask(1, 50, 0)),
+        "blurred a little": Image.fromarray(small).filter(ImageFilter.GaussianBlur(0.5)),
+    }
+    if region.ndim == 3:
+        colour = cut(saved(region, quality), SIDE, rng)[0]
+        smears |= {
+            f"{name} channel": colour[..., index] for index, name in enumerate(("red", "green", "blue"))
+        }
+    for name, pixels in smears.items():
+        yield Case("smeared", name, np.asarray(pixels).astype(np.uint8), "uncertain", quality)
+
+
 def trials(folders: list[Path], count: int, groups: list[str], seed: int) -> Iterator[Trial]:
     """Estimate every case of every region."""
     rng = np.random.default_rng(seed)
@@ -335,12 +360,23 @@ def print_histories(trials: list[Trial]) -> None:
         print(f"{name:44}{len(group):4} {' '.join(columns)}")
 
 
+def print_smeared(trials: list[Trial]) -> None:
+    """Print what is said of JPEGs that were changed a little, which no answer of ours must be taken for."""
+    print(f"\n{'JPEG, then smeared: told, %':44}  n    jpeg    none uncertain restored")
+    for name, group in by_name(trials, "smeared"):
+        columns = [
+            percent(t.estimate.history == told for t in group)
+            for told in ("jpeg", "none", "uncertain", "restored")
+        ]
+        print(f"{name:44}{len(group):4} {' '.join(columns)}")
+
+
 def print_reliability(trials: list[Trial]) -> None:
     """Print, for ranges of confidence, how often the history was right.
 
     As in the fit, originals and compressed pictures without a lattice have one half of the weight each.
     """
-    trials = [trial for trial in trials if trial.case.name != ENLARGED]
+    trials = [t for t in trials if t.case.name != ENLARGED and t.case.group != "smeared"]
     originals = sum(trial.case.history == "none" for trial in trials)
     compressed = sum(t.case.history != "none" and not t.estimate.is_jpeg for t in trials)
     edges = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.001)
@@ -438,6 +474,7 @@ def main() -> None:
     print_jpegs(measured)
     print_double(measured)
     print_histories(measured)
+    print_smeared(measured)
     if {"clean", "resampled"} <= set(options.groups):
         print_reliability(measured)
     rng = np.random.default_rng(options.seed)
