@@ -50,16 +50,15 @@ class Training:
 
 TRAININGS = {
     "general": Training(498),
-    "general-fast": Training(219),
+    "general-fast": Training(357),
     "general-luma": Training(483),
-    "microscopy": Training(57, ("microscopy",), init="general"),
-    "medical": Training(30, ("medical",), init="general"),
+    "microscopy": Training(46, ("microscopy",), init="general"),
+    "medical": Training(50, ("medical",), init="general"),
     "general-perceptual": Training(56, ("natural",), init="general"),
 }
-"""Minutes are those of one core of a server CPU with bfloat16, which is what the shipped weights have had,
-those before `microscopy` in several runs each, `general-luma` with those of `general` that it began from;
-`medical` and `microscopy` are means of weights, of the shape that `general` had before its last run.
-docs/results.md tells what differed between them."""
+"""Minutes are those of one core of a server CPU with bfloat16, which is what the shipped weights have had, in
+several runs but for `microscopy`, `general-luma` with those of `general` that it began from; `medical` is the
+mean of its weights and those of `general`.  docs/results.md tells what differed between the runs."""
 HEAD_SHARES = {"natural": 5, "microscopy": 4, "medical": 1}
 """Of the examples for the error head: photographs and micrographs are what it is measured on."""
 HEAD_MODELS = ("general", "general", "general-fast", "microscopy", "medical", "compact-cnn", "spp")
