@@ -75,8 +75,8 @@ def doubt(estimates: Mapping[int, JPEGEstimate]) -> str | None:
     if not doubtful or doubtful[0].is_jpeg:
         return None
     return (
-        f"the image was probably compressed ({100 * doubtful[0].confidence:.0f} %), but shows no JPEG "
-        "grid, as after resizing or with another codec; it is restored all the same: compare the answer"
+        f"the image was probably compressed ({100 * doubtful[0].confidence:.0f} %), but is no JPEG as it was "
+        "decoded, as after resizing, noise or another codec; it is restored all the same: compare the answer"
     )
 
 

@@ -95,11 +95,11 @@ def restore_picture(
         part, known = consistent(answer[:, *seen], degraded[:, *seen], jpeg.crop(*seen), whole=whole)
         if not guessed:
             warn_of_another_picture(known)
-        if guessed and known < FEWEST_KNOWN:
-            pass  # the tables that were guessed are not this picture's
-        elif part.shape == answer.shape:
+        # Tables that were guessed, and are not this picture's after all, bind nothing.
+        fits = not guessed or known >= FEWEST_KNOWN
+        if fits and part.shape == answer.shape:
             answer = part
-        else:
+        elif fits:
             answer = answer.astype(np.float64)
             answer[:, *seen] = part
     # A consistent input makes every blend of it and a consistent answer consistent: cells are convex.

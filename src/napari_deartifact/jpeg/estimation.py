@@ -32,7 +32,7 @@ from napari_deartifact.jpeg.traces import Traces, find_traces
 _MOST_PROBABLE_FOR_NONE = 0.4
 """Probability of compression up to which a picture passes for clean."""
 _ANSWER = JPEGEstimate(False, 0.95, is_restored=True)
-"""So sure, where every second picture with its cells kept is an answer: see `KeptCells`."""
+"""So sure, if of the pictures that keep to their cells every second one is an answer: see `jpeg.restored`."""
 _NO_CELLS = KeptCells(0.0, (0, 0), as_answer=False)
 _COST_OF_OWN_QUALITY = 200.0
 _FREQUENCIES_OF_OWN_TABLE = 6
