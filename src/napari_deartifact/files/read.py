@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -183,8 +183,11 @@ def _read_dicom(path: Path) -> ImageFile:
 
 
 def _read_jpeg(path: Path) -> ImageFile:
-    jpeg = JPEGInfo.from_file(path)
-    return _read_with_pillow(path, jpeg) if jpeg.precision == 8 else _read_deep_jpeg(path, jpeg)
+    header = JPEGInfo.from_file(path, coefficients=False)
+    read = _read_with_pillow if header.precision == 8 else _read_deep_jpeg
+    image = read(path, header)
+    # Last, as a scan that is cut short is an error of the pixels, which needs no warning beside it.
+    return replace(image, jpeg=image.jpeg and JPEGInfo.from_file(path))
 
 
 def _read_deep_jpeg(path: Path, jpeg: JPEGInfo) -> ImageFile:
