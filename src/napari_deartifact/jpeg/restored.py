@@ -28,12 +28,11 @@ _PULL, _SPREADS = 0.07, (0.1, 0.17, 0.3)
 _SMEARS = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5, 2.0, 2.7, 3.6, 5.0, 7.0, 10.0)
 """In levels."""
 _LEAST_STEP = 3
-_LEAD_NEEDED, _LEAD_NEEDED_OF_FINE = 0.08, -0.01
-"""Nats a coefficient by which an answer must explain them better than a smear does: of answers by the models
-that ship to training pictures 93 % are ahead by more, of JPEGs smeared in 19 ways 5 %."""
-_FINE = 5.0
-"""Median step of tables of quality 83 and above, so fine that rounding leaves little to tell the two by:
-answers lead by -0.02 to 0.24, and what was smeared seldom keeps off the walls of such tables."""
+_LEAD_NEEDED = {2.0: -0.015, 5.0: -0.065, np.inf: 0.08}
+"""Nats a coefficient by which an answer must explain them better than a smear does, by the median step up to
+which that holds.  Of answers by the models that ship to training pictures 93 % are ahead by 0.08, of JPEGs
+smeared in 19 ways 5 %.  With fine steps, of quality 85 and above, rounding leaves little to tell the two
+by, and what was smeared seldom keeps off their walls."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def _lies_as_answer(histogram: NDArray[np.float32], steps: NDArray[np.int_]) -> 
         return np.asarray(density * np.exp(-((np.maximum(np.abs(residue) - wall, 0) / _NOISE) ** 2) / 2))
 
     lead = max(map(likelihood, map(answered, _SPREADS))) - max(map(likelihood, map(smeared, _SMEARS)))
-    needed = _LEAD_NEEDED_OF_FINE if np.median(steps) <= _FINE else _LEAD_NEEDED
+    needed = next(nats for most, nats in _LEAD_NEEDED.items() if np.median(steps) <= most)
     return bool(lead > needed * counts.sum())
 
 
