@@ -7,13 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from napari_deartifact.files.entry import Entry, attempted
 from napari_deartifact.files.plan import Job
 from napari_deartifact.files.result import FileFacts, FileResult, Status
 from napari_deartifact.files.slides import restore_slide
 from napari_deartifact.files.slides_base import Slide
 from napari_deartifact.files.slides_job import remove_spent_folder
 from napari_deartifact.files.slides_open import open_slide
-from napari_deartifact.files.stages import Entry, Stages, attempted
+from napari_deartifact.files.stages import Stages
 
 if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer

@@ -18,10 +18,10 @@ from PIL import Image
 from napari_deartifact import deartifact
 from napari_deartifact.files import batch, stages
 from napari_deartifact.files.batch import restore_files, restore_jobs, run_stages
+from napari_deartifact.files.entry import Entry
 from napari_deartifact.files.plan import Job, error_targets, plan_jobs
 from napari_deartifact.files.read import read_image
 from napari_deartifact.files.result import FileResult
-from napari_deartifact.files.stages import Entry
 
 TREE = ["a.jpg", "b.png", "sub/a.jpg", "sub/deep/c.tif", "notes.txt", ".hidden.jpg", ".git/d.jpg"]
 
