@@ -21,8 +21,10 @@ from napari_deartifact.training import Recipe, parse_recipe, read_recipe, train
 VARIANTS: dict[str, dict[str, Any]] = {
     "grid anywhere": {"data.unaligned_fraction": 1.0},
     "grid at the first pixel": {"data.unaligned_fraction": 0.1},
+    "AdamW": {"phases.*.optimizer.name": "adamw", "phases.*.optimizer.betas": (0.9, 0.999)},
+    "Muon": {"phases.*.optimizer.name": "muon", "phases.*.optimizer.betas": (0.95, 0.999)},
 }
-"""Keys of a recipe, with dots between tables and numbers in lists, such as ``phases.0.learning_rate``."""
+"""Keys of a recipe, with dots between tables and, in lists, numbers or ``*`` for each of their entries."""
 QUALITIES: tuple[Quality, ...] = (10, 40, 90)
 
 
@@ -30,12 +32,19 @@ def varied(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """Change entries of a recipe; a key or value that is not allowed is refused by name."""
     entries = recipe.to_dict()
     for key, value in changes.items():
-        *tables, last = (int(part) if part.isdecimal() else part for part in key.split("."))
-        inner: Any = entries
+        *tables, last = key.split(".")
+        inner: list[Any] = [entries]
         for part in tables:
-            inner = inner[part]
-        inner[last] = value
+            inner = [child for each in inner for child in _children(each, part)]
+        for each in inner:
+            each[last] = value
     return parse_recipe(entries)
+
+
+def _children(entry: Any, part: str) -> list[Any]:
+    if part == "*":
+        return list(entry)
+    return [entry[int(part) if part.isdecimal() else part]]
 
 
 def row(name: str, steps: int, answer: Evaluation) -> str:

@@ -77,7 +77,7 @@ def test_lazy_arrays_are_not_looked_at():
     assert not np.array_equal(np.asarray(restore(lazy)), ORIGINAL)
 
 
-@pytest.mark.parametrize("quality", [10, 20, 40, 75, 90])
+@pytest.mark.parametrize("quality", [10, 20, 40, 75, 90, 93, 95])
 @pytest.mark.parametrize("axis", [None, -1], ids=["grey", "RGB"])
 def test_what_was_restored_is_not_restored_again(quality, axis):
     original = ORIGINAL if axis is None else astronaut()[:200, 100:300]
@@ -85,6 +85,18 @@ def test_what_was_restored_is_not_restored_again(quality, axis):
     assert psnr(original[3:, 5:], once) > psnr(original[3:, 5:], jpeg_round_trip(original, quality)[3:, 5:])
     with pytest.warns(UserWarning, match="restored already"):
         np.testing.assert_array_equal(restore(once, channel_axis=axis), once)
+
+
+@pytest.mark.parametrize("quality", [96, 97, 98, 99, 100])
+@pytest.mark.parametrize("axis", [None, -1], ids=["grey", "RGB"])
+def test_four_passes_cost_little_where_an_answer_looks_like_a_jpeg(quality, axis):
+    original = ORIGINAL if axis is None else astronaut()[:200, 100:300]
+    passes = [jpeg_round_trip(original, quality)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for _ in range(4):
+            passes.append(restore(passes[-1], channel_axis=axis))
+    assert psnr(original, passes[-1]) > psnr(original, passes[1]) - 0.3
 
 
 def test_an_estimate_beyond_doubt_binds_the_answer():

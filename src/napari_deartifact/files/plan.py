@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +15,7 @@ from napari_deartifact.files.read import SUFFIXES
 from napari_deartifact.files.signatures import DICOM_SUFFIXES, starts_as_dicom
 from napari_deartifact.files.suffixes import full_stem, full_suffix
 from napari_deartifact.files.write import writable_suffixes
+from napari_deartifact.messages import printable
 
 # What may be deeper than PNG, or more than a plane.
 _USUAL_SUFFIXES = {
@@ -27,11 +29,16 @@ _WANTED_SUFFIXES = SUFFIXES | SLIDE_SUFFIXES
 _TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".ome.tif", ".ome.tiff"})
 # Slides that were restored, and the work on them.
 _NO_FOLDERS_OF_PICTURES = (".zarr", ".zarr.part", ".tif.part", ".tiff.part")
-# Whoever writes one of these names a file, not a folder.
-_UNWRITABLE_SUFFIXES = frozenset((
-    ".gif", ".jp2", ".j2k", ".jxl", ".avif", ".heic", ".heif", ".svs", ".ndpi", ".czi", ".nd2", ".lif",
-    ".npy", ".npz", ".h5", ".tga", ".ppm", ".pgm", ".exr", ".psd", ".svg", ".pdf", ".eps", ".dng", ".nii",
+_UNREAD_SUFFIXES = frozenset((
+    ".gif", ".jp2", ".j2k", ".jxl", ".avif", ".heic", ".heif", ".czi", ".nd2", ".lif", ".tga", ".ppm", ".pgm",
+    ".exr", ".psd", ".dng", ".nii",
 ))  # fmt: skip
+"""Of pictures that are not read; a folder that holds some is said to."""
+# Whoever writes one of these names a file, not a folder.
+_UNWRITABLE_SUFFIXES = _UNREAD_SUFFIXES | SLIDE_SUFFIXES | frozenset((
+    ".npy", ".npz", ".h5", ".svg", ".pdf", ".eps",
+))  # fmt: skip
+_MOST_NAMED = 3
 # DICOM files are often named IM-0001, or by a UID.
 _NO_SUFFIX = re.compile(r"[^.]+|.*\.\d+")
 _DICOM_DIRECTORY = "DICOMDIR"
@@ -93,6 +100,11 @@ def plan_jobs(
     ValueError
         When there is nothing to restore, a name is empty, the output is one of the folders to be
         restored, or the suffix cannot be written.
+
+    Warns
+    -----
+    UserWarning
+        When folders hold pictures of kinds that are not read.
     """
     inputs = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     if not all(os.fspath(name) for name in (*inputs, output)):
@@ -106,7 +118,14 @@ def plan_jobs(
     if output.suffix.lower() in _UNWRITABLE_SUFFIXES.union(SUFFIXES) and not output.is_dir():
         source = _only_file(inputs, output)
         return [Job(source, output, Path(source.name))]
-    sources = _find_sources(inputs, output)
+    sources, unread = _find_sources(inputs, output)
+    if unread:
+        named = ", ".join(printable(str(path)) for path in unread[:_MOST_NAMED])
+        more = f" and {len(unread) - _MOST_NAMED} more" if len(unread) > _MOST_NAMED else ""
+        warnings.warn(
+            f"{named}{more} left out: pictures of this kind are not read; save them as TIFF or PNG",
+            stacklevel=2,
+        )
     if not sources:
         raise ValueError(
             f"no picture found in {', '.join(map(str, inputs)) or 'an empty list'}; "
@@ -210,16 +229,19 @@ def _only_file(inputs: Sequence[FilePath], output: Path) -> Path:
     return Path(inputs[0])
 
 
-def _find_sources(inputs: Sequence[FilePath], output: Path) -> dict[Path, Path]:
-    """Map each file to its place below the output, every file once."""
+def _find_sources(inputs: Sequence[FilePath], output: Path) -> tuple[dict[Path, Path], list[Path]]:
+    """Map each file to its place below the output, every file once; list pictures that are not read."""
     keep_names = sum(Path(name).is_dir() for name in inputs) > 1
     sources: dict[Path, Path] = {}
+    unread: list[Path] = []
     known: set[Path] = set()
     for name in inputs:
         path = Path(name)
         if path.is_dir():
             root = Path(os.path.abspath(path)).name if keep_names else ""
-            found = {file: root / file.relative_to(path) for file in _pictures_below(path, output)}
+            below = list(_files_below(path, output))
+            found = {file: root / file.relative_to(path) for file in below if _is_wanted(file)}
+            unread += (file for file in below if file.suffix.lower() in _UNREAD_SUFFIXES)
         elif _is_single_file(name):
             found = {path: Path(path.name)}
         else:
@@ -229,10 +251,14 @@ def _find_sources(inputs: Sequence[FilePath], output: Path) -> dict[Path, Path]:
             if file.absolute() not in known:
                 known.add(file.absolute())
                 sources[file] = place
-    return sources
+    return sources, unread
 
 
-def _pictures_below(folder: Path, output: Path) -> Iterator[Path]:
+def _is_wanted(path: Path) -> bool:
+    return _is_slide(path) or may_be_picture(path)
+
+
+def _files_below(folder: Path, output: Path) -> Iterator[Path]:
     """Walk in a stable order; hidden files and the output folder itself are left out."""
     inside = identity(output)
     for root, folders, names in os.walk(folder):
@@ -241,7 +267,7 @@ def _pictures_below(folder: Path, output: Path) -> Iterator[Path]:
             name for name in folders if _may_hold_pictures(name) and identity(here / name) != inside
         )
         for name in sorted(names):
-            if not name.startswith(".") and (_is_slide(here / name) or may_be_picture(here / name)):
+            if not name.startswith("."):
                 yield here / name
 
 

@@ -22,10 +22,10 @@ from napari_deartifact.jpeg.grid import (
     Grid,
     find_grid,
     find_mosaic,
-    grid_evidence,
+    grid_histograms,
 )
 from napari_deartifact.jpeg.levels import PictureLevels, picture_levels
-from napari_deartifact.jpeg.restored import KeptCells, kept_cells
+from napari_deartifact.jpeg.restored import KeptCells, kept_cells, spread_over_lattice
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
 from napari_deartifact.jpeg.traces import Traces, find_traces
 
@@ -38,6 +38,8 @@ _COST_OF_OWN_QUALITY = 200.0
 _FREQUENCIES_OF_OWN_TABLE = 6
 _QUALITIES_OF_ANSWERS = range(50, 96)
 """At which answers may come so near to the middles of their cells that these show as a lattice."""
+_FINE_QUALITY = 93
+"""From which on answers lie on the lattice more than off the walls."""
 _LEAST_STEP_WITH_MULTIPLES = 3
 _CHROMA_SIDE = 384
 _LEAST_CHANGES_OF_CHROMA = 5
@@ -119,11 +121,14 @@ def estimate_jpeg(
         grid = find_mosaic(luma, grid)
     if grid.margin < EVIDENCE_NEEDED:
         return _smeared(kept) or _without_lattice(grid, find_traces(picture.luma_parts()))
-    evidence = grid_evidence(luma, grid.phase)
+    histograms = grid_histograms(luma, grid.phase)
+    evidence = lattice.step_evidence(histograms)
     evidence[0] += grid.flat_blocks
     table = _table(evidence)
     quality = nearest_quality(table)
     if _is_answer(kept, grid.margin, table, quality):
+        return _ANSWER
+    if quality >= _FINE_QUALITY and spread_over_lattice(histograms, table) > EVIDENCE_NEEDED:
         return _ANSWER
     if table.max() == 1:
         # Whole numbers alone pass for this table.

@@ -73,7 +73,7 @@ def find_mosaic(luma: NDArray[np.float32], grid: Grid) -> Grid:
     phase = mosaic_phase(luma)
     if phase is None:
         return grid
-    evidence = grid_evidence(luma, phase)
+    evidence = lattice.step_evidence(grid_histograms(luma, phase))
     flat_blocks = flat_block_evidence(luma, phase)
     evidence[0] += flat_blocks
     by_quality = lattice.quality_evidence(evidence)
@@ -97,8 +97,8 @@ def _patches(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(patches[chosen])
 
 
-def grid_evidence(plane: NDArray[np.float32], phase: tuple[int, int]) -> NDArray[np.float32]:
-    """Weigh every step of every frequency on one grid, shape (64, 255)."""
+def grid_histograms(plane: NDArray[np.float32], phase: tuple[int, int]) -> NDArray[np.float32]:
+    """Count the coefficients of every frequency on one grid, shape (64, bins)."""
     coefficients = lattice.coefficients_at_phase(plane, phase)
     coefficients = coefficients[:, :: -(-coefficients.shape[1] // _MOST_BLOCKS) or 1]
-    return lattice.step_evidence(lattice.coefficient_histograms(coefficients))
+    return lattice.coefficient_histograms(coefficients)

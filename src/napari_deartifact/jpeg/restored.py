@@ -28,6 +28,9 @@ _PULL, _SPREADS = 0.07, (0.1, 0.17, 0.3)
 _SMEARS = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5, 2.0, 2.7, 3.6, 5.0, 7.0, 10.0)
 """In levels."""
 _LEAST_STEP = 3
+_ROUNDING, _WIDER = 0.29, (0.33, 0.42, 0.53, 0.7)
+"""In levels: how far the coefficients of a JPEG lie from their lattice, and those of answers."""
+_LEAST_STEP_WITH_MIDDLE = 2
 _LEAD_NEEDED = {2.0: -0.015, 5.0: -0.065, np.inf: 0.08}
 """Nats a coefficient by which an answer must explain them better than a smear does, by the median step up to
 which that holds.  Of answers by the models that ship to training pictures 93 % are ahead by 0.08, of JPEGs
@@ -78,6 +81,38 @@ def kept_cells(histograms: NDArray[np.float32], frequencies: NDArray[np.int_]) -
     steps = quality_table(int(by_quality[best].argmax()) + 1).ravel()[frequencies]
     as_answer = evidence > EVIDENCE_NEEDED and _lies_as_answer(histograms[best], steps)
     return KeptCells(evidence, (int(best) // 8, int(best) % 8), as_answer)
+
+
+def spread_over_lattice(histograms: NDArray[np.float32], table: NDArray[np.int_]) -> float:
+    """Tell by how much a spread wider than that of rounding fits a picture better than lying on its lattice.
+
+    Steps of a few levels, of quality 93 and above, do not let coefficients lie off the walls of their cells
+    any more than on the lattice.  But an answer lies about the middles of the cells, and a JPEG in them.
+
+    Parameters
+    ----------
+    histograms : ndarray, shape (64, bins)
+        Of all frequencies on the picture's grid, as `lattice.coefficient_histograms` counts them.
+    table : ndarray of int, shape (8, 8)
+        Its steps.
+
+    Returns
+    -------
+    float
+        Log likelihood ratio in nats; JPEGs have less than 0.
+    """
+    step = table.reshape(-1, 1).astype(np.float64)
+    center = (np.arange(lattice.BINS) + 0.5) / lattice.BINS_PER_LEVEL
+    index = np.rint(center / step)
+    residue = center - step * index
+    counts = np.where((index > 0) & (step >= _LEAST_STEP_WITH_MIDDLE), histograms, 0)
+
+    def likelihood(spread: float) -> float:
+        turns = (_normal((residue + turn * step) / spread) / spread for turn in (-1, 0, 1))
+        density = (1 - _OUTLIERS) * np.asarray(sum(turns)) * step + _OUTLIERS
+        return float((counts * np.log(density)).sum())
+
+    return max(map(likelihood, _WIDER)) - likelihood(_ROUNDING)
 
 
 def _lies_as_answer(histogram: NDArray[np.float32], steps: NDArray[np.int_]) -> bool:

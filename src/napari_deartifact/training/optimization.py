@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from napari_deartifact.devices import has_fast_bfloat16
+from napari_deartifact.training.muon import Muon
 from napari_deartifact.training.phase_recipe import OptimizerRecipe, ScheduleRecipe
 
 ONE_CYCLE_RISE = 0.3
@@ -16,8 +17,10 @@ ONE_CYCLE_START = 1 / 25
 
 
 def build_optimizer(recipe: OptimizerRecipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    kind = torch.optim.AdamW if recipe.name == "adamw" else torch.optim.Adam
     betas = (recipe.betas[0], recipe.betas[1])
+    if recipe.name == "muon":
+        return Muon(parameters, betas, recipe.weight_decay)
+    kind = torch.optim.AdamW if recipe.name == "adamw" else torch.optim.Adam
     return kind(parameters, betas=betas, weight_decay=recipe.weight_decay)
 
 

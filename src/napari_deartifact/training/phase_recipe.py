@@ -9,7 +9,7 @@ from typing import Literal
 from napari_deartifact.training.losses import LOSSES, NEEDS_DISCRIMINATOR
 from napari_deartifact.training.schema import RecipeError, check_choice, check_range
 
-OPTIMIZERS = ("adam", "adamw")
+OPTIMIZERS = ("adam", "adamw", "muon")
 SCHEDULES = ("constant", "cosine", "one-cycle")
 COLORS = ("all", "luma", "chroma")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -25,7 +25,9 @@ class OptimizerRecipe:
 
     Attributes
     ----------
-    name : {"adam", "adamw"}
+    name : {"adam", "adamw", "muon"}
+        The last, :class:`~napari_deartifact.training.muon.Muon`, takes the learning rates of Adam, and learns
+        several times as fast.
     betas : tuple of (float, float)
     weight_decay : float
     """

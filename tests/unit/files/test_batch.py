@@ -170,6 +170,14 @@ def test_nothing_to_do(tree, inputs, output, message):
         plan_jobs(inputs, output)
 
 
+def test_pictures_that_are_not_read_are_named(tree):
+    before = targets(["tree"], "out")
+    for name in ("e.gif", "f.jp2", "sub/g.GIF", "sub/h.heic", ".i.gif"):
+        (tree / name).write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"tree/e.gif, tree/f.jp2, tree/sub/g.GIF and 1 more left out"):
+        assert targets(["tree"], "out") == before
+
+
 def test_restored_pixels_and_tree(tree, model, grey):
     results = list(restore_files(["tree"], "out", model, force=True))
     assert [result.status for result in results] == ["restored"] * 4

@@ -15,7 +15,7 @@ def test_it_is_the_mean_of_a_gaussian_truncated_to_the_cell(dtype, scale):
     step = rng.integers(1, 12, (8, 8)).astype(float)
     middle = step * rng.integers(-3, 4, (5, 8, 8))
     restored = middle + scale * rng.standard_normal(middle.shape)
-    spread = np.sqrt(((restored - middle) ** 2).mean((1, 2), keepdims=True))
+    spread = np.sqrt(1 + 0.36 * ((restored - middle) ** 2).mean((1, 2), keepdims=True))
     ends = [(middle + side * step / 2 - restored) / spread for side in (-1, 1)]
     expected = truncnorm.mean(*ends, loc=restored, scale=spread)
     answer = weighed(*(torch.tensor(part, dtype=dtype) for part in (restored, middle, step)))
@@ -24,11 +24,11 @@ def test_it_is_the_mean_of_a_gaussian_truncated_to_the_cell(dtype, scale):
 
 
 def test_small_changes_are_believed_and_large_ones_are_not():
-    middle, step = torch.zeros(1, 8, 8), torch.full((8, 8), 4.0)
+    middle, step = torch.zeros(1, 8, 8), torch.full((8, 8), 40.0)
     pattern = torch.where(torch.arange(64).reshape(1, 8, 8) % 2 == 0, 1.0, -1.0)
-    small, large = weighed(0.2 * pattern, middle, step), weighed(20 * pattern, middle, step)
+    small, large = weighed(0.2 * pattern, middle, step), weighed(200 * pattern, middle, step)
     torch.testing.assert_close(small, 0.2 * pattern, atol=1e-4, rtol=0)
-    assert (large.abs() < 0.7).all()
+    assert (large.abs() < 11).all()
     assert (large * pattern > 0).all()
 
 
