@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ _EVEN_ODDS = 0.5
 
 
 def estimates_of(pictures: Sequence[NDArray[Any]], data_range: DataRange = None) -> dict[int, JPEGEstimate]:
-    """Look at a few pictures of a series, evenly chosen, until one shows that it may have been a JPEG.
+    """Look at a few pictures of a series, from all over it, until one shows that it may have been a JPEG.
 
     Parameters
     ----------
@@ -35,11 +36,26 @@ def estimates_of(pictures: Sequence[NDArray[Any]], data_range: DataRange = None)
         By the number of the picture.
     """
     estimates = {}
-    for index in range(0, len(pictures), -(-len(pictures) // _MOST_PICTURES)):
+    for index in _some(len(pictures)):
         estimates[index] = estimate_of(pictures[index], data_range)
-        if _may_gain(estimates[index]):
+        if may_gain(estimates[index]):
             break
     return estimates
+
+
+def _some(count: int) -> list[int]:
+    """Choose some of so many pictures, whose channels and planes may take turns.
+
+    Examples
+    --------
+    >>> _some(3), _some(20)
+    ([0, 1, 2], [0, 7, 14, 1, 8])
+    """
+    number = min(count, _MOST_PICTURES)
+    # Without a divisor in common with the count there is none with that of the channels.
+    steps = range(max(count // _MOST_PICTURES, 1), count + 2)
+    step = next(step for step in steps if math.gcd(step, count) == 1)
+    return [index * step % count for index in range(number)]
 
 
 def estimate_of(picture: NDArray[Any], data_range: DataRange = None) -> JPEGEstimate:
@@ -61,17 +77,17 @@ def needs_nothing(estimates: Mapping[int, JPEGEstimate]) -> bool:
     >>> needs_nothing(estimates_of([camera()[None]]))
     True
     """
-    return not any(map(_may_gain, estimates.values()))
+    return not any(map(may_gain, estimates.values()))
 
 
-def _may_gain(estimate: JPEGEstimate) -> bool:
+def may_gain(estimate: JPEGEstimate) -> bool:
     """Say whether a picture was compressed, or more likely so than not."""
     return estimate.is_jpeg or (estimate.history == "uncertain" and estimate.confidence > _EVEN_ODDS)
 
 
 def doubt(estimates: Mapping[int, JPEGEstimate]) -> str | None:
     """Say so when an image is restored although its pixels do not tell its history for sure."""
-    doubtful = [estimate for estimate in estimates.values() if _may_gain(estimate)]
+    doubtful = [estimate for estimate in estimates.values() if may_gain(estimate)]
     if not doubtful or doubtful[0].is_jpeg:
         return None
     return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,12 +107,7 @@ def intensity_scale(
     ------
     TypeError, ValueError
         For a range that is no range, none given for a lazy array that needs one, or intensities
-        far beyond those of the JPEG.
-
-    Warns
-    -----
-    UserWarning
-        When the precision makes a float picture of 0 to 1 all but black.
+        that are plainly on another scale than those of the JPEG.
     """
     dtype = np.dtype(array.dtype)
     if data_range is not None:
@@ -169,6 +163,8 @@ def channel_scales(
     parts = [array]
     if layout.channel_axis is not None and layout.colors == 1:
         parts = list(np.moveaxis(array, layout.channel_axis, 0))
+    elif layout.channel_axis is not None and layout.has_alpha:
+        parts = [np.moveaxis(array, layout.channel_axis, 0)[: layout.colors]]
     scales = [intensity_scale(part, data_range, precision=precision) for part in parts]
     return [scales[index % len(scales)] for index in range(layout.count)]
 
@@ -188,7 +184,7 @@ def _usual_range(array: NDArray[Any]) -> tuple[float, float]:
 
 
 def _check_against_jpeg(array: Any, white: float) -> None:
-    """Refuse or warn of intensities that are plainly on another scale than a JPEG's samples."""
+    """Refuse intensities that are plainly on another scale than a JPEG's samples."""
     if not isinstance(array, np.ndarray) or not array.size:
         return
     most = float(np.fmax.reduce(array, axis=None, initial=0))
@@ -197,13 +193,16 @@ def _check_against_jpeg(array: Any, white: float) -> None:
             f"image has intensities up to {most:g}, and the samples of its JPEG go from 0 to {white:.0f}; "
             "say what is white with data_range="
         )
-    if array.dtype.kind == "f" and 0 < most <= 1:
-        warnings.warn(
+    if array.dtype.kind == "f" and 0 < most <= 1 and _has_fractions(array):
+        raise ValueError(
             f"no intensity is above 1, and with jpeg= the range is 0 to {white:.0f}; if 1 is white, give "
-            "data_range=1",
-            UserWarning,
-            stacklevel=2,
+            "data_range=1"
         )
+
+
+def _has_fractions(array: NDArray[Any]) -> bool:
+    with np.errstate(invalid="ignore"):  # infinities have none
+        return bool((array % 1 > 0).any())
 
 
 def fill_nonfinite(picture: NDArray[np.float32], reach: int = 8) -> NDArray[np.float32]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact.axes import refuse_masked
+
 if TYPE_CHECKING:
     from napari_deartifact.axes import PictureLayout
     from napari_deartifact.jpeg.info import JPEGInfo
@@ -250,6 +252,7 @@ def _restore_chunk(
     rows, columns = ((axis, block_id[axis.axis]) for axis in axes)
     part = jpeg and jpeg.crop(rows[0].seen(rows[1]), columns[0].seen(columns[1]))
     region = rows[0].own(rows[1], margin), columns[0].own(columns[1], margin)
+    refuse_masked(block)
     restored = restore_block(np.asarray(block), part, region)
     index = [slice(None)] * restored.ndim
     for axis in axes:

@@ -85,7 +85,8 @@ class StandardErrors:
         least = SMALLEST_ERROR if whole else 0.0  # an answer in whole levels of its own is rounded to them
         unscaled = least if whole and self.source != "quantization" else np.nan
         if not any(self.scales):
-            error[...] = unscaled
+            for target in self.layout.pictures(error):
+                target[...] = unscaled
             return
         done = 0
         views = (self.layout.pictures(array) for array in (error, image, restored))

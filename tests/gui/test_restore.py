@@ -10,6 +10,7 @@ import threading
 import dask.array as da
 import numpy as np
 import pytest
+from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 from skimage.data import astronaut, camera
@@ -21,6 +22,7 @@ from napari_deartifact.widgets.model_choice import model_news
 from napari_deartifact.widgets.report import report_on_restored
 from napari_deartifact.widgets.restore import EXAMINING, INVENTED, LOADING, REMOVED, SAME, UNCHANGED
 from napari_deartifact.widgets.restore_inputs import NO_LAYER, RestoreInputs, parse_range
+from napari_deartifact.widgets.script import restoration_script
 
 GREY = jpeg_round_trip(camera()[100:164, 200:272], 10)  # what was no JPEG comes back unchanged
 CAMERA = jpeg_round_trip(camera()[:128, :128], 10)
@@ -613,6 +615,49 @@ def test_history_is_said(viewer, restore):
     assert restore.inputs().options()["jpeg"] == jpeg
     layer.data = GREY[1:]
     assert restore.inputs().options()["jpeg"] is None
+
+
+def test_the_range_that_is_shown_is_the_one_that_is_taken(viewer, restore):
+    data = da.from_array(GREY.astype(np.uint16) * 16, chunks=32)
+    layer = viewer.add_image(data, contrast_limits=(0, 4080))
+    assert restore.data_range.placeholderText().startswith("0 4095")
+    layer.contrast_limits = (0, 300)
+    assert restore.data_range.placeholderText().startswith("0 511")
+    assert restore.inputs().options()["data_range"] == (0, 511)
+    viewer.layers.remove(layer)
+    layer.contrast_limits = (0, 4080)  # of no concern any more
+
+
+def test_the_script_of_a_layer_that_no_longer_shows_its_file_takes_the_layer(viewer, tmp_path):
+    path = tmp_path / "grey.jpg"
+    Image.fromarray(GREY).save(path)
+    (layer,) = viewer.open(path, plugin="napari-deartifact")
+    script = restoration_script(layer, "spp", {})
+    assert "read_image" in script
+    layer.data = layer.data[8:]
+    script = restoration_script(layer, "spp", {})
+    assert "read_image" not in script
+    assert "current_viewer" in script
+
+
+def test_masks_are_not_lost(viewer, restore, qtbot, notes):
+    viewer.add_image(np.ma.masked_less(GREY, 90))
+    restore.force.setChecked(True)
+    click(qtbot, restore.run_button)
+    qtbot.waitUntil(lambda: not restore.is_working)
+    assert len(viewer.layers) == 1
+    assert any("masked pixels" in note for note in notes())
+
+
+def test_spp_does_not_take_a_lazy_pyramid():
+    from napari.layers import Image
+
+    levels = [da.from_array(GREY[:64, :64]), da.from_array(GREY[:64:2, :64:2])]
+    jpeg = JPEGInfo.from_quality(30, height=64, width=64)
+    layer = Image(levels, multiscale=True, metadata={"jpeg": jpeg})
+    error = RestoreInputs(layer, "spp", needs_tables=True).validation_error()
+    assert error is not None
+    assert "finest level" in error
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,17 @@ def test_one_frame_speaks_for_all():
     assert all(not np.array_equal(a, b) for a, b in zip(restore(frames), frames, strict=True))
 
 
+@pytest.mark.parametrize("times", [10, 11, 15])
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_one_channel_speaks_for_all(times, channel):
+    series = np.stack([np.stack([ORIGINAL[:96, :96]] * 3)] * times)
+    series[:, channel] = DEGRADED[:96, :96]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        answer = restore(series, channel_axis=1, rgb=False)
+    assert not np.array_equal(answer[:, channel], series[:, channel])
+
+
 def test_what_is_known_is_not_asked():
     info = JPEGInfo.from_quality(90, height=192, width=192)
     assert not np.array_equal(restore(ORIGINAL, jpeg=info, consistency=False), ORIGINAL)

@@ -400,6 +400,12 @@ def test_nothing_in_nothing_out(shape):
     assert lazy.compute().shape == shape
 
 
+def test_what_is_masked_is_refused_when_it_is_computed():
+    masked = da.ma.masked_equal(da.from_array(np.arange(4096, dtype=np.uint8).reshape(64, 64)), 3)
+    with pytest.raises(TypeError, match="masked pixels"):
+        deartifact(masked, "compact-cnn", device="cpu").compute()
+
+
 def test_what_fails_midway_fails_by_its_own_name_and_keeps_what_is_done():
     def source(block_id):
         if block_id == (2, 0):

@@ -384,15 +384,28 @@ def test_steps_take_what_the_function_takes():
     assert all(function[name].default == request[name].default for name in shared - {"model"})
 
 
-def test_floats_up_to_one_with_a_jpeg_are_told_of_the_range(degraded):
+def test_floats_up_to_one_with_a_jpeg_need_the_range(degraded):
     height, width = degraded.shape
     jpeg = JPEGInfo.from_quality(10, height=height, width=width)
-    with pytest.warns(UserWarning, match="data_range=1"):
+    with pytest.raises(ValueError, match="data_range=1"):
         restore(degraded / 255, jpeg=jpeg)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         restore(degraded / 255, jpeg=jpeg, data_range=1)
         restore(degraded.astype(float), jpeg=jpeg)
+        restore(np.minimum(degraded, 1).astype(float), jpeg=jpeg)
+
+
+def test_alpha_says_nothing_of_the_range(colors):
+    twelve_bits = colors.astype(np.uint16) * 16
+    with_alpha = np.dstack([twelve_bits, np.full(colors.shape[:2], 65535, np.uint16)])
+    answer = restore(with_alpha, channel_axis=-1, data_range=None)
+    np.testing.assert_array_equal(answer[..., :3], restore(twelve_bits, channel_axis=-1, data_range=None))
+    np.testing.assert_array_equal(answer[..., 3], 65535)
+    jpeg = JPEGInfo.from_quality(15, height=90, width=101, subsampling="4:2:0")
+    levels = np.dstack([colors.astype(np.uint16), np.full(colors.shape[:2], 65535, np.uint16)])
+    expected = restore(colors, channel_axis=-1, jpeg=jpeg)
+    np.testing.assert_array_equal(restore(levels, channel_axis=-1, jpeg=jpeg)[..., :3], expected)
 
 
 def test_spp_says_when_there_is_nothing_to_do(original):

@@ -133,5 +133,5 @@ def run(options: argparse.Namespace) -> int:
     if options.json is not None:
         with replacing(options.json) as temporary:
             text = to_json(evaluation, version=__version__, command=options.command_line)
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     return FAILED if evaluation.skipped else OK

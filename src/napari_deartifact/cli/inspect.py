@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     for path in options.inputs:
         try:
             found.append(inspect_file(path))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ImportError) as error:
             if options.debug:
                 raise
             complain(describe(error))

@@ -129,4 +129,5 @@ def _tell(result: Any, lines: Any, *, debug: bool) -> None:
         lines.write(f"{printable(result.message)}, skipped; --overwrite restores it again")
     else:
         unchanged = ", unchanged" if result.status == "unchanged" else ""
-        lines.write(f"{source} → {target}{unchanged}")
+        gain = "" if result.psnr is None else ", PSNR {:.2f} → {:.2f} dB".format(*result.psnr)
+        lines.write(f"{source} → {target}{unchanged}{gain}")

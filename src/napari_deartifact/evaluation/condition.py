@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -124,7 +125,7 @@ class Condition:
         if pair and self.codec != "jpeg":
             raise ValueError(f"quality is {quality_label(quality)}; only JPEG goes twice, not {self.codec}")
         numbers = quality if isinstance(quality, tuple) else (quality,)
-        if (pair and len(numbers) != 2) or any(n != "clean" and not 1 <= n <= 100 for n in numbers):
+        if (pair and len(numbers) != 2) or not all(n == "clean" or _is_quality(n) for n in numbers):
             raise ValueError(
                 f"quality is {quality_label(quality)}; expected 1 to 100, a pair such as 10:30, or 'clean'"
             )
@@ -139,7 +140,8 @@ class Condition:
         """
         default = DOUBLE_SHIFT if any(isinstance(quality, tuple) for quality in qualities) else (0, 0)
         y, x = default if self.shift is None else self.shift
-        if shape[0] <= y or shape[1] <= x:
+        # PSNR-B begins at the first whole block behind the cut.
+        if shape[0] <= y + -y % 8 or shape[1] <= x + -x % 8:
             raise ValueError(f"{shape[0]}×{shape[1]} pixels are too few for a shift of {y},{x}")
 
     def apply(self, original: NDArray[np.uint8], quality: Quality) -> Sample:
@@ -168,6 +170,10 @@ class Condition:
         file = jpeg_encode(_cut(between, shift), second, subsampling=self.subsampling)
         degraded = jpeg_decode(file)
         return Sample(_cut(original, shift), degraded, degraded, file, is_jpeg=True)
+
+
+def _is_quality(number: object) -> bool:
+    return isinstance(number, Integral) and 1 <= int(number) <= 100
 
 
 def _cut(picture: NDArray[np.uint8], shift: tuple[int, int]) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,17 +144,17 @@ def evaluate(
     )
     records: list[Record] = []
     skipped: dict[str, str] = {}
-    for index, path in enumerate(paths):
+    for index, (path, name) in enumerate(zip(paths, _distinct_names(paths), strict=True)):
         try:
             original = read_original(path, luma=luma, color=color)
             condition.check_size(original.shape, qualities)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ImportError) as error:
             reason = str(error)
-            skipped[path.name] = reason if str(path) in reason else f"{path}: {reason}"
+            skipped[name] = reason if str(path) in reason else f"{path}: {reason}"
             continue
         for step, quality in enumerate(qualities, 1):
             sample = condition.apply(original, quality)
-            records.append(_measure(path.name, original, quality, sample, restoration, measures))
+            records.append(_measure(name, original, quality, sample, restoration, measures))
             if progress is not None:
                 progress(index * len(qualities) + step, len(paths) * len(qualities))
     if not records:
@@ -175,6 +176,12 @@ def evaluate(
         defaults=defaults,
         measured_by=names,
     )
+
+
+def _distinct_names(paths: Sequence[Path]) -> list[str]:
+    """Name pictures by their files, and where these share a name by their paths."""
+    times = Counter(path.name for path in paths)
+    return [path.name if times[path.name] == 1 else path.as_posix() for path in paths]
 
 
 def _check(condition: Condition, qualities: Sequence[Quality], *, luma: str, passes: int, told: bool) -> None:

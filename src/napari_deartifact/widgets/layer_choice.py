@@ -29,12 +29,15 @@ class LayerChoice(QComboBox):
     """
 
     layer_changed = Signal()
+    layer_altered = Signal()
+    """The one that is chosen has other data or another contrast now."""
 
     def __init__(self, viewer: Viewer, *, skip_restored: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._skip_restored = skip_restored
         self._layers: list[Any] = []
+        self._watched: Any = None
         fill_the_width(self)
         self.setPlaceholderText("no image layer")
         events = viewer.layers.events
@@ -67,6 +70,7 @@ class LayerChoice(QComboBox):
         self.blockSignals(False)
         self._describe()
         if self.layer != chosen:
+            self._watch()
             self.layer_changed.emit()
 
     def _follow(self, event: Any = None) -> None:
@@ -78,7 +82,24 @@ class LayerChoice(QComboBox):
 
     def _announce(self, index: int) -> None:
         self._describe()
+        self._watch()
         self.layer_changed.emit()
+
+    def _watch(self) -> None:
+        if self._watched is not None:
+            for event in self._events_of(self._watched):
+                event.disconnect(self._on_altered)
+        self._watched = self.layer
+        if self._watched is not None:
+            for event in self._events_of(self._watched):
+                event.connect(self._on_altered)
+
+    @staticmethod
+    def _events_of(layer: Image) -> tuple[Any, ...]:
+        return layer.events.data, layer.events.contrast_limits
+
+    def _on_altered(self, event: Any = None) -> None:
+        self.layer_altered.emit()
 
     def _describe(self) -> None:
         layer = self.layer

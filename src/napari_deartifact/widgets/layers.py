@@ -103,7 +103,7 @@ def is_lazy(data: Any) -> bool:
 def as_array(data: Any) -> Any:
     """Return what `deartifact` takes: what is lazy as it is stored, else a numpy array."""
     data = _unwrapped(data)
-    return data if is_lazy(data) else np.asarray(data)
+    return data if is_lazy(data) else np.asanyarray(data)  # with its mask, which is refused in words
 
 
 def suggested_range(dtype: Any, limits: tuple[float, float]) -> tuple[float, float]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_deartifact.history import may_gain
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.widgets.wording import FORCE
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.estimate import JPEGEstimate
@@ -40,7 +42,7 @@ _WITHOUT_LATTICE = {
         "JPEG history uncertain",
         (
             "The pixels do not tell: it may have been resized or turned after JPEG, come from another codec, "
-            "or have too little texture.  Deartifact restores it all the same."
+            "or have too little texture."
         ),
     ),
 }
@@ -121,6 +123,9 @@ def report_on_estimate(estimate: JPEGEstimate, shape: tuple[int, int]) -> Report
     ]
     if not estimate.is_jpeg:
         verdict, note = _WITHOUT_LATTICE[estimate.history]
+        if estimate.history == "uncertain":
+            unless = f"leaves it as it is, unless “{FORCE}” is ticked."
+            note += f"  Deartifact {'restores it all the same.' if may_gain(estimate) else unless}"
         return Report(verdict, tuple(facts), note=note)
     jpeg = estimate.to_jpeg_info(*shape)
     facts += [("Chroma", _chroma(jpeg)), ("Grid", _grid(jpeg.grid))]

@@ -129,6 +129,7 @@ class RestoreWidget(WorkWidget):
 
     def _connect(self) -> None:
         self.layer.layer_changed.connect(self.update_state)
+        self.layer.layer_altered.connect(self.update_state)
         self._viewer.layers.events.removed.connect(self._on_removed)
         self.model.currentIndexChanged.connect(self.update_state)
         model_news().trained.connect(self.update_state)  # it may be a twin

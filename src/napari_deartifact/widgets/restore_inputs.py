@@ -77,6 +77,11 @@ class RestoreInputs:
                 f"{self.model} works from the JPEG's tables, and this lazy layer does not know them; "
                 "choose a network."
             )
+        if len(image.levels) > 1 and self.needs_tables:
+            return (
+                f"{self.model} works from the JPEG's tables, which hold for a pyramid's finest level alone; "
+                "choose a network."
+            )
         if self.uncertainty and self.may_invent:
             advice = (
                 f"choose {self.twin_of}, or clear the box"

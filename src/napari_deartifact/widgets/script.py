@@ -6,6 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from napari_deartifact.files.read import read_image
 from napari_deartifact.intensities import intensity_scale
 from napari_deartifact.widgets.layers import JPEG_KEY, LayerImage
 
@@ -38,12 +41,11 @@ def restoration_script(
     Returns
     -------
     str
-        It reads the layer's file when this program's reader has read it whole, and runs anywhere;
-        otherwise it takes the layer from the current viewer, and runs in napari's console.
+        It reads the layer's file when this program's reader has read it whole and the layer still shows it,
+        and runs anywhere; otherwise it takes the layer from the current viewer, and runs in napari's console.
     """
     image = LayerImage.of(layer)
-    is_read = layer.source.reader_plugin == READER and not image.is_lazy
-    path = layer.source.path if is_read else None
+    path = layer.source.path if _shows_its_file(layer, image) else None
     given = {key: value for key, value in options.items() if key not in _DEFAULTS or value != _DEFAULTS[key]}
     function = "restore_with_uncertainty" if uncertainty else "deartifact"
     if path is not None:
@@ -75,6 +77,17 @@ def restoration_script(
     else:
         names = [f"restored = {call(pixels, written)}"]
     return "\n".join([*imports, "", *source, *names, ""])
+
+
+def _shows_its_file(layer: Image, image: LayerImage) -> bool:
+    if layer.source.reader_plugin != READER or layer.source.path is None or image.is_lazy:
+        return False
+    try:
+        pixels = read_image(layer.source.path).pixels
+    except (OSError, ValueError, ImportError):
+        return False
+    shown = image.levels[0]
+    return pixels.dtype == shown.dtype and np.array_equal(pixels, shown, equal_nan=pixels.dtype.kind == "f")
 
 
 def _call(function: str, model: str | Path, pixels: str, written: dict[str, str]) -> str:

@@ -40,7 +40,8 @@ class Restored:
     perceptual : float
         How far it goes towards a perceptual twin; 1 also for the twin itself.
     data_range : (float, float) or None
-        The intensities that were taken for black and white in the finest level.
+        The intensities that were taken for black and white in the finest level; None where those of each
+        picture told.
     standard_error : array or None
         Of the finest level, if it was asked for.
     unchanged : bool
@@ -108,6 +109,7 @@ def restore_levels(
     arrays = [as_array(level) for level in levels]
     with no_warnings():  # the restoration gives them
         scale = intensity_scale(arrays[0], data_range, precision=precision)
+    is_told = data_range is not None or precision is not None or arrays[0].dtype == np.uint8
     answers, error = [], None
     if uncertainty:
         answer = yield from uncertainty_steps(
@@ -129,7 +131,7 @@ def restore_levels(
         restorer.name,
         str(getattr(restorer, "device", "cpu")),
         share_of(restorer),
-        (scale.black, scale.white) if scale else None,
+        (scale.black, scale.white) if scale and is_told else None,
         error,
         unchanged=options.get("strength", 1) > 0 and _is_unchanged(arrays[0], answers[0]),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import warnings
 from dataclasses import replace
 
@@ -386,6 +387,38 @@ def test_pictures_too_small_for_a_shift_are_skipped(folder, model):
     assert "5×20 pixels are too few for a shift of 5,5" in evaluation.skipped["flat.png"]
     assert "flat.png" in evaluation.skipped["flat.png"]
     assert not evaluate(model, folder, [20]).skipped
+
+
+@pytest.mark.parametrize("quality", [20, "clean"])
+def test_a_shift_leaves_whole_blocks_or_nothing(folder, model, quality):
+    Image.fromarray(np.zeros((6, 20), np.uint8)).save(folder / "flat.png")
+    assert "flat.png" in evaluate(model, folder, [quality], shift=(1, 1)).skipped
+
+
+def test_pictures_of_one_name_are_told_apart(tmp_path, grey, model):
+    for name, picture in (("a", grey), ("b", grey[:40])):
+        (tmp_path / name).mkdir()
+        Image.fromarray(picture).save(tmp_path / name / "x.png")
+        (tmp_path / name / "y.png").write_bytes(b"no picture")
+    paths = [tmp_path / folder / name for folder in "ab" for name in ("x.png", "y.png")]
+    evaluation = evaluate(model, paths, [10])
+    assert [record.image for record in evaluation.records] == [paths[0].as_posix(), paths[2].as_posix()]
+    assert len(evaluation.skipped) == 2
+    assert "2 pictures" in format_table(evaluation)
+    assert [row["height"] for row in json.loads(to_json(evaluation, version="", command=""))["images"]] == [
+        61,
+        40,
+    ]
+
+
+def test_a_reader_that_is_missing_skips_its_pictures(folder, model, monkeypatch):
+    def read(path, **options):
+        if path.suffix == ".bmp":
+            raise ModuleNotFoundError("needs pydicom")
+        return read_original(path, **options)
+
+    monkeypatch.setattr(sys.modules[evaluate.__module__], "read_original", read)
+    assert "needs pydicom" in evaluate(model, folder, [10]).skipped["grey.bmp"]
 
 
 def test_table_has_a_line_a_quality(folder, model):
