@@ -184,8 +184,14 @@ def _usual_range(array: NDArray[Any]) -> tuple[float, float]:
 
 
 def _check_against_jpeg(array: Any, white: float) -> None:
-    """Refuse intensities that are plainly on another scale than a JPEG's samples."""
-    if not isinstance(array, np.ndarray) or not array.size:
+    """Refuse intensities that are plainly on another scale than a JPEG's samples, or cannot be looked at."""
+    if not isinstance(array, np.ndarray):
+        if np.dtype(array.dtype).kind == "f":
+            raise ValueError(
+                f"a lazy array of floats does not tell whether white is 1 or {white:.0f}; give data_range="
+            )
+        return
+    if not array.size:
         return
     most = float(np.fmax.reduce(array, axis=None, initial=0))
     if np.isfinite(most) and most > 1.5 * white:
