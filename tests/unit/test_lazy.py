@@ -402,7 +402,7 @@ def test_nothing_in_nothing_out(shape):
 
 def test_floats_with_a_jpeg_need_the_range():
     jpeg = JPEGInfo.from_quality(20, height=64, width=64)
-    floats = da.zeros((64, 64), np.float32)
+    floats = da.zeros((64, 64), dtype=np.float32)
     with pytest.raises(ValueError, match="whether white is 1 or 255; give data_range="):
         deartifact(floats, "compact-cnn", jpeg=jpeg, device="cpu")
     assert deartifact(floats, "compact-cnn", jpeg=jpeg, data_range=1, device="cpu").dtype == np.float32
