@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -49,7 +49,9 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     mode = temporary.stat().st_mode
     try:
         yield temporary
-        temporary.chmod(mode)  # some writers put a private file in its place
+        if temporary.stat().st_mode != mode:  # some writers put a private file in its place
+            with suppress(OSError):  # some file systems have no modes
+                temporary.chmod(mode)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)

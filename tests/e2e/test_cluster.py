@@ -89,6 +89,18 @@ def test_a_model_is_loaded_once_a_process(client, degraded):
     assert {threads for _, threads in answers} == {1}
 
 
+def test_strangers_are_not_written_over(client, folder, tmp_path):
+    jobs = plan_jobs([folder], tmp_path / "out")
+    chosen = next(job for job in jobs if job.source.suffix == ".jpg")
+    chosen.target.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(chosen.target)
+    before = chosen.target.read_bytes()
+    (result,) = restore_jobs_on(client, [chosen], MODEL, uncertainty=True)
+    assert result.status == "failed"
+    assert "is not what would be written there" in result.message
+    assert chosen.target.read_bytes() == before
+
+
 def test_files_are_restored_as_here(cluster, client, folder, tmp_path):
     here = list(restore_jobs(plan_jobs([folder], tmp_path / "here"), MODEL, device="cpu"))
     jobs = plan_jobs([folder], tmp_path / "there")

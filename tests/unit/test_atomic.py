@@ -1,6 +1,8 @@
 """A file appears whole or not at all."""
 
+import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,18 @@ def test_failure_keeps_the_old(tmp_path, error):
         raise error
     assert target.read_text() == "old"
     assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_where_files_have_no_modes(tmp_path, monkeypatch):
+    def fails(*_):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(Path, "chmod", fails)
+    with replacing(tmp_path / "a.txt") as temporary:
+        temporary.unlink()
+        temporary.write_text("answer")
+        os.chmod(temporary, 0o600)
+    assert (tmp_path / "a.txt").read_text() == "answer"
 
 
 def test_targets_that_cannot_be(tmp_path):

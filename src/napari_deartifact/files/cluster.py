@@ -97,12 +97,18 @@ class _Task:
 
     job: Job
     error_target: Path | None
+    missing: frozenset[Path] = frozenset()
     result: FileResult | None = None
 
     def sent(self) -> _Task:
         """Name the files so that every process finds them, wherever it was started."""
         job = replace(self.job, source=self.job.source.absolute(), target=self.job.target.absolute())
-        return replace(self, job=job, error_target=self.error_target and self.error_target.absolute())
+        return replace(
+            self,
+            job=job,
+            error_target=self.error_target and self.error_target.absolute(),
+            missing=frozenset(target.absolute() for target in self.missing),
+        )
 
 
 @dataclass(frozen=True)
@@ -124,11 +130,12 @@ class _Work:
             model=model,
             options=self.options,
             error_targets={} if task.error_target is None else {task.job.target: task.error_target},
-            overwrite=True,
+            overwrite=self.overwrite,
+            missing=task.missing,
             references=None if self.reference is None else _references(self.reference),
         )
         if task.job.is_slide:
-            return self._do_slide(task.job, model, replace(stages, overwrite=self.overwrite))
+            return self._do_slide(task.job, model, stages)
         with _warnings_of_all_threads():
             entry = stages.load(task.job)
             with turnstile(getattr(model, "device", "cpu")):
@@ -182,7 +189,8 @@ def _tasks(jobs: Sequence[Job], errors: dict[Path, Path], *, overwrite: bool) ->
             result = FileResult(job.source, job.target, "failed", message)
         elif not overwrite and all(target.exists() for target in targets):
             result = FileResult(job.source, job.target, "skipped", f"{job.target} exists")
-        yield _Task(job, error, result)
+        missing = frozenset(target for target in targets if not target.exists())
+        yield _Task(job, error, missing, result)
 
 
 def _results(

@@ -22,6 +22,7 @@ from napari_deartifact.warned import no_warnings
 _JPEG2000_START = b"\xff\x4f\xff\x51"
 _RLE = "1.2.840.10008.1.2.5"
 _RLE_GAIN = 64
+_LUMA_AND_CHROMA = ("YBR_FULL", "YBR_FULL_422")
 CODECS = {
     "1.2.840.10008.1.2.4.57": "jpeg_decode",  # lossless, process 14
     "1.2.840.10008.1.2.4.70": "jpeg_decode",  # lossless, process 14, first-order prediction
@@ -224,7 +225,21 @@ def _decode(module: PixelModule, name: str) -> NDArray[Any]:
         with reported_damage(module.path):
             decoded = decode(frame)
         pixels[index] = _stored(module, decoded, index)
-    return pixels
+    return _as_rgb(module, pixels)
+
+
+def _as_rgb(module: PixelModule, pixels: NDArray[Any]) -> NDArray[Any]:
+    """Convert what a data set stores as luma and chroma; what a codec itself converts has another name."""
+    if module.samples != 3 or module.photometric not in _LUMA_AND_CHROMA:
+        return pixels
+    if pixels.dtype != np.uint8:
+        raise ValueError(
+            f"{module.path} stores {module.photometric} as {pixels.dtype}, which cannot be read; save it as "
+            "RGB"
+        )
+    from pydicom.pixels.processing import convert_color_space
+
+    return np.asarray(convert_color_space(pixels, module.photometric, "RGB"))
 
 
 def _check_announced(module: PixelModule, frame: bytes, codec: str) -> None:

@@ -104,7 +104,7 @@ def plan_jobs(
     Warns
     -----
     UserWarning
-        When folders hold pictures of kinds that are not read.
+        When folders hold pictures of kinds that are not read, or cannot be listed.
     """
     inputs = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     if not all(os.fspath(name) for name in (*inputs, output)):
@@ -246,7 +246,7 @@ def _find_sources(inputs: Sequence[FilePath], output: Path) -> tuple[dict[Path, 
             found = {path: Path(path.name)}
         else:
             base = _fixed_part(path)
-            found = {file: file.relative_to(base) for file in _matches(path, base)}
+            found = {file: file.relative_to(base) for file in _matches(path, base, output)}
         for file, place in found.items():
             if file.absolute() not in known:
                 known.add(file.absolute())
@@ -261,7 +261,7 @@ def _is_wanted(path: Path) -> bool:
 def _files_below(folder: Path, output: Path) -> Iterator[Path]:
     """Walk in a stable order; hidden files and the output folder itself are left out."""
     inside = identity(output)
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in os.walk(folder, onerror=warn_of_folder):
         here = Path(root)
         folders[:] = sorted(
             name for name in folders if _may_hold_pictures(name) and identity(here / name) != inside
@@ -275,12 +275,16 @@ def _may_hold_pictures(folder: str) -> bool:
     return not (folder.startswith(".") or folder.lower().endswith(_NO_FOLDERS_OF_PICTURES))
 
 
-def _matches(pattern: Path, base: Path) -> Iterator[Path]:
+def _matches(pattern: Path, base: Path, output: Path) -> Iterator[Path]:
     # Unlike the module glob, pathlib follows no links below "**", which may lead round and round.
     wanted = pattern.relative_to(base)
     hidden = any(part.startswith(".") for part in wanted.parts)
+    inside = identity(output)
     for path in sorted(base.glob(str(wanted))):
-        shown = hidden or not any(part.startswith(".") for part in path.relative_to(base).parts)
+        place = path.relative_to(base)
+        shown = hidden or not any(part.startswith(".") for part in place.parts)
+        shown = shown and not any(part.lower().endswith(_NO_FOLDERS_OF_PICTURES) for part in place.parts[:-1])
+        shown = shown and not any(identity(base / folder) == inside for folder in list(place.parents)[:-1])
         if shown and path.suffix.lower() in _WANTED_SUFFIXES and path.is_file():
             yield path
 
@@ -292,6 +296,15 @@ def _fixed_part(pattern: Path) -> Path:
             break
         fixed.append(part)
     return Path(*fixed)
+
+
+def warn_of_folder(error: OSError) -> None:
+    """Warn of a folder that :func:`os.walk` cannot list."""
+    warnings.warn(
+        f"{error.filename} cannot be listed ({error.strerror}); nothing in it is found",
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 def identity(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.files.plan import may_be_picture, picture_stem
+from napari_deartifact.files.plan import may_be_picture, picture_stem, warn_of_folder
 from napari_deartifact.files.read import ImageFile, read_image
 
 _AT_ONCE = 2**20
@@ -41,7 +41,11 @@ class References:
         top = Path(folder)
         if not top.is_dir():
             raise NotADirectoryError(f"no folder at {top}; name one that holds the originals")
-        found = (Path(root) / name for root, _, names in os.walk(top) for name in sorted(names))
+        found = (
+            Path(root) / name
+            for root, _, names in os.walk(top, onerror=warn_of_folder)
+            for name in sorted(names)
+        )
         pictures = [path for path in found if may_be_picture(path)]
         # Of two with the same stem the lossless one is the original.
         pictures.sort(key=lambda path: path.suffix.lower() not in _LOSSY)

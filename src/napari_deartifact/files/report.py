@@ -7,6 +7,7 @@ import errno
 import io
 import math
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,9 @@ COLUMNS = (
 """Of a report, in order."""
 
 _LONGEST_MESSAGE = 500
+_PASSING = frozenset({errno.ESTALE, errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ETIMEDOUT})
+_PAUSES = (0.1, 1.0)
+"""In seconds, before another attempt."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +112,7 @@ class Report:
             return
         line = _line([row[column] for column in COLUMNS])
         try:
-            with self.path.open("ab", buffering=0) as stream:
-                if stream.write(line) != len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            _append(self.path, line)
         except OSError as error:
             raise OSError(
                 error.errno,
@@ -118,6 +120,21 @@ class Report:
                 "what is done is skipped",
             ) from error
         self.told.add(row["source"])
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Write a line in one call; a share may lose a file for a moment."""
+    for pause in (*_PAUSES, None):
+        try:
+            with path.open("ab", buffering=0) as stream:
+                if stream.write(line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            if pause is None or error.errno not in _PASSING:
+                raise
+            time.sleep(pause)
+        else:
+            return
 
 
 def row_of(result: FileResult, wording: Callable[[str], str] = str) -> dict[str, str]:

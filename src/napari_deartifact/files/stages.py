@@ -50,6 +50,8 @@ class Stages:
         Where the standard errors of each target go, if they are wanted.
     overwrite : bool
         Restore again where a target exists.
+    missing : collection of Path
+        Targets that were not there when the batch was planned; what lies there now is of this batch.
     references : References, optional
     progress : callable, optional
         Gets the job and its tiles.
@@ -60,6 +62,7 @@ class Stages:
     originals: Collection[tuple[int, int]] = ()
     error_targets: Mapping[Path, Path] = field(default_factory=dict)
     overwrite: bool = False
+    missing: Collection[Path] = ()
     references: References | None = None
     progress: Callable[[Job, Progress], object] | None = None
 
@@ -98,7 +101,9 @@ class Stages:
         if self.error_targets:
             targets.append(self.error_targets[entry.job.target])
         self.refuse_originals(targets)
-        wanted = tuple(target for target in targets if self.overwrite or not target.exists())
+        wanted = tuple(
+            target for target in targets if self.overwrite or target in self.missing or not target.exists()
+        )
         if not wanted:
             return replace(entry, status="skipped", message=f"{entry.job.target} exists")
         image = read_image(entry.job.source)

@@ -15,6 +15,7 @@ from napari_deartifact.jpeg.dct import (
     block_idct,
     extend_edges,
     rgb_to_ycbcr,
+    ties_of_mean,
     whole_levels,
     ycbcr_to_rgb,
 )
@@ -103,7 +104,7 @@ class CodedPicture:
         for plane, part in zip(planes, self.components, strict=True):
             samples = self._ended(downsample(plane, *part.ratio), part.ratio[0])
             if whole:
-                samples = whole_levels(samples, self.white, odd_up=True)
+                samples = whole_levels(samples, self.white, odd_up=ties_of_mean(part.ratio[1]))
             answer.append(block_dct(samples - self.middle))
         return answer
 

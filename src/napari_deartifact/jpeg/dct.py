@@ -273,6 +273,17 @@ def extend_edges(samples: Tensor, *, top: int = 0, bottom: int = 0, left: int = 
     return samples
 
 
+def ties_of_mean(horizontal: int) -> bool | None:
+    """Say how libjpeg rounds a mean of pixels between two levels, as :func:`whole_levels` takes it.
+
+    Parameters
+    ----------
+    horizontal : int
+        By how much a component is downsampled along X.  Of two columns each second mean is rounded up.
+    """
+    return True if horizontal == 2 else None
+
+
 def whole_levels(samples: Tensor, white: float = 255.0, *, odd_up: bool | None = None) -> Tensor:
     """Round and clip samples as a codec of whole numbers does.
 

@@ -130,7 +130,8 @@ def _tables_and_ratios(picture: CodedPicture, jpeg: JPEGInfo) -> list[tuple[torc
         return torch.from_numpy(jpeg.table(index)).to(picture.pixels)
 
     if not picture.joint:
-        return [(table(0), (1, 1))] * len(picture.pixels)
+        last = len(jpeg.tables) - 1
+        return [(table(min(index, last)), (1, 1)) for index in range(len(picture.pixels))]
     return [(table(index), ratio) for index, ratio in enumerate(sampling_ratios(jpeg.sampling))]
 
 

@@ -116,7 +116,7 @@ def even_standard_error(jpeg: JPEGInfo, channels: int) -> NDArray[np.float64]:
     [3.464]
     """
     joint = channels == 3 and jpeg.color_space == "ycbcr"
-    tables = jpeg.tables if joint else jpeg.tables[:1] * channels
+    tables = jpeg.tables if len(jpeg.tables) == channels else jpeg.tables[:1] * channels
     variance = torch.tensor(tables, dtype=torch.float64).square().mean(dim=1) / 12
     if joint:
         variance = _VARIANCE_TO_RGB @ (variance + _ROUNDING)

@@ -15,6 +15,7 @@ from napari_deartifact.jpeg.dct import (
     pad_to_multiple,
     quantize,
     rgb_to_ycbcr,
+    ties_of_mean,
     whole_levels,
     ycbcr_to_rgb,
 )
@@ -74,7 +75,10 @@ def simulate_jpeg(
     ycbcr = settle(rgb_to_ycbcr(pad_to_multiple(batch, *period), white=white))
     planes = []
     for plane, table, (vertical, horizontal) in zip(ycbcr.unbind(-3), tables, ratios, strict=True):
-        coded = code(settle(downsample(plane, vertical, horizontal), odd_up=True), table.to(batch))
-        full = upsample(coded, vertical, horizontal)[..., :height, :width]
-        planes.append(settle(full, odd_up=vertical == 1))
+        samples = settle(downsample(plane, vertical, horizontal), odd_up=ties_of_mean(horizontal))
+        full = upsample(code(samples, table.to(batch)), vertical, horizontal)[..., :height, :width]
+        if (vertical, horizontal) == (2, 1):
+            planes.append(settle(full.mT, odd_up=False).mT)
+        else:
+            planes.append(settle(full, odd_up=vertical == 1))
     return settle(ycbcr_to_rgb(torch.stack(planes, dim=-3), white=white))

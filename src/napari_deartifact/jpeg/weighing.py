@@ -43,7 +43,7 @@ def weighed(coefficients: torch.Tensor, middle: torch.Tensor, step: torch.Tensor
     moved = change.square().mean(dim=(-2, -1), keepdim=True)
     spread = (_SHARE_IN_ERROR**2 * moved + _LEAST_ERROR**2).sqrt()
     far, near = (distance + half) / spread, (distance - half) / spread
-    # Twice the mass within the cell, as a difference of tails, which stay exact however far away it lies.
+    # Twice the mass within the cell, as a difference of tails, which stay apart however far away it lies.
     mass = torch.special.erfc(near / math.sqrt(2)) - torch.special.erfc(far / math.sqrt(2))
     slope = math.sqrt(2 / math.pi) * (torch.exp(-far.square() / 2) - torch.exp(-near.square() / 2))
     expected = distance + spread * slope / mass

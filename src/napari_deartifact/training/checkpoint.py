@@ -31,8 +31,8 @@ def write_checkpoint(
     path: str | os.PathLike[str], state: Mapping[str, Any], identity: Mapping[str, Any]
 ) -> None:
     """Write a state and the run that it is of; the file appears whole or not at all."""
-    with replacing(path) as temporary:
-        torch.save({**state, "format": CHECKPOINT_FORMAT, "identity": identity}, temporary)
+    with replacing(path) as temporary, temporary.open("wb") as stream:  # torch refuses some names
+        torch.save({**state, "format": CHECKPOINT_FORMAT, "identity": identity}, stream)
 
 
 def read_checkpoint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -129,7 +130,7 @@ def make_example(
     pictures: Sequence[Picture], restorers: Sequence[Restorer], recipe: HeadRecipe, rng: np.random.Generator
 ) -> Example:
     """Draw a picture, compress it and restore it; all choices are drawn from `rng`."""
-    areas = np.array([picture.pixels[..., :1].size for picture in pictures], np.float64)
+    areas = np.array([math.prod(picture.pixels.shape[:2]) for picture in pictures], np.float64)
     pixels = pictures[rng.choice(len(pictures), p=areas / areas.sum())].pixels
     size = recipe.example_size + 16
     if rng.random() < recipe.halved and min(pixels.shape[:2]) >= 2 * size:

@@ -25,7 +25,7 @@ from napari_deartifact.training.objective import Objective, judgement
 from napari_deartifact.training.optimization import memory_format, move_average, settle, use_bfloat16
 from napari_deartifact.training.pairs import PairSource
 from napari_deartifact.training.phase_check import check_phase
-from napari_deartifact.training.player import Player
+from napari_deartifact.training.player import Player, frozen_names
 from napari_deartifact.training.ranks import Ranks
 from napari_deartifact.training.recipe import Recipe
 from napari_deartifact.training.step_record import StepRecord, TrainingDivergedError
@@ -281,9 +281,8 @@ class Trainer:
         self.phase_start = self.step
         self.phase = phase = self.recipe.phases[index]
         self._best = Best(phase, {"generator": self.generator, "average": self.average})
-        player = Player(self.generator, phase, self.ranks, self.device, phase.freeze)
-        self._players = {"generator": player}
-        settle(self.generator, self.average, player.frozen)
+        settle(self.generator, self.average, frozen_names(self.generator, phase.freeze))
+        self._players = {"generator": Player(self.generator, phase, self.ranks, self.device, phase.freeze)}
         if phase.needs_discriminator:
             assert self.discriminator is not None, "Recipe asks for one"
             self._players["discriminator"] = Player(self.discriminator, phase.critic, self.ranks, self.device)

@@ -104,8 +104,8 @@ def orthogonal(matrix: Tensor) -> Tensor:
     Returns
     -------
     Tensor, same shape and dtype
-        With the singular vectors of `matrix`, and singular values of 0.7 to 1.2; those that were below a
-        thousandth of the largest may come out smaller.
+        With the singular vectors of `matrix`, and singular values of 0.7 to 1.2; those that were below a few
+        thousandths of its Frobenius norm come out smaller.
 
     Notes
     -----

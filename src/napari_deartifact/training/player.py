@@ -42,7 +42,7 @@ class Player:
     ) -> None:
         self.network = network
         self.recipe = recipe
-        self.frozen = [name for name, _ in network.named_parameters() if _begins(name, freeze)]
+        self.frozen = frozen_names(network, freeze)
         unknown = [prefix for prefix in freeze if not any(_begins(name, [prefix]) for name in self.frozen)]
         if unknown:
             parts = sorted({name.split(".")[0] for name, _ in network.named_parameters()})
@@ -80,10 +80,15 @@ class Player:
 
     def gradient_norm(self, loss: Tensor) -> float:
         """Find the gradient, clip it, and return the norm that it had."""
-        self.optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)  # what is frozen may still hold those of another phase
         loss.backward()  # type: ignore[no-untyped-call]
         limit = self.recipe.gradient_clip or math.inf
         return float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit))
+
+
+def frozen_names(network: nn.Module, freeze: Sequence[str]) -> list[str]:
+    """List the parameters whose names begin with one of some parts."""
+    return [name for name, _ in network.named_parameters() if _begins(name, freeze)]
 
 
 def _begins(name: str, prefixes: Sequence[str]) -> bool:

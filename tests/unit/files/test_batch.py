@@ -170,6 +170,28 @@ def test_nothing_to_do(tree, inputs, output, message):
         plan_jobs(inputs, output)
 
 
+def test_a_folder_that_cannot_be_listed_is_named(tree, monkeypatch):
+    scan = os.scandir
+
+    def fails(path):
+        if Path(path).name == "deep":
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", fails)
+    with pytest.warns(UserWarning, match=r"tree/sub/deep cannot be listed \(Input/output error\)"):
+        assert set(targets(["tree"], "out")) == {"tree/a.jpg", "tree/b.png", "tree/sub/a.jpg"}
+
+
+def test_a_pattern_finds_no_answers(tree, grey):
+    expected = targets(["**/*.tif"], "out")
+    for name in ("out/tree/sub/deep/c.tif", "tree/x.zarr/d.tif"):
+        path = Path(name)
+        path.parent.mkdir(parents=True)
+        tifffile.imwrite(path, grey)
+    assert targets(["**/*.tif"], "out") == expected
+
+
 def test_pictures_that_are_not_read_are_named(tree):
     before = targets(["tree"], "out")
     for name in ("e.gif", "f.jp2", "sub/g.GIF", "sub/h.heic", ".i.gif"):
@@ -583,7 +605,7 @@ def test_suffixes_of_two_parts(tree, grey):
 
 def test_ten_thousand_names_are_planned_without_looking_into_files(tmp_path, monkeypatch):
     names = [f"{index:05d}.jpg" for index in range(10_000)]
-    monkeypatch.setattr(os, "walk", lambda folder: iter([(str(folder), [], names)]))
+    monkeypatch.setattr(os, "walk", lambda folder, **_: iter([(str(folder), [], names)]))
     monkeypatch.setattr("builtins.open", None)
     jobs = plan_jobs(tmp_path, tmp_path / "out")
     assert [job.place.name for job in jobs] == names

@@ -9,6 +9,7 @@ import imagecodecs
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from skimage import data
 
 from napari_deartifact import deartifact
@@ -95,6 +96,16 @@ OTHERS = {
     "JPEG 2000, signed": (SIGNED, JPEG_2000, lambda a: imagecodecs.jpeg2k_encode(a, codecformat="j2k"), {}),
     "JPEG 2000, colour": (COLOR, JPEG_2000, lambda a: imagecodecs.jpeg2k_encode(a, codecformat="j2k"), {}),
 }
+
+
+@pytest.mark.parametrize("photometric", ["YBR_FULL", "RGB"])
+def test_luma_and_chroma_in_other_codecs_become_rgb(tmp_path, photometric, write_dicom):
+    red = np.zeros((16, 16, 3), np.uint8) + np.uint8([200, 0, 0])
+    stored = red if photometric == "RGB" else np.asarray(Image.fromarray(red).convert("YCbCr"))
+    encoded = imagecodecs.jpegls_encode(stored)
+    tags = {"PhotometricInterpretation": photometric}
+    write_dicom(tmp_path / "a.dcm", [encoded], JPEG_LS, pixels=stored, **tags)
+    assert np.abs(read_image(tmp_path / "a.dcm").pixels.astype(int) - red).max() <= 1
 
 
 def run_lengths(pixels):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import math
 import os
@@ -226,6 +227,26 @@ def test_a_bad_reference_costs_a_warning(tree, rgb, model, case):
     assert row["status"] == "restored"
     assert "no gain is told" in row["warnings"]
     assert row["gain"] == ""
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_a_share_that_loses_a_file_for_a_moment(tree, model, monkeypatch, times):
+    monkeypatch.setattr("napari_deartifact.files.report._PAUSES", (0, 0))
+    opened, failures = Path.open, [OSError(errno.ESTALE, "Stale file handle")] * times
+
+    def fails(path, *arguments, **options):
+        if path.suffix == ".csv" and arguments == ("ab",) and failures:
+            raise failures.pop()
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", fails)
+    results = restore_files(tree, "out", model, device="cpu", report="report.csv")
+    if times > 3:
+        with pytest.raises(OSError, match=r"report report\.csv cannot be written"):
+            list(results)
+    else:
+        done = list(results)
+        assert len(Path("report.csv").read_text().splitlines()) == len(done) + 1
 
 
 def test_a_device_is_no_report(tree, model):

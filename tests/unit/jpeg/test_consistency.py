@@ -26,6 +26,34 @@ def decoded(data):
     return np.array(Image.open(io.BytesIO(data)))
 
 
+def coded_as_rgb(image, quality):
+    """Write a JPEG of red, green and blue with the tables of luma and chroma, as libjpeg does not."""
+    stream = io.BytesIO()
+    components = Image.frombytes("YCbCr", image.shape[1::-1], image.tobytes())
+    components.save(stream, "JPEG", quality=quality, subsampling="4:4:4")
+    data = bytearray(stream.getvalue())
+    start = data.index(b"\xff\xe0")
+    del data[start : start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")]
+    for marker, place, step in ((b"\xff\xc0", 10, 3), (b"\xff\xda", 5, 2)):
+        start = data.index(marker)
+        for index, name in enumerate(b"RGB"):
+            data[start + place + step * index] = name
+    return bytes(data)
+
+
+@pytest.mark.parametrize("coefficients", [True, False])
+def test_components_of_rgb_have_tables_of_their_own(coefficients):
+    image = np.ascontiguousarray(astronaut()[100:164, 100:164])
+    data = coded_as_rgb(image, 60)
+    info, shown = JPEGInfo.from_bytes(data, coefficients=coefficients), decoded(data)
+    assert info.color_space == "rgb"
+    assert info.tables[0] != info.tables[1]
+    assert consistency_report(shown, info, shown).inside > 0.999
+    assert consistency_report(image, info, shown).inside > 0.999
+    # The original is in its cells, and no component is pulled into those of another.
+    assert np.abs(project(image, shown, info) - image).mean() < 0.4
+
+
 def smoothed(image):
     return gaussian_filter(image.astype(float), (0.8, 0.8, 0)[: image.ndim])
 

@@ -9,6 +9,7 @@ from PIL import Image
 from scipy.fft import dctn
 from skimage.data import astronaut, camera, moon
 
+from napari_deartifact.degradation import jpeg_decode, jpeg_encode
 from napari_deartifact.jpeg.dct import (
     block_dct,
     block_idct,
@@ -40,6 +41,18 @@ def simulated(image, quality, subsampling=None, **options):
 
 def psnr(first, second):
     return 10 * np.log10(255**2 / np.mean((first.astype(float) - second) ** 2))
+
+
+@pytest.mark.parametrize(
+    ("subsampling", "equal"),
+    [("4:4:4", 0.76), ("4:2:0", 0.76), ("4:2:2", 0.76), ("4:4:0", 0.7), ("4:1:1", 0.77)],
+)
+def test_a_simulated_round_trip_has_libjpegs_mean(subsampling, equal):
+    image = astronaut()[100:228, 100:228]
+    real = jpeg_decode(jpeg_encode(image, 90, subsampling=subsampling)).astype(float)
+    answer = simulated(image, 90, subsampling)
+    assert (answer == real).mean() > equal
+    assert abs((answer - real).mean()) < 0.02
 
 
 def test_block_dct_is_scipys():

@@ -171,6 +171,13 @@ def test_gradients_are_clipped(start, make_recipe):
     assert norm <= 1e-4 * 1.001
 
 
+def test_gradients_of_an_earlier_phase_have_no_part_in_clipping(start, luma_then_chroma):
+    trainer = start(luma_then_chroma)
+    for record in trainer.steps():
+        gradients = [parameter.grad for parameter in trainer.generator.luma.parameters()]
+        assert all((gradient is None) == (record.phase == 1) for gradient in gradients)
+
+
 @pytest.mark.parametrize(
     ("dilations", "expected"), [([1, 1], torch.channels_last), ([1, 2], torch.contiguous_format)]
 )
@@ -199,6 +206,12 @@ def test_a_key_that_an_earlier_version_lacked_has_its_default(start, recipe, tmp
 
 
 LUMA_CHROMA = {"luma": {"widths": [8], "blocks": [1]}, "chroma": {"widths": [8], "blocks": [1]}}
+
+
+def test_a_checkpoint_may_have_any_name(start, recipe, tmp_path):
+    trainer = start(recipe)
+    trainer.save_checkpoint(tmp_path / "run")
+    trainer.load_checkpoint(tmp_path / "run")
 
 
 @pytest.fixture
