@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from napari_deartifact.files.signatures import file_kind
 from napari_deartifact.files.tiff_tags import XMP
 from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.jpeg.segments import next_marker, read_soi, segment_body
 from napari_deartifact.messages import check_is_file
 from napari_deartifact.warned import no_warnings
 
@@ -29,6 +31,8 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff",
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _PLAIN_MODES = ("L", "LA", "RGB", "RGBA")
 _ORIENTATION = 0x0112
+_BEFORE_A_PICTURE = frozenset({*range(0xE0, 0xF0), 0xFE})
+"""Markers of what programs write into a JPEG, and of comments."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +210,23 @@ def _read_deep_jpeg(path: Path, jpeg: JPEGInfo) -> ImageFile:
     with reported_damage(path):
         pixels = imagecodecs.jpeg_decode(path.read_bytes())
     rgb = pixels.ndim == 3
-    return ImageFile(path, "JPEG", pixels, -1 if rgb else None, rgb, False, jpeg, Metadata())
+    return ImageFile(path, "JPEG", pixels, -1 if rgb else None, rgb, False, jpeg, _metadata_of_jpeg(path))
+
+
+def _metadata_of_jpeg(path: Path) -> Metadata:
+    """Read what lies before the picture, by putting it before one that Pillow opens."""
+    from PIL import Image
+
+    small = io.BytesIO()
+    Image.new("L", (8, 8)).save(small, "JPEG")
+    said = b""
+    with path.open("rb") as stream:
+        read_soi(stream)
+        while (marker := next_marker(stream)) is not None and marker in _BEFORE_A_PICTURE:
+            body = segment_body(stream, marker)
+            said += bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body
+    with no_warnings(), Image.open(io.BytesIO(b"\xff\xd8" + said + small.getvalue()[2:])) as image:
+        return _metadata(image)
 
 
 def _read_with_pillow(path: Path, jpeg: JPEGInfo | None) -> ImageFile:
@@ -236,7 +256,6 @@ def _from_pillow(path: Path, stream: BinaryIO, image: PillowImage, jpeg: JPEGInf
         raise ValueError(
             f"{path} is an animation of {getattr(image, 'n_frames', 0)} frames; save them as single files"
         )
-    info = image.info
     if name == "PNG" and _is_16_bit_color_png(stream):
         from napari_deartifact.files.png16 import decode_png
 
@@ -244,15 +263,6 @@ def _from_pillow(path: Path, stream: BinaryIO, image: PillowImage, jpeg: JPEGInf
         pixels: NDArray[Any] = decode_png(stream.read(), str(path))
     else:
         pixels = _pixels(path, name, image)
-    text = {str(key): str(value) for key, value in (getattr(image, "text", None) or {}).items()}
-    xmp = text.pop("XML:com.adobe.xmp", None) or info.get("xmp")
-    metadata = Metadata(
-        exif=info.get("exif") or None,
-        icc=info.get("icc_profile") or None,
-        xmp=xmp.encode() if isinstance(xmp, str) else xmp,
-        dpi=_positive_pair(info.get("dpi")),
-        text=text,
-    )
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     return ImageFile(
         path=path,
@@ -262,7 +272,19 @@ def _from_pillow(path: Path, stream: BinaryIO, image: PillowImage, jpeg: JPEGInf
         rgb=channels in (3, 4),
         alpha=channels in (2, 4),
         jpeg=jpeg,
-        metadata=metadata,
+        metadata=_metadata(image),
+    )
+
+
+def _metadata(image: PillowImage) -> Metadata:
+    text = {str(key): str(value) for key, value in (getattr(image, "text", None) or {}).items()}
+    xmp = text.pop("XML:com.adobe.xmp", None) or image.info.get("xmp")
+    return Metadata(
+        exif=image.info.get("exif") or None,
+        icc=image.info.get("icc_profile") or None,
+        xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+        dpi=_positive_pair(image.info.get("dpi")),
+        text=text,
     )
 
 

@@ -156,6 +156,7 @@ def _slide(path: Path, dataset: Any, tiles: DICOMTiles) -> Slide:
         jpeg_coded=tiles.syntax in LOSSY_JPEG,
         photometric="rgb" if samples > 1 else "minisblack",
         description=str(dataset.get("ImageComments", "")),
+        icc=_profile(dataset),
         properties=_properties(dataset),
     )
 
@@ -193,6 +194,14 @@ def _pixel_size(dataset: Any) -> tuple[float, float] | None:
         return None
     height, width = (round(value * _MICROMETRES, _DIGITS) for value in spacing)
     return (height, width) if height > 0 and width > 0 else None
+
+
+def _profile(dataset: Any) -> bytes | None:
+    """Return the ICC profile of the only, or the first, optical path."""
+    for path in (dataset.get("OpticalPathSequence") or [])[:1]:
+        profile = path.get("ICCProfile")
+        return bytes(profile) if profile else None
+    return None
 
 
 def _properties(dataset: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -92,6 +93,9 @@ def write_image(
         writer(temporary, pixels, metadata, like)
 
 
+_LONGEST = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500}
+"""Pixels along an edge, as their encoders take them."""
+
 Writer = Callable[[Path, NDArray[Any], Metadata, ImageFile | None], None]
 
 
@@ -151,6 +155,8 @@ def check_fits(path: str | os.PathLike[str], pixels: NDArray[Any], like: ImageFi
         problem = f"pixels of shape {pixels.shape}"
     elif channels in (2, 4) and _writer(path) is _write_jpeg:
         problem = "an alpha channel"
+    elif max(pixels.shape[:2]) > (longest := _LONGEST.get(path.suffix.lower(), math.inf)):
+        problem = f"{pixels.shape[1]}×{pixels.shape[0]} pixels, but {longest} along an edge"
     else:
         return
     raise ValueError(f"{path} cannot hold {problem}; name the target {path.stem}.tif")

@@ -186,6 +186,14 @@ def test_12_bit_jpeg(tmp_path, monkeypatch, rgb, channels):
     assert image.pixels.dtype == np.uint16
     assert np.abs(image.pixels - pixels.astype(float)).mean() < 40
     assert (image.rgb, image.jpeg.precision, image.jpeg.shape) == (channels == 3, 12, (50, 63))
+    exif = Image.Exif()
+    exif[274] = 6
+    said, content = b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0"), path.read_bytes()
+    segment = b"\xff\xe1" + (len(said) + 2).to_bytes(2, "big") + said
+    path.write_bytes(content[:2] + segment + content[2:])
+    told = Image.Exif()
+    told.load(read_image(path).metadata.exif)
+    assert told[274] == 6
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
     with pytest.raises(ModuleNotFoundError, match=r"deep\.jpg is a JPEG of 12 bits.*pip install"):
         read_image(path)

@@ -111,6 +111,14 @@ def test_full_tiling(tmp_path, picture, fragments):
     assert slide.record(0, 0, 0).subsampling == ("4:2:0" if samples == 3 else "grey")
 
 
+def test_the_colour_profile_is_kept(tmp_path):
+    light = pydicom.Dataset()
+    light.ICCProfile = b"profile!"
+    frames = [coded(tile) for tile in tiles_of(COLOR)]
+    path = write(tmp_path / "a.dcm", frames, COLOR.shape[:2], 3, OpticalPathSequence=[light])
+    assert open_slide(path).icc == b"profile!"
+
+
 def test_sparse_tiling_in_any_order_and_with_a_gap(tmp_path):
     tiles = tiles_of(GREY)
     order = [8, 0, 5, 3, 1, 2, 7, 4]  # 6 is missing

@@ -80,6 +80,7 @@ def test_other_dtypes_need_tiff(tmp_path, dtype):
             r"suffix '\.gif'; expected one of \.dcm, \.dicom, \.jpeg, \.jpg, \.ome\.tif, .*\.png",
         ),
         ("a", (4, 5), "suffix ''"),
+        ("a.webp", (4, 16384), "16384×4 pixels, but 16383 along an edge"),
     ],
 )
 def test_what_a_format_cannot_hold(tmp_path, name, shape, message):
