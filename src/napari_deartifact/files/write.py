@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from napari_deartifact._version import __version__
 from napari_deartifact.atomic import replacing
+from napari_deartifact.files.metadata import Metadata
 from napari_deartifact.files.png16 import encode_png
-from napari_deartifact.files.read import ImageFile, Metadata
+from napari_deartifact.files.read import ImageFile
 from napari_deartifact.files.suffixes import full_stem, full_suffix
 
 if TYPE_CHECKING:
