@@ -82,7 +82,7 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
         When there is no such file.
     ValueError
         When the file is no such picture, is damaged or truncated, or holds what cannot be
-        restored: CMYK, animations, several pictures of different shape.
+        restored: CMYK, animations, several pictures that are no series.
     ModuleNotFoundError
         When the file needs an extra that is not installed: DICOM, 12-bit JPEG.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,10 @@ from napari_deartifact.jpeg.tiff_directories import opened_tiff
 _ICC = 34675
 _GREY = {0: "miniswhite", 1: "minisblack"}
 _PALETTE, _RGB, _YCBCR = 3, 2, 6
+_UNSPECIFIED, _ALPHA = 0, (1, 2)
+_FEW_BITS = (1, 2, 4)
+_FILE_NAME = re.compile(r"<(?:\w+:)?UUID\b[^>]*\sFileName=[\"']([^\"']*)")
+_TOLD = 4
 # Codecs other than those for photographs gain up to about a thousand; this is beyond all but empty pictures.
 _PLAUSIBLE_GAIN, _ALWAYS_PLAUSIBLE = 4096, 2**26
 
@@ -43,7 +48,8 @@ class TIFFTags:
     channel_axis : int or None
         Position of S, or else of C.
     rgb, alpha : bool
-        Whether the channels are RGB or RGBA, and whether the last one is alpha.
+        Whether the channels are RGB or RGBA, and whether the last one is alpha.  A fourth sample of RGB
+        that is not said to be alpha is kept as it is all the same.
     photometric : str
         As tifffile names it.
     flavour : {"plain", "imagej", "ome"}
@@ -68,6 +74,10 @@ class TIFFTags:
         What else the first page says, by the codes of the tags: XMP, artist, copyright and such.
     exif : bytes, optional
         Its EXIF and GPS directories as a block.
+    extra_samples : tuple of int
+        What each sample beyond grey or RGB is: 0 not said, 1 premultiplied alpha, 2 alpha.
+    color_table : ndarray, shape (3, 256), optional
+        With which ImageJ shows a grey picture.
     """
 
     axes: str
@@ -87,6 +97,8 @@ class TIFFTags:
     compressed: bool
     texts: dict[int, str | bytes] = field(default_factory=dict)
     exif: bytes | None = None
+    extra_samples: tuple[int, ...] = ()
+    color_table: NDArray[np.uint16] | None = None
 
 
 def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[Any], TIFFTags, JPEGInfo | None]:
@@ -101,7 +113,8 @@ def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[Any], TIFFTags, JPE
     Returns
     -------
     pixels : ndarray
-        As stored; palettes are resolved to RGB, except ImageJ's, which only colour a grey picture.
+        As stored, with these exceptions: samples of 1, 2 and 4 bits are scaled to 8, and palettes are
+        resolved to RGB, except ImageJ's, which only colour a grey picture.
     tags : TIFFTags
     jpeg : JPEGInfo or None
         The record that fits every plane, when the pixels are compressed by JPEG.
@@ -110,7 +123,8 @@ def read_tiff(path: str | os.PathLike[str]) -> tuple[NDArray[Any], TIFFTags, JPE
     ------
     ValueError
         When the file is damaged, compressed in a way that needs another package, or holds several
-        pictures of different shape, CMYK, or axes in an order that cannot be restored.
+        pictures, CMYK, or axes in an order that cannot be restored.  Also for a file of an OME-TIFF set:
+        each of its files stands for the whole picture, so that all planes would be written once a file.
     """
     with opened_tiff(path) as file:
         try:
@@ -141,21 +155,27 @@ def _read(path: Path, file: Any) -> tuple[NDArray[Any], TIFFTags, JPEGInfo | Non
         raise ValueError(
             f"{path} is truncated: {series.shape} pixels were announced, {pixels.shape} are there"
         )
+    has_palette = page.photometric == _PALETTE and not file.is_imagej
     if pixels.dtype == bool:
-        pixels = pixels.astype(np.uint8) * np.uint8(255)
+        pixels = pixels.astype(np.uint8)
+    if page.bitspersample in _FEW_BITS and pixels.dtype == np.uint8 and not has_palette:
+        pixels = pixels * np.uint8(255 // (2**page.bitspersample - 1))
     photometric = _GREY.get(page.photometric, "minisblack")
-    if page.photometric == _PALETTE and not file.is_imagej:
+    if has_palette:
         pixels, axes, photometric = _resolve_palette(pixels, page.colormap), axes + "S", "rgb"
     elif page.photometric in (_RGB, _YCBCR):
         photometric = "rgb"
     channel_axis = _channel_axis(path, axes)
     samples = pixels.shape[axes.index("S")] if "S" in axes else 1
+    rgb = photometric == "rgb" and samples in (3, 4) and not _is_composite(file)
+    extra_samples = _extra_samples(page, samples - (3 if photometric == "rgb" else 1))
+    has_one_extra = len(extra_samples) == 1 and (rgb or photometric != "rgb")
     flavour: Flavour = "ome" if file.is_ome else "imagej" if file.is_imagej else "plain"
     tags = TIFFTags(
         axes=axes,
         channel_axis=channel_axis,
-        rgb=photometric == "rgb" and samples in (3, 4) and not _is_composite(file),
-        alpha=samples == 4 if photometric == "rgb" else samples == 2,
+        rgb=rgb,
+        alpha=has_one_extra and extra_samples[0] in _ALPHA,
         photometric=photometric,
         flavour=flavour,
         imagej=dict(file.imagej_metadata or {}) if flavour == "imagej" else {},
@@ -169,6 +189,8 @@ def _read(path: Path, file: Any) -> tuple[NDArray[Any], TIFFTags, JPEGInfo | Non
         compressed=page.compression != 1,
         texts=read_texts(page),
         exif=read_exif(path, page),
+        extra_samples=extra_samples,
+        color_table=page.colormap if flavour == "imagej" else None,
     )
     planes = [side for axis, side in zip(axes, pixels.shape, strict=True) if axis in "YX"]
     colors = 3 if tags.rgb else 1
@@ -216,19 +238,34 @@ def only_series(path: Path, file: Any) -> Any:
     Raises
     ------
     ValueError
-        When there is none, or more than one.
+        When there is none, more than one, or a part of one whose other planes are in other files.
     """
+    _refuse_sets(path, file)
     full = [series for series in file.series if not series.keyframe.is_reduced]
     if file.is_svs or file.is_ndpi:
         full = full[:1]
     if not full or full[0].size == 0:
         raise ValueError(f"{path} holds no pixels; get a complete copy of the file")
     if len(full) > 1:
-        shapes = ", ".join("×".join(map(str, series.shape)) for series in full[:4])
-        raise ValueError(
-            f"{path} holds {len(full)} pictures of different shape ({shapes}); save them as single files"
-        )
+        shapes = ", ".join("×".join(map(str, series.shape)) for series in full[:_TOLD])
+        raise ValueError(f"{path} holds {len(full)} pictures ({shapes}); save them as single files")
     return full[0]
+
+
+def _refuse_sets(path: Path, file: Any) -> None:
+    names = sorted(set(_FILE_NAME.findall(file.ome_metadata or "")))
+    if len(names) > 1:
+        told = ", ".join(names[:_TOLD]) + (", …" if len(names) > _TOLD else "")
+        raise ValueError(
+            f"{path} is a part of an OME-TIFF set of {len(names)} files ({told}); merge them into one file "
+            "with Fiji or bfconvert"
+        )
+
+
+def _extra_samples(page: Any, count: int) -> tuple[int, ...]:
+    """Return what each of so many samples beyond the colours is, as far as the tag says it."""
+    kinds = [int(kind) if kind in _ALPHA else _UNSPECIFIED for kind in page.extrasamples or ()]
+    return tuple(kinds) if len(kinds) == count else (_UNSPECIFIED,) * count
 
 
 def _is_composite(file: Any) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
+from xml.etree import ElementTree
 
 from numpy.typing import NDArray
 
@@ -12,6 +15,10 @@ from napari_deartifact.files.tiff import COARSEST_PIXEL, MICROMETRES, TIFFTags
 _DTYPES = frozenset({"int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", "float64"})
 _AXES, _FOR_UNNAMED = "TZCYXS", "TZC"
 _INCH = 2
+_IMAGE = re.compile(r"<(?:\w+:)?Image\b.*?</(?:\w+:)?Image>\s*", re.DOTALL)
+_PLACES = re.compile(r"<(\w+:)?TiffData\b[^>]*(?:/>|(?<!/)>.*?</(?:\w+:)?TiffData>)\s*", re.DOTALL)
+_UUID = re.compile(r"""\sUUID=("[^"]*"|'[^']*')""")
+_IN_ORDER_OF_FILE = "I"  # an axis of tifffile, when it does not go by the XML
 _IMAGEJ_MICROMETRE = frozenset({"micron", "um", "µm", "\\u00B5m"})  # the last as ImageJ itself escapes it
 
 
@@ -69,8 +76,54 @@ def ome_options(
             metadata |= {f"PhysicalSize{axis}": side, f"PhysicalSize{axis}Unit": "µm"}
     if isinstance(options.get("description"), bytes):
         metadata["Description"] = options["description"].decode(errors="replace")
-    kept = {key: value for key, value in options.items() if key not in ("imagej", "description")}
+    kept = {key: value for key, value in options.items() if key not in ("imagej", "description", "colormap")}
     return kept | {"ome": True, "compression": "zlib", "metadata": metadata}
+
+
+def kept_description(tags: TIFFTags) -> str | None:
+    """Let the OME-XML of a TIFF say that its planes follow one another in one file, by their axes.
+
+    Parameters
+    ----------
+    tags : TIFFTags
+        Of an OME-TIFF.
+
+    Returns
+    -------
+    str or None
+        None when no image of the XML is the one that was read, or when it was not read by the XML.
+    """
+    try:
+        root = ElementTree.fromstring(tags.description)  # noqa: S314  (expat bounds expansion)
+    except ElementTree.ParseError:
+        return None
+    images, blocks = root.findall("{*}Image"), _IMAGE.findall(tags.description)
+    fitting = [block for image, block in zip(images, blocks, strict=False) if _is_of(image, tags)]
+    places = _PLACES.search(fitting[0]) if fitting else None
+    if places is None or len(blocks) != len(images) or _IN_ORDER_OF_FILE in tags.axes:
+        return None
+    sides = dict(zip(tags.axes, tags.shape, strict=True))
+    count = math.prod(side for axis, side in sides.items() if axis not in "YXS")
+    place = f'<{places[1] or ""}TiffData IFD="0" PlaneCount="{count}"/>'
+    before, after = fitting[0][: places.start()], fitting[0][places.start() :]
+    written = before.replace(' Type="bit"', ' Type="uint8"') + place + _PLACES.sub("", after)
+    kept = _IMAGE.sub(lambda match: written if match[0] == fitting[0] else "", tags.description)
+    return _UUID.sub("", kept)
+
+
+def _is_of(image: ElementTree.Element, tags: TIFFTags) -> bool:
+    """Tell whether an image of OME-XML has as many planes as were read, of that size."""
+    pixels = image.find("{*}Pixels")
+    if pixels is None:
+        return False
+    try:
+        sizes = {axis: int(pixels.get(f"Size{axis}", "")) for axis in "XYZCT"}
+    except ValueError:
+        return False
+    sides = dict(zip(tags.axes, tags.shape, strict=True))
+    planes = math.prod(side for axis, side in sides.items() if axis not in "YX")
+    fits = sizes["X"] == sides["X"] and sizes["Y"] == sides["Y"]
+    return fits and sizes["Z"] * sizes["C"] * sizes["T"] == planes
 
 
 def _pixel_size(tags: TIFFTags | None, dpi: tuple[float, float] | None) -> tuple[float, float] | None:

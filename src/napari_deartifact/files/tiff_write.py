@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.files.tiff import TIFFTags
-from napari_deartifact.files.tiff_ome import ome_options
+from napari_deartifact.files.tiff_ome import kept_description, ome_options
 from napari_deartifact.files.tiff_tags import ORIENTATION, Words
 
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
+_IMAGEJ_TABLE = (3, 256)
 # What tifffile derives from the shape and writes itself.
 _IMAGEJ_DERIVED = {"ImageJ", "axes", "shape", "images", "channels", "slices", "frames", "hyperstack"}
-_UUID = re.compile(r'<(\w+:)?UUID\b.*?</(\w+:)?UUID>|\sUUID="[^"]*"', re.DOTALL)
 
 
 def write_tiff(
@@ -88,19 +87,23 @@ def _options(tags: TIFFTags, dtype: np.dtype[Any]) -> dict[str, Any]:
     options: dict[str, Any] = {"photometric": tags.photometric}
     if "S" in tags.axes:
         options["planarconfig"] = "contig" if tags.axes.endswith("S") else "separate"
-        options |= {"extrasamples": ["unassalpha"]} if tags.alpha else {}
+        options |= {"extrasamples": tags.extra_samples} if tags.extra_samples else {}
     if tags.resolution is not None:
         options |= {"resolution": tags.resolution, "resolutionunit": tags.resolution_unit}
     if tags.flavour == "imagej" and _suits_imagej(tags.axes, dtype):
         properties = {key: value for key, value in tags.imagej.items() if key not in _IMAGEJ_DERIVED}
+        table = tags.color_table
+        if table is not None and table.shape == _IMAGEJ_TABLE and dtype == tags.dtype:
+            options["colormap"] = table
         return options | {
             "imagej": True,
             "compression": None,
             "metadata": {**properties, "axes": tags.axes},
         }
     if tags.flavour == "ome" and dtype == tags.dtype:
-        # Planes are written in the order in which they were read; names of the old file must not stay.
-        return options | {"description": _UUID.sub("", tags.description).encode()}
+        description = kept_description(tags)
+        if description is not None:
+            return options | {"description": description.encode()}
     if tags.flavour != "ome" and tags.description and not tags.description.startswith('{"shape"'):
         return options | {"description": tags.description.encode()}
     return options | ({"metadata": {"axes": tags.axes}} if len(tags.axes.replace("S", "")) > 2 else {})

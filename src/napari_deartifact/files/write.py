@@ -154,6 +154,8 @@ def check_fits(path: str | os.PathLike[str], pixels: NDArray[Any], like: ImageFi
         problem = f"{pixels.dtype.name} pixels"
     elif pixels.ndim not in (2, 3) or not 1 <= channels <= 4:
         problem = f"pixels of shape {pixels.shape}"
+    elif channels in (2, 4) and like is not None and not like.alpha:
+        problem = "a channel that is neither colour nor alpha"
     elif channels in (2, 4) and _writer(path) is _write_jpeg:
         problem = "an alpha channel"
     elif max(pixels.shape[:2]) > (longest := _LONGEST.get(path.suffix.lower(), math.inf)):

@@ -12,7 +12,8 @@ from typing import Any, BinaryIO, Literal
 from napari_deartifact.jpeg.damage import reported_damage
 from napari_deartifact.warned import kept_log
 
-_BIG = 43
+_CLASSIC, _BIG = 42, 43
+_UNREACHABLE = 2**63
 _SPEAKER = re.compile(r"<[^>]*>\s*")
 _TOLD = 3
 
@@ -50,7 +51,7 @@ def opened_tiff(path: str | os.PathLike[str], *, quiet: bool = False) -> Iterato
 
     with kept_log("tifffile") as told, reported_damage(path, tifffile.TiffFileError):
         with open(path, "rb") as stream:
-            check_directories(stream)
+            check_directories(stream, ndpi=str(path).lower().endswith(".ndpi"))
         with tifffile.TiffFile(path) as file:
             yield file
     if told and not quiet:
@@ -62,13 +63,16 @@ def opened_tiff(path: str | os.PathLike[str], *, quiet: bool = False) -> Iterato
         )
 
 
-def check_directories(stream: BinaryIO) -> None:
+def check_directories(stream: BinaryIO, *, ndpi: bool = False) -> None:
     """Follow the chain of directories to its end.
 
     Parameters
     ----------
     stream : binary file
         At its start.
+    ndpi : bool
+        Whether it is Hamamatsu's dialect of classic TIFF, with places of 64 bits.  As it says so nowhere,
+        tifffile goes by the suffix of the file.
 
     Raises
     ------
@@ -77,11 +81,13 @@ def check_directories(stream: BinaryIO) -> None:
     """
     start = stream.read(16)
     order: Literal["little", "big"] = "little" if start[:2] == b"II" else "big"
-    big = int.from_bytes(start[2:4], order) == _BIG
-    count_size, tag_size, offset_size = (8, 20, 8) if big else (2, 12, 4)
-    offset = int.from_bytes(start[8:16] if big else start[4:8], order)
+    version = int.from_bytes(start[2:4], order)
+    big = version == _BIG
+    wide = ndpi and order == "little" and version == _CLASSIC
+    count_size, tag_size, offset_size = (8, 20, 8) if big else (2, 12, 8 if wide else 4)
+    offset = int.from_bytes(start[8:16] if big else start[4 : 4 + offset_size], order)
     seen: set[int] = set()
-    while offset:
+    while 0 < offset < _UNREACHABLE:
         if offset in seen:
             raise ValueError(f"its directory at {offset} follows upon itself")
         seen.add(offset)
@@ -91,5 +97,3 @@ def check_directories(stream: BinaryIO) -> None:
             return
         stream.seek(count * tag_size, os.SEEK_CUR)
         offset = int.from_bytes(stream.read(offset_size), order)
-        if offset >= 2**63:
-            return

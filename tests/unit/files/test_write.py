@@ -67,6 +67,16 @@ def test_other_dtypes_need_tiff(tmp_path, dtype):
             write_image(tmp_path / f"picture{suffix}", pixels)
 
 
+def test_a_channel_that_is_no_alpha_does_not_become_one(tmp_path, grey):
+    path = tmp_path / "two.tif"
+    tifffile.imwrite(path, np.dstack([grey, grey]), photometric="minisblack", planarconfig="contig")
+    image = read_image(path)
+    assert not image.alpha
+    for name in ("a.png", "a.webp", "a.jpg"):
+        with pytest.raises(ValueError, match=r"neither colour nor alpha.*name the target a\.tif"):
+            write_image(tmp_path / name, image.pixels, image)
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [

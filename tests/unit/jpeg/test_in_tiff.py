@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import imagecodecs
 import numpy as np
@@ -15,6 +16,7 @@ from napari_deartifact.files.read import read_image
 from napari_deartifact.jpeg.consistency import consistency_report
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.tables import quality_table
+from napari_deartifact.jpeg.tiff_directories import check_directories, opened_tiff
 
 COLOR = data.astronaut()[:150, 100:260]
 GREY = data.camera()[:150, 100:260]
@@ -234,3 +236,32 @@ def test_directories_in_a_circle(tmp_path, bigtiff, byteorder):
     for read in (JPEGInfo.from_tiff, read_image):
         with pytest.raises(ValueError, match=rf"a\.tif .*directory at {start} follows upon itself"):
             read(path)
+
+
+def ndpi(following):
+    """Return one grey pixel as Hamamatsu's TIFF, whose directory says where the next one is."""
+    tags = [(256, 1), (257, 1), (258, 8), (259, 1), (262, 1), (273, 12), (277, 1), (278, 1), (279, 1)]
+    entries = b"".join(struct.pack("<HHII", code, 4, 1, value) for code, value in tags)
+    return (
+        b"II*\0" + struct.pack("<QI", 16, 7)
+        + struct.pack("<H", len(tags)) + entries + struct.pack("<Q", following) + bytes(4 * len(tags))
+    )  # fmt: skip
+
+
+def test_directories_of_ndpi_lie_beyond_4_gib(tmp_path):
+    path = tmp_path / "A.NDPI"
+    path.write_bytes(ndpi(2**32 + 16))  # in 32 bits that were its first directory again
+    with opened_tiff(path, quiet=True) as file:
+        assert file.tiff.is_ndpi
+        assert file.pages.first.shape == (1, 1)
+    path.write_bytes(ndpi(16))
+    with (
+        pytest.raises(ValueError, match=r"A\.NDPI .*directory at 16 follows upon itself"),
+        opened_tiff(path, quiet=True),
+    ):
+        pass
+
+
+def test_a_place_that_no_file_reaches_ends_the_chain():
+    check_directories(io.BytesIO(b"II+\0\x08\0\0\0" + struct.pack("<Q", 2**63)))
+    check_directories(io.BytesIO(b"II*\0" + struct.pack("<QI", 2**63, 0)), ndpi=True)
