@@ -49,16 +49,16 @@ class Training:
 
 
 TRAININGS = {
-    "general": Training(498),
-    "general-fast": Training(357),
+    "general": Training(584),
+    "general-fast": Training(442),
     "general-luma": Training(483),
     "microscopy": Training(46, ("microscopy",), init="general"),
     "medical": Training(50, ("medical",), init="general"),
     "general-perceptual": Training(56, ("natural",), init="general"),
 }
 """Minutes are those of one core of a server CPU with bfloat16, which is what the shipped weights have had, in
-several runs but for `microscopy`, `general-luma` with those of `general` that it began from; `medical` is the
-mean of its weights and those of `general`.  docs/results.md tells what differed between the runs."""
+several runs but for `microscopy`, `general-luma` with those of `general` that it began from; of what `medical`
+learnt, half was added to `general`.  docs/results.md tells what differed between the runs."""
 HEAD_SHARES = {"natural": 5, "microscopy": 4, "medical": 1}
 """Of the examples for the error head: photographs and micrographs are what it is measured on."""
 HEAD_MODELS = ("general", "general", "general-fast", "microscopy", "medical", "compact-cnn", "spp")

@@ -27,7 +27,7 @@ class OptimizerRecipe:
     ----------
     name : {"adam", "adamw", "muon"}
         The last, :class:`~napari_deartifact.training.muon.Muon`, takes the learning rates of Adam, and learns
-        several times as fast.
+        faster.
     betas : tuple of (float, float)
     weight_decay : float
     """
