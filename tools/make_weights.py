@@ -57,8 +57,8 @@ TRAININGS = {
     "general-perceptual": Training(56, ("natural",), init="general"),
 }
 """Minutes are those of one core of a server CPU with bfloat16, which is what the shipped weights have had, in
-several runs but for `microscopy`, `general-luma` with those of `general` that it began from; of what `medical`
-learnt, half was added to `general`.  docs/results.md tells what differed between the runs."""
+several runs but for `microscopy`, `general-luma` with those of `general` that it began from; half of what
+`medical` learnt was added to `general`.  docs/results.md tells what differed between the runs."""
 HEAD_SHARES = {"natural": 5, "microscopy": 4, "medical": 1}
 """Of the examples for the error head: photographs and micrographs are what it is measured on."""
 HEAD_MODELS = ("general", "general", "general-fast", "microscopy", "medical", "compact-cnn", "spp")
