@@ -107,8 +107,11 @@ def metadata_of_jpeg(path: Path) -> Metadata:
         while (marker := next_marker(stream)) is not None and marker in _BEFORE_A_PICTURE:
             body = segment_body(stream, marker)
             said += bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body
-    with no_warnings(), Image.open(io.BytesIO(b"\xff\xd8" + said + small.getvalue()[2:])) as image:
-        return metadata_of_image(image)
+    try:
+        with no_warnings(), Image.open(io.BytesIO(b"\xff\xd8" + said + small.getvalue()[2:])) as image:
+            return metadata_of_image(image)
+    except (OSError, SyntaxError, LookupError, TypeError, ValueError):  # the pixels may be sound all the same
+        return Metadata()
 
 
 def _positive_pair(dpi: Any) -> tuple[float, float] | None:
