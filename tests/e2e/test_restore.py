@@ -154,7 +154,7 @@ def test_bar_on_a_terminal(program, environment, pictures, model_file, tmp_path)
     command = [program, "restore", pictures / "photo.jpg", "-o", "a.png", "--model", model_file]
     process, outer = on_terminal(command, environment, tmp_path)
     seen = read_until(outer, b"never")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=300)
     os.close(outer)
     assert b"tile" in seen
     assert process.returncode == 0
@@ -179,8 +179,8 @@ def test_interrupt_leaves_nothing_half_written(program, environment, large_pictu
     # Tiles are counted once everything is imported; some imports swallow an interrupt.
     assert b"/2304" in read_until(outer, b"/2304")
     process.send_signal(signal.SIGINT)
-    read_until(outer, b"interrupted", 60)
-    process.communicate(timeout=60)
+    read_until(outer, b"interrupted", 300)
+    process.communicate(timeout=300)
     os.close(outer)
     assert process.returncode == 130
     assert not list(tmp_path.iterdir())
