@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.evaluation.originals import find_images
 from napari_deartifact.generators.base import Generator
-from napari_deartifact.jpeg.dct import luma
+from napari_deartifact.jpeg.ycbcr import luma
 from napari_deartifact.models.model_file import read_model
 from napari_deartifact.models.registry import find_model
 from napari_deartifact.training.data import read_picture

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_deartifact.files.batch_options import BatchOptions
 from napari_deartifact.files.entry import Entry
-from napari_deartifact.files.plan import FilePath, Job, plan_jobs
+from napari_deartifact.files.plan import Job, plan_jobs
 from napari_deartifact.files.reference import References
 from napari_deartifact.files.report import Report
 from napari_deartifact.files.result import FileResult
+from napari_deartifact.files.sources import FilePath
 from napari_deartifact.files.stages import Stages, file_number
 from napari_deartifact.models.registry import DEFAULT_MODEL, loaded
 from napari_deartifact.tiling import Progress

@@ -9,8 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_deartifact.files.plan import FilePath, Job, error_targets, identity
+from napari_deartifact.files.plan import Job, error_targets
 from napari_deartifact.files.report import Report
+from napari_deartifact.files.sources import FilePath, identity
 from napari_deartifact.messages import check_fraction, check_options
 from napari_deartifact.models.twin import check_faithful, check_perceptual
 from napari_deartifact.request import check_tile_size

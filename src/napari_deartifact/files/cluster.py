@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_deartifact.files.batch import make_folders, stop_on_a_full_disk
 from napari_deartifact.files.batch_options import BatchOptions
-from napari_deartifact.files.plan import FilePath, Job
+from napari_deartifact.files.plan import Job
 from napari_deartifact.files.reference import References
 from napari_deartifact.files.report import Report
 from napari_deartifact.files.result import FileResult
+from napari_deartifact.files.sources import FilePath
 from napari_deartifact.files.stages import Stages, file_number
 from napari_deartifact.lazy import turnstile
 from napari_deartifact.models.reference import ModelReference

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.files.plan import may_be_picture, picture_stem, warn_of_folder
 from napari_deartifact.files.read import ImageFile, read_image
+from napari_deartifact.files.sources import may_be_picture, warn_of_folder
+from napari_deartifact.files.suffixes import picture_stem
 
 _AT_ONCE = 2**20
 _LOSSY = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.files.tiff_tags import ORIENTATION, read_exif, read_texts
+from napari_deartifact.files.tiff_tags import read_exif, read_orientation, read_resolution, read_texts
 from napari_deartifact.jpeg.header import UnsupportedJPEGError
 from napari_deartifact.jpeg.in_tiff import is_jpeg, page_record
 from napari_deartifact.jpeg.info import JPEGInfo
@@ -180,9 +180,9 @@ def _read(path: Path, file: Any) -> tuple[NDArray[Any], TIFFTags, JPEGInfo | Non
         flavour=flavour,
         imagej=dict(file.imagej_metadata or {}) if flavour == "imagej" else {},
         description=page.description or "",
-        resolution=_resolution(page),
+        resolution=read_resolution(page),
         resolution_unit=int(page.resolutionunit),
-        orientation=_orientation(page),
+        orientation=read_orientation(page),
         icc=page.tags[_ICC].value if _ICC in page.tags else None,
         shape=pixels.shape,
         dtype=pixels.dtype,
@@ -284,20 +284,3 @@ def _channel_axis(path: Path, axes: str) -> int | None:
 def _resolve_palette(indices: NDArray[Any], colormap: NDArray[np.uint16]) -> NDArray[np.uint8]:
     colors: NDArray[np.uint16] = colormap.T[indices]
     return (colors >> 8).astype(np.uint8)
-
-
-def _resolution(page: Any) -> tuple[float, float] | None:
-    if "XResolution" not in page.tags or "YResolution" not in page.tags:
-        return None
-    try:
-        x, y = (
-            top / bottom for top, bottom in (page.tags[name].value for name in ("XResolution", "YResolution"))
-        )
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return (x, y) if x > 0 and y > 0 else None
-
-
-def _orientation(page: Any) -> int:
-    value = page.tags[ORIENTATION].value if ORIENTATION in page.tags else 1
-    return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1

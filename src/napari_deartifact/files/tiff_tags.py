@@ -30,6 +30,25 @@ _BLOCKS = (XMP, 33723, 34377)
 ExtraTag = tuple[int, int | str, int, Any, bool]
 
 
+def read_resolution(page: Any) -> tuple[float, float] | None:
+    """Return the pixels in a unit along X and Y; None where the page says nothing of use."""
+    if "XResolution" not in page.tags or "YResolution" not in page.tags:
+        return None
+    try:
+        x, y = (
+            top / bottom for top, bottom in (page.tags[name].value for name in ("XResolution", "YResolution"))
+        )
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if x > 0 and y > 0 else None
+
+
+def read_orientation(page: Any) -> int:
+    """Return the orientation, 1 to 8; 1 where the page says nothing of use."""
+    value = page.tags[ORIENTATION].value if ORIENTATION in page.tags else 1
+    return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
 def read_texts(page: Any) -> dict[int, str | bytes]:
     """Return the texts and the blocks of bytes of a page of tifffile, by their codes."""
     values = {code: page.tags[code].value for code in (*_TEXTS, *_BLOCKS) if code in page.tags}

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +16,9 @@ from numpy.typing import NDArray
 from napari_deartifact._version import __version__
 from napari_deartifact.atomic import replacing
 from napari_deartifact.files.metadata import Metadata
-from napari_deartifact.files.png16 import encode_png
+from napari_deartifact.files.pillow_write import write_jpeg, write_png, write_webp
 from napari_deartifact.files.read import ImageFile
 from napari_deartifact.files.suffixes import full_stem, full_suffix
-
-if TYPE_CHECKING:
-    from PIL.Image import Image as PillowImage
-
-_JPEG_QUALITY = 95
-_XMP_KEY, _SOFTWARE = "XML:com.adobe.xmp", "Software"
 
 _NOTE = f"JPEG artifacts reduced by napari-deartifact {__version__}"
 
@@ -83,7 +77,7 @@ def write_image(
     metadata = replace(like.metadata if like is not None else Metadata(), note=note)
     check_fits(path, pixels, like)
     writer = _writer(path)
-    if metadata.is_inverted and writer in (_write_png, _write_webp, _write_jpeg):
+    if metadata.is_inverted and writer in (write_png, write_webp, write_jpeg):
         warnings.warn(
             f"white is the lowest intensity in {like.path if like else path}, which {path.name} cannot say: "
             "it holds the intensities as they are stored, and viewers show the negative; write .tif instead",
@@ -156,7 +150,7 @@ def check_fits(path: str | os.PathLike[str], pixels: NDArray[Any], like: ImageFi
         problem = f"pixels of shape {pixels.shape}"
     elif channels in (2, 4) and like is not None and not like.alpha:
         problem = "a channel that is neither colour nor alpha"
-    elif channels in (2, 4) and _writer(path) is _write_jpeg:
+    elif channels in (2, 4) and _writer(path) is write_jpeg:
         problem = "an alpha channel"
     elif max(pixels.shape[:2]) > (longest := _LONGEST.get(path.suffix.lower(), math.inf)):
         problem = f"{pixels.shape[1]}×{pixels.shape[0]} pixels, but {longest} along an edge"
@@ -224,80 +218,15 @@ def _write_dicom(path: Path, pixels: NDArray[Any], metadata: Metadata, like: Ima
         write_dicom(path, pixels, metadata.dicom, metadata.note)
 
 
-def _write_png(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
-    exif, dpi = _exif(metadata), _dpi(metadata)
-    before = metadata.text.get(_SOFTWARE, "")
-    said = before if metadata.note in before else "; ".join(filter(None, (before, metadata.note)))
-    texts = metadata.text | {_SOFTWARE: said}
-    if metadata.xmp is not None:
-        texts[_XMP_KEY] = metadata.xmp.decode("utf-8", errors="replace")
-    if pixels.dtype == np.uint16 and pixels.ndim == 3:
-        path.write_bytes(encode_png(pixels, exif=exif, icc=metadata.icc, dpi=dpi, texts=texts))
-        return
-    from PIL.PngImagePlugin import PngInfo
-
-    chunks = PngInfo()
-    for key, value in texts.items():
-        chunks.add_itxt(key, value)
-    _to_pillow(pixels).save(
-        path, format="PNG", pnginfo=chunks, **_present(exif=exif, icc_profile=metadata.icc, dpi=dpi)
-    )
-
-
-def _write_webp(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
-    options = _present(exif=_exif(metadata), icc_profile=metadata.icc, xmp=metadata.xmp)
-    _to_pillow(pixels).save(path, format="WEBP", lossless=True, exact=True, **options)
-
-
-def _write_jpeg(path: Path, pixels: NDArray[Any], metadata: Metadata, like: ImageFile | None) -> None:
-    warnings.warn(
-        "JPEG brings artifacts back into the restored picture; PNG, TIFF and WebP do not",
-        UserWarning,
-        stacklevel=3,
-    )
-    options = _present(exif=_exif(metadata), icc_profile=metadata.icc, dpi=_dpi(metadata), xmp=metadata.xmp)
-    _to_pillow(pixels).save(path, format="JPEG", quality=_JPEG_QUALITY, subsampling="4:4:4", **options)
-
-
 _WRITERS: dict[str, Writer] = {
-    ".png": _write_png,
+    ".png": write_png,
     ".tif": _write_tiff,
     ".tiff": _write_tiff,
     ".ome.tif": _write_ome_tiff,
     ".ome.tiff": _write_ome_tiff,
-    ".webp": _write_webp,
-    ".jpg": _write_jpeg,
-    ".jpeg": _write_jpeg,
+    ".webp": write_webp,
+    ".jpg": write_jpeg,
+    ".jpeg": write_jpeg,
     ".dcm": _write_dicom,
     ".dicom": _write_dicom,
 }
-
-
-def _to_pillow(pixels: NDArray[Any]) -> PillowImage:
-    from PIL import Image
-
-    return Image.fromarray(np.ascontiguousarray(pixels.squeeze(2) if pixels.shape[2:] == (1,) else pixels))
-
-
-def _exif(metadata: Metadata) -> bytes | None:
-    """Return the EXIF block; of a TIFF without one, its orientation and texts as such."""
-    if metadata.exif is not None or metadata.tiff is None:
-        return metadata.exif
-    from PIL import Image
-
-    texts = {code: text for code, text in metadata.tiff.texts.items() if isinstance(text, str)}
-    exif = Image.Exif()
-    exif.update(texts | ({0x0112: metadata.orientation} if metadata.orientation != 1 else {}))
-    return exif.tobytes() if len(exif) else None
-
-
-def _dpi(metadata: Metadata) -> tuple[float, float] | None:
-    tags = metadata.tiff
-    if tags is None or tags.resolution is None or tags.resolution_unit not in (2, 3):
-        return metadata.dpi
-    scale = 1.0 if tags.resolution_unit == 2 else 2.54
-    return tags.resolution[0] * scale, tags.resolution[1] * scale
-
-
-def _present(**options: Any) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if value is not None}

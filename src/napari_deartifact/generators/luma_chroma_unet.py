@@ -10,7 +10,7 @@ from torch import Tensor
 
 from napari_deartifact.generators.base import Generator
 from napari_deartifact.generators.general_unet import CorrectionUNet
-from napari_deartifact.jpeg import dct
+from napari_deartifact.jpeg import ycbcr
 
 CHROMA_CELL = 4
 """Pixels along an edge that the chroma net takes as one: a JPEG keeps little of chroma below that."""
@@ -69,9 +69,9 @@ class LumaChromaUNet(Generator):
         if image.shape[1] == 1:
             grey: Tensor = image + self.luma(image)
             return grey
-        luma = dct.luma(image)
+        luma = ycbcr.luma(image)
         change = self.luma(luma).to(image.dtype)
         # Detached: what chroma loses must not train luma.
-        seen = torch.cat([luma + change.detach() - MIDDLE, dct.chroma(image)], dim=1)
-        restored: Tensor = image + dct.joined(change, self.chroma(seen).to(image.dtype))
+        seen = torch.cat([luma + change.detach() - MIDDLE, ycbcr.chroma(image)], dim=1)
+        restored: Tensor = image + ycbcr.joined(change, self.chroma(seen).to(image.dtype))
         return restored

@@ -10,16 +10,9 @@ import torch  # noqa: TID253  (nothing loads this module before there is somethi
 from numpy.typing import ArrayLike
 
 from napari_deartifact.jpeg.cells import Cells
-from napari_deartifact.jpeg.dct import (
-    block_dct,
-    block_idct,
-    extend_edges,
-    rgb_to_ycbcr,
-    ties_of_mean,
-    whole_levels,
-    ycbcr_to_rgb,
-)
+from napari_deartifact.jpeg.dct import block_dct, block_idct, extend_edges, ties_of_mean, whole_levels
 from napari_deartifact.jpeg.resampling import downsample, repeat_samples, upsample
+from napari_deartifact.jpeg.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo

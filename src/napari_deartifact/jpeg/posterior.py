@@ -12,9 +12,10 @@ import torch  # noqa: TID253  (nothing loads this module before there is a table
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deartifact.jpeg.coded import channels_first
-from napari_deartifact.jpeg.dct import BLOCK, TO_RGB, dct_matrix
+from napari_deartifact.jpeg.dct import BLOCK, dct_matrix
 from napari_deartifact.jpeg.finding import with_cells
 from napari_deartifact.jpeg.resampling import upsample
+from napari_deartifact.jpeg.ycbcr import TO_RGB
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.cells import Cells

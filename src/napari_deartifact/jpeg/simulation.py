@@ -14,13 +14,12 @@ from napari_deartifact.jpeg.dct import (
     dequantize,
     pad_to_multiple,
     quantize,
-    rgb_to_ycbcr,
     ties_of_mean,
     whole_levels,
-    ycbcr_to_rgb,
 )
 from napari_deartifact.jpeg.resampling import downsample, upsample
 from napari_deartifact.jpeg.sampling import sampling_ratios
+from napari_deartifact.jpeg.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
 
 
 def simulate_jpeg(

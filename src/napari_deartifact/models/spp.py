@@ -134,8 +134,8 @@ class ShiftedRecompression:
     def _restore_tile(self, tile: torch.Tensor, jpeg: JPEGInfo) -> torch.Tensor:
         import torch
 
-        from napari_deartifact.jpeg.dct import rgb_to_ycbcr, ycbcr_to_rgb
         from napari_deartifact.jpeg.sampling import sampling_ratios
+        from napari_deartifact.jpeg.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
 
         white = 2**jpeg.precision - 1
         levels = (tile * white).to(self.device)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.files.plan import may_be_picture
 from napari_deartifact.files.read import SUFFIXES
+from napari_deartifact.files.sources import may_be_picture
 from napari_deartifact.training.data_history import PoisonedDataError
 from napari_deartifact.training.data_loading import READ_WHOLE, Found, Loading, Poisoned, read_ahead
 from napari_deartifact.training.data_pictures import Picture, PictureSet

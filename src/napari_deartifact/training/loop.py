@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from napari_deartifact.generators.base import Generator
-from napari_deartifact.jpeg.dct import luma
+from napari_deartifact.jpeg.ycbcr import luma
 from napari_deartifact.training.best import Best
 from napari_deartifact.training.chance import seeded_rng
 from napari_deartifact.training.checkpoint import identify, read_checkpoint, write_checkpoint

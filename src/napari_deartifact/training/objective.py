@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from napari_deartifact.jpeg.dct import chroma
+from napari_deartifact.jpeg.ycbcr import chroma
 from napari_deartifact.training.discriminators.base import Discriminator
 from napari_deartifact.training.features import FeatureNetwork, perceptual_distance
 from napari_deartifact.training.losses import (

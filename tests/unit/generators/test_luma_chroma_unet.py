@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_deartifact.generators import build
-from napari_deartifact.jpeg.dct import rgb_to_ycbcr
+from napari_deartifact.jpeg.ycbcr import rgb_to_ycbcr
 from napari_deartifact.training import read_recipe
 
 SMALL = {

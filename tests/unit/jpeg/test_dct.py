@@ -10,19 +10,12 @@ from scipy.fft import dctn
 from skimage.data import astronaut, camera, moon
 
 from napari_deartifact.degradation import jpeg_decode, jpeg_encode
-from napari_deartifact.jpeg.dct import (
-    block_dct,
-    block_idct,
-    extend_edges,
-    pad_to_multiple,
-    quantize,
-    rgb_to_ycbcr,
-    ycbcr_to_rgb,
-)
+from napari_deartifact.jpeg.dct import block_dct, block_idct, extend_edges, pad_to_multiple, quantize
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.resampling import downsample, upsample
 from napari_deartifact.jpeg.sampling import sampling_ratios
 from napari_deartifact.jpeg.simulation import simulate_jpeg
+from napari_deartifact.jpeg.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
 
 
 def libjpeg(image, quality, subsampling="4:2:0"):

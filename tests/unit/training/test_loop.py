@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from napari_deartifact.generators import build
-from napari_deartifact.jpeg.dct import chroma, luma
+from napari_deartifact.jpeg.ycbcr import chroma, luma
 from napari_deartifact.training import Trainer, TrainingDivergedError, list_recipes, parse_recipe, read_recipe
 from napari_deartifact.training.features import load_features
 from napari_deartifact.training.losses import l1
