@@ -102,15 +102,10 @@ def spread_over_lattice(histograms: NDArray[np.float32], table: NDArray[np.int_]
         Log likelihood ratio in nats; JPEGs have less than 0.
     """
     step = table.reshape(-1, 1).astype(np.float64)
-    center = (np.arange(lattice.BINS) + 0.5) / lattice.BINS_PER_LEVEL
-    index = np.rint(center / step)
-    residue = center - step * index
-    counts = np.where((index > 0) & (step >= _LEAST_STEP_WITH_MIDDLE), histograms, 0)
+    counts, residue = _counts_and_residues(histograms, step, _LEAST_STEP_WITH_MIDDLE)
 
     def likelihood(spread: float) -> float:
-        turns = (_normal((residue + turn * step) / spread) / spread for turn in (-1, 0, 1))
-        density = (1 - _OUTLIERS) * np.asarray(sum(turns)) * step + _OUTLIERS
-        return float((counts * np.log(density)).sum())
+        return _likelihood(counts, step, _about_the_middle(residue, step, spread))
 
     return max(map(likelihood, _WIDER)) - likelihood(_ROUNDING)
 
@@ -120,29 +115,50 @@ def _lies_as_answer(histogram: NDArray[np.float32], steps: NDArray[np.int_]) -> 
     from scipy.special import ndtr
 
     step = steps[:, np.newaxis].astype(np.float64)
-    center = (np.arange(lattice.BINS) + 0.5) / lattice.BINS_PER_LEVEL
-    index = np.rint(center / step)
-    residue = center - step * index
-    counts = np.where((index > 0) & (step >= _LEAST_STEP), histogram, 0).astype(np.float64)
+    counts, residue = _counts_and_residues(histogram, step, _LEAST_STEP)
 
-    def likelihood(density: NDArray[np.float64]) -> float:
-        return float((counts * np.log((1 - _OUTLIERS) * density * step + _OUTLIERS)).sum())
+    def smeared(spread: float) -> float:
+        return _likelihood(counts, step, _about_the_middle(residue, step, float(np.hypot(spread, _NOISE))))
 
-    def smeared(spread: float) -> NDArray[np.float64]:
-        wide = np.hypot(spread, _NOISE)
-        turns = (_normal((residue + turn * step) / wide) / wide for turn in (-1, 0, 1))
-        return np.asarray(sum(turns))
-
-    def answered(spread: float) -> NDArray[np.float64]:
+    def answered(spread: float) -> float:
         wide = np.hypot(spread * step, _NOISE)
         wall = step / 2 - np.minimum(MARGIN_STEPS * step, MARGIN_LEVELS)
         far, near = ((side * (wall + _NOISE) + _PULL * step) / wide for side in (1, -1))
         density = _normal((residue + _PULL * step) / wide) / wide / (ndtr(far) - ndtr(near))
-        return np.asarray(density * np.exp(-((np.maximum(np.abs(residue) - wall, 0) / _NOISE) ** 2) / 2))
+        density *= np.exp(-((np.maximum(np.abs(residue) - wall, 0) / _NOISE) ** 2) / 2)
+        return _likelihood(counts, step, density)
 
-    lead = max(map(likelihood, map(answered, _SPREADS))) - max(map(likelihood, map(smeared, _SMEARS)))
+    lead = max(map(answered, _SPREADS)) - max(map(smeared, _SMEARS))
     needed = next(nats for most, nats in _LEAD_NEEDED.items() if np.median(steps) <= most)
     return bool(lead > needed * counts.sum())
+
+
+def _counts_and_residues(
+    histograms: NDArray[np.float32], step: NDArray[np.float64], least_step: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how often coefficients lie in each bin, and how far the bin is from the middle of its cell.
+
+    Those of the cell of 0 are not counted, nor those of finer steps than the least.
+    """
+    center = (np.arange(lattice.BINS) + 0.5) / lattice.BINS_PER_LEVEL
+    index = np.rint(center / step)
+    counts = np.where((index > 0) & (step >= least_step), histograms, 0).astype(np.float64)
+    return counts, center - step * index
+
+
+def _likelihood(
+    counts: NDArray[np.float64], step: NDArray[np.float64], density: NDArray[np.float64]
+) -> float:
+    """Return the log likelihood ratio, in nats, of a density over the cells against an even one."""
+    return float((counts * np.log((1 - _OUTLIERS) * density * step + _OUTLIERS)).sum())
+
+
+def _about_the_middle(
+    residue: NDArray[np.float64], step: NDArray[np.float64], spread: float
+) -> NDArray[np.float64]:
+    """Return the density of coefficients that lie about the middles of the cells, and of the next ones."""
+    turns = (_normal((residue + turn * step) / spread) / spread for turn in (-1, 0, 1))
+    return np.asarray(sum(turns))
 
 
 def _normal(deviation: NDArray[np.float64]) -> NDArray[np.float64]:
