@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_deartifact.generators.base import Generator
+from napari_deartifact.generators.prelu import PReLU
 
 CELL = 2
 BRANCH_GAIN = 0.2
@@ -35,7 +36,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = _convolution(width, width)
         self.second = _convolution(width, width, gain=BRANCH_GAIN)
-        self.activation = nn.PReLU(width, SLOPE) if activation == "prelu" else nn.ReLU(inplace=True)
+        self.activation = PReLU(width, SLOPE) if activation == "prelu" else nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features of shape (N, `width`, Y, X) to the same shape."""
