@@ -36,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--restart", action="store_true", help="start anew where a run of this output was stopped"
     )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the network first, for long runs; needs a C++ compiler, or Triton on a GPU",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights, split and pairs")
     add_device_option(parser)
 
@@ -58,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
         features=options.features,
         poisoned="keep" if options.keep_jpegs else "skip",
         resume=not options.restart,
+        compiled=options.compile,
         seed=options.seed,
         device=options.device,
         progress=True,

@@ -34,7 +34,7 @@ class PReLU(nn.PReLU):
     def forward(self, features: Tensor) -> Tensor:
         """Scale what is below zero, of features with channels at axis 1."""
         learns = torch.is_grad_enabled() and (features.requires_grad or self.weight.requires_grad)
-        if learns and features.device.type == "cpu":
+        if learns and features.device.type == "cpu" and not torch.compiler.is_compiling():
             answer: Tensor = _Slopes.apply(features, self.weight)  # type: ignore[no-untyped-call]
             return answer
         return super().forward(features)

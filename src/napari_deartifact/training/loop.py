@@ -18,6 +18,7 @@ from napari_deartifact.training.best import Best
 from napari_deartifact.training.chance import seeded_rng
 from napari_deartifact.training.checkpoint import identify, read_checkpoint, write_checkpoint
 from napari_deartifact.training.clock import Clock
+from napari_deartifact.training.compiling import compile_network
 from napari_deartifact.training.device_pairs import DevicePairSource
 from napari_deartifact.training.discriminators.base import Discriminator
 from napari_deartifact.training.features import FeatureNetwork
@@ -53,6 +54,8 @@ class Trainer:
     minutes : float, optional
         Length of the run in wall time.
     device : torch.device
+    compiled : bool
+        As of :func:`napari_deartifact.training.train`.
     ranks : Ranks
         The processes that train together.
 
@@ -62,6 +65,7 @@ class Trainer:
         The running mean of the weights: the model.
     clock : Clock
         How far the run is.
+    compiled : bool
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Trainer:
         steps: int | None = None,
         minutes: float | None = None,
         device: torch.device | None = None,
+        compiled: bool = False,
         ranks: Ranks | None = None,
     ) -> None:
         self.recipe = recipe
@@ -87,6 +92,7 @@ class Trainer:
         self.average = copy.deepcopy(generator).eval().requires_grad_(False)
         self.discriminator = None if discriminator is None else discriminator.to(self.device)
         self.features = None if features is None else features.to(self.device)
+        self.compiled = compiled
         self._behind = False
         self._stopping = False
         self._networks = {"generator": self.generator, "average": self.average}
@@ -282,7 +288,10 @@ class Trainer:
         self.phase = phase = self.recipe.phases[index]
         self._best = Best(phase, {"generator": self.generator, "average": self.average})
         settle(self.generator, self.average, frozen_names(self.generator, phase.freeze))
-        self._players = {"generator": Player(self.generator, phase, self.ranks, self.device, phase.freeze)}
+        learner = Player(self.generator, phase, self.ranks, self.device, phase.freeze)
+        if self.compiled:
+            learner.forward = compile_network(learner.forward, self.device)
+        self._players = {"generator": learner}
         if phase.needs_discriminator:
             assert self.discriminator is not None, "Recipe asks for one"
             self._players["discriminator"] = Player(self.discriminator, phase.critic, self.ranks, self.device)

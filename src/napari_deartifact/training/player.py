@@ -29,7 +29,7 @@ class Player:
     Attributes
     ----------
     forward : Module
-        What to call when it learns.
+        What to call when it learns; it may be replaced by a compiled one.
     """
 
     def __init__(

@@ -70,6 +70,7 @@ def train(
     validate_every: int = 500,
     features: str | os.PathLike[str] | None = None,
     poisoned: Poisoned = "skip",
+    compiled: bool = False,
 ) -> TrainingResult:
     """Train a model and write its file.
 
@@ -115,6 +116,9 @@ def train(
         `napari_deartifact.training.features.load_features` takes it; by default the recipe's.
     poisoned : {"skip", "refuse", "keep"}
         What becomes of pictures that show traces of a JPEG, and would teach to make them.
+    compiled : bool
+        Compile the generator with :func:`torch.compile`, which takes minutes and makes each step faster: for
+        long runs.  It needs a C++ compiler, or on a GPU Triton, and rounds in other places.
 
     Returns
     -------
@@ -129,6 +133,8 @@ def train(
     ValueError
         For a bad recipe, data of which nothing can be read, or a checkpoint of another recipe, seed or
         set of pictures.
+    RuntimeError
+        When the generator is to be compiled and nothing is there to do it.
     TrainingDivergedError
         When the loss stopped being a number; the model file holds the weights from before.
 
@@ -160,6 +166,7 @@ def train(
             validate_every=validate_every,
             features=features,
             poisoned=poisoned,
+            compiled=compiled,
             ranks=ranks,
         )
         report = reporter(progress if ranks.is_first else None, run.found)

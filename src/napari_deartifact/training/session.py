@@ -47,7 +47,7 @@ class TrainingRun:
     Parameters
     ----------
     recipe, data, output, init, encoder, minutes, steps, device, resume, seed, sources, memory, \
-validate_every, features, poisoned
+validate_every, features, poisoned, compiled
         As :func:`napari_deartifact.training.train` takes them.
     ranks : Ranks
         The processes that train together.
@@ -82,6 +82,7 @@ validate_every, features, poisoned
         validate_every: int = 500,
         features: str | os.PathLike[str] | None = None,
         poisoned: Poisoned = "skip",
+        compiled: bool = False,
         ranks: Ranks | None = None,
     ) -> None:
         self.recipe = recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
@@ -125,6 +126,7 @@ validate_every, features, poisoned
             steps=steps,
             minutes=minutes,
             device=device_used,
+            compiled=compiled,
             ranks=self._ranks,
         )
         if self._resumed:
@@ -249,6 +251,7 @@ validate_every, features, poisoned
             "pictures": len(trainer.pairs.pictures),
             "device": str(trainer.device),
             "processes": self._ranks.world,
+            "compiled": trainer.compiled,
             "init": Path(self._init).name if self._init else None,
             "features": None if trainer.features is None else trainer.features.name,
         }
