@@ -15,13 +15,13 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-_kept: ContextVar[list[str] | None] = ContextVar("kept", default=None)
+_told: ContextVar[Callable[[str], object] | None] = ContextVar("told", default=None)
 _logged: ContextVar[list[str] | None] = ContextVar("logged", default=None)
 
 
 @contextmanager
 def sorted_warnings() -> Iterator[None]:
-    """Let :func:`kept_warnings` and :func:`no_warnings` work in any thread until the block ends.
+    """Let the other three of this module's blocks for warnings work in any thread until the block ends.
 
     The block is to end after the work of those threads.
     """
@@ -47,17 +47,36 @@ def kept_warnings() -> Iterator[list[str]]:
     ['mind the gap']
     """
     told: list[str] = []
-    token = _kept.set(told)
-    try:
+
+    def tell(message: str) -> None:
+        if message not in told:
+            told.append(message)
+
+    with told_warnings(tell):
         yield told
+
+
+@contextmanager
+def told_warnings(tell: Callable[[str], object]) -> Iterator[None]:
+    """Hand each warning of this thread that is meant for users to `tell`, as :func:`kept_warnings` keeps it.
+
+    Examples
+    --------
+    >>> with sorted_warnings(), told_warnings(print):
+    ...     warnings.warn("mind the gap", UserWarning)
+    mind the gap
+    """
+    token = _told.set(tell)
+    try:
+        yield
     finally:
-        _kept.reset(token)
+        _told.reset(token)
 
 
 @contextmanager
 def no_warnings() -> Iterator[None]:
     """Hold back what libraries warn of in this block, and in no other thread where that can be done."""
-    if _kept.get() is not None:
+    if _told.get() is not None:
         with kept_warnings():
             yield
         return
@@ -104,8 +123,8 @@ def _divert(record: logging.LogRecord) -> bool:
 def _keep(
     show: Callable[..., Any], message: Warning | str, category: type[Warning], *place: Any, **more: Any
 ) -> None:
-    told = _kept.get()
-    if told is None:
+    tell = _told.get()
+    if tell is None:
         show(message, category, *place, **more)
-    elif issubclass(category, UserWarning) and str(message) not in told:
-        told.append(str(message))
+    elif issubclass(category, UserWarning):
+        tell(str(message))

@@ -72,9 +72,23 @@ def test_what_is_no_jpeg_is_left_to_others(name, tmp_path):
     assert get_reader(str(tmp_path / name)) is None
 
 
-def test_several_files_become_several_layers(colored):
-    layers = get_reader([str(colored), str(colored)])([str(colored), str(colored)])
-    assert [attributes["name"] for _, attributes, _ in layers] == ["colored", "colored"]
+def test_a_stack_of_files_is_one_layer(viewer, colored, tmp_path):
+    other = tmp_path / "other.jpg"
+    Image.open(colored).transpose(Image.Transpose.ROTATE_180).save(other)
+    (layer,) = viewer.open([colored, other], plugin=PLUGIN, stack=True)
+    assert layer.rgb
+    assert layer.name == "colored"
+    for plane, path in zip(layer.data, (colored, other), strict=True):
+        np.testing.assert_array_equal(plane, np.asarray(Image.open(path)))
+    assert layer.metadata["jpeg"] is None  # there is one for each plane
+
+
+def test_files_of_different_shapes_make_no_stack(colored, tmp_path):
+    other = tmp_path / "other.jpg"
+    Image.open(colored).convert("L").save(other)
+    paths = [str(colored), str(other)]
+    layers = get_reader(paths)(paths)
+    assert [attributes["name"] for _, attributes, _ in layers] == ["colored", "other"]
 
 
 def test_truncated_jpeg_is_one_clear_error(viewer, tmp_path, colored):

@@ -10,7 +10,7 @@ from skimage.data import astronaut, camera
 
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.jpeg.info import JPEGInfo
-from napari_deartifact.widgets.inspection import LOOKING
+from napari_deartifact.widgets.inspection import LOOKING, SETTLING, InspectWidget
 from napari_deartifact.widgets.layers import EXAMINED, sample_plane
 from napari_deartifact.widgets.report import report_on_file, report_on_restored
 from napari_deartifact.widgets.restore_inputs import NO_LAYER
@@ -59,6 +59,38 @@ def test_estimate_of_a_cut_out(viewer, inspect, qtbot):
     assert facts["Grid"] == "first block corner at row 5, column 3"
     assert abs(int(inspect.verdict.text().split()[-1]) - 20) <= 2
     assert len(inspect.report.tables[0][1]) == 64
+
+
+def test_it_follows_the_plane_in_view_and_the_data(viewer, inspect, qtbot):
+    layer = viewer.add_image(np.stack([camera(), jpeg_round_trip(camera(), 20)]))
+    viewer.dims.set_current_step(0, 0)
+    qtbot.waitUntil(lambda: "No JPEG history" in inspect.verdict.text(), timeout=20_000)
+    viewer.dims.set_current_step(0, 1)
+    qtbot.waitUntil(lambda: "quality about" in inspect.verdict.text(), timeout=20_000)
+    layer.data = layer.data[::-1]
+    qtbot.waitUntil(lambda: "No JPEG history" in inspect.verdict.text(), timeout=20_000)
+    looks = []
+    inspect.inspect = lambda: looks.append(1)
+    layer.contrast_limits = (0, 100)
+    qtbot.wait(2 * SETTLING)
+    assert not looks
+
+
+def test_the_whole_table_shows_in_a_narrow_dock(viewer, qtbot):
+    viewer.add_image(astronaut()[:64, :72], metadata={"jpeg": JPEG})
+    widget = InspectWidget(viewer)
+    qtbot.addWidget(widget)
+    widget.setFixedWidth(240)
+    widget.show()
+    table = widget.table
+    qtbot.waitUntil(lambda: table.mapTo(widget, table.rect().topRight()).x() <= 240)
+    assert table.columnViewportPosition(7) + table.columnWidth(7) <= table.viewport().width()
+
+
+def test_metadata_of_others_under_our_name_does_no_harm(viewer, inspect, qtbot):
+    viewer.add_image(camera(), metadata={"deartifact": "a note of mine"})
+    wait(qtbot, inspect)
+    assert "No JPEG history" in inspect.verdict.text()
 
 
 def test_clean_image(viewer, inspect, qtbot):

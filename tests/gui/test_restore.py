@@ -162,7 +162,7 @@ def test_what_would_be_added_up_is_hidden(viewer, restore, qtbot):
 
 
 def test_provenance_is_json(viewer, restore, qtbot):
-    viewer.add_image(STACK, name="stack")
+    source = viewer.add_image(STACK, name="stack")
     restore.strength.setValue(0.5)
     restore.tile_size.setValue(64)
     restore.data_range.setText("0 4095")
@@ -172,6 +172,7 @@ def test_provenance_is_json(viewer, restore, qtbot):
     assert record == {
         "program": "napari-deartifact",
         "source": "stack",
+        "source_id": str(source.unique_id),
         "model": "tiny",
         "strength": 0.5,
         "perceptual": 0.0,
@@ -435,6 +436,51 @@ def test_changes_while_running_do_not_matter(viewer, restore, qtbot, gated):
     assert viewer.layers[-1].metadata["deartifact"]["strength"] == 0.5
 
 
+@pytest.mark.parametrize("other", [np.flipud(GREY), GREY[:32], COLOR[..., 0][None] * np.ones((3, 1, 1))])
+def test_a_layer_that_gets_other_pixels_meanwhile_loses_no_answer(other, viewer, restore, qtbot, gated):
+    model = gated()
+    source = viewer.add_image(GREY, name="source", scale=(2, 3), translate=(5, 6))
+    restore.force.setChecked(True)
+    click(qtbot, restore.run_button)
+    assert model.entered.acquire(timeout=10)
+    source.data = other
+    model.gate.release()
+    qtbot.waitUntil(lambda: restore.run_button.isEnabled(), timeout=10_000)
+    assert "has other pixels now" in restore.status.text()
+    restored = viewer.layers["source restored (gated)"]
+    assert restored.data.shape == GREY.shape
+    assert np.abs(restored.data - GREY.astype(float)).max() <= 1
+    np.testing.assert_array_equal(restored.scale, (2, 3))
+    np.testing.assert_array_equal(restored.translate, (5, 6))
+
+
+def test_another_layer_of_the_same_name_is_none_of_its_answers(viewer, restore, qtbot):
+    restore.force.setChecked(True)
+    first = viewer.add_image(GREY, name="channel", blending="additive")
+    run(qtbot, restore)
+    viewer.layers.remove(first)
+    answer = viewer.layers[0]
+    answer.visible = True
+    restore.layer.layer = viewer.add_image(np.flipud(GREY), name="channel", blending="additive")
+    run(qtbot, restore)
+    assert answer.visible
+
+
+def test_what_was_said_last_stays_until_there_is_news(viewer, restore, qtbot):
+    layer = viewer.add_image(GREY, name="source")
+    restore.force.setChecked(True)
+    run(qtbot, restore)
+    said = restore.status.text()
+    assert said.startswith("Done")
+    layer.contrast_limits = (0, 99)
+    assert restore.status.text() == said
+    restore.data_range.setText("5")
+    restore.data_range.setText("5 1")
+    assert "write black and white" in restore.status.text()
+    restore.data_range.setText("")
+    assert restore.status.text() == ""
+
+
 def test_removing_the_layer_stops_its_restoration(viewer, restore, qtbot, gated):
     model = gated()
     source, other = viewer.add_image(CAMERA), viewer.add_image(COLOR, rgb=True)
@@ -514,6 +560,19 @@ def test_file_that_is_no_model_is_refused(restore, notes, tmp_path, monkeypatch)
     assert len(notes()) == 1
     assert str(bad) in notes()[0]
     assert restore.model.summary == chosen
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Down, Qt.Key.Key_End])
+def test_no_dialog_at_the_end_of_the_arrow_keys(key, restore, qtbot, monkeypatch):
+    def dialog(*_):
+        raise AssertionError("nobody asked for it")
+
+    monkeypatch.setattr("napari_deartifact.widgets.model_choice.QFileDialog.getOpenFileName", dialog)
+    restore.model.setCurrentIndex(restore.model.count() - 2)
+    restore.model.activated.emit(restore.model.count() - 2)
+    last = restore.model.argument
+    qtbot.keyClick(restore.model, key)
+    assert restore.model.argument == last
 
 
 def test_open_model_file(restore, model_file, tmp_path, monkeypatch):
@@ -621,9 +680,11 @@ def test_the_range_that_is_shown_is_the_one_that_is_taken(viewer, restore):
     data = da.from_array(GREY.astype(np.uint16) * 16, chunks=32)
     layer = viewer.add_image(data, contrast_limits=(0, 4080))
     assert restore.data_range.placeholderText().startswith("0 4095")
-    layer.contrast_limits = (0, 300)
-    assert restore.data_range.placeholderText().startswith("0 511")
-    assert restore.inputs().options()["data_range"] == (0, 511)
+    layer.contrast_limits = (0, 20_000)
+    assert restore.data_range.placeholderText().startswith("0 32767")
+    assert restore.inputs().options()["data_range"] == (0, 32767)
+    layer.contrast_limits = (0, 300)  # which is how it is looked at, and pixels above are restored too
+    assert restore.inputs().options()["data_range"] == (0, 4095)
     viewer.layers.remove(layer)
     layer.contrast_limits = (0, 4080)  # of no concern any more
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
-    QFrame,
     QLabel,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_deartifact.widgets.form import make_form
+from napari_deartifact.widgets.form import fill_the_width, make_form
 from napari_deartifact.widgets.layer_choice import LayerChoice
-from napari_deartifact.widgets.layers import JPEG_KEY, PROVENANCE_KEY, known_jpeg, sample_plane
+from napari_deartifact.widgets.layers import JPEG_KEY, PROVENANCE_KEY, finest, known_jpeg, sample_plane
 from napari_deartifact.widgets.report import (
     FORMER_JPEG,
     Report,
@@ -26,13 +25,17 @@ from napari_deartifact.widgets.report import (
     report_on_restored,
 )
 from napari_deartifact.widgets.restore_inputs import NO_LAYER
+from napari_deartifact.widgets.scrolled import Scrolled
 from napari_deartifact.widgets.table_view import QuantizationTableView
 from napari_deartifact.widgets.workers import EXPECTED_ERRORS, first_line, show_failure, start_function
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from napari.viewer import Viewer
 
 LOOKING = "Looking at the pixels…"
+SETTLING = 300
+"""Milliseconds without another change after which pixels are looked at again."""
 SHOWN_HEIGHT = 220
 """In pixels; what does not fit is scrolled to."""
 
@@ -49,6 +52,7 @@ class InspectWidget(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self._request = 0
+        self._seen: tuple[Any, ...] = ()
         self.report = Report("")
         self.layer = LayerChoice(napari_viewer)
         self.verdict = QLabel()
@@ -57,7 +61,13 @@ class InspectWidget(QWidget):
         self.table = QuantizationTableView()
         self.note = QLabel()
         self._lay_out()
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.setInterval(SETTLING)
+        self._again.timeout.connect(self._inspect_anew)
         self.layer.layer_changed.connect(self.inspect)
+        self.layer.layer_altered.connect(self._again.start)
+        napari_viewer.dims.events.current_step.connect(self._on_moved)
         self.component.currentIndexChanged.connect(self._show_table)
         self.inspect()
 
@@ -68,46 +78,61 @@ class InspectWidget(QWidget):
         font = self.verdict.font()
         font.setBold(True)
         self.verdict.setFont(font)
+        fill_the_width(self.component)
         self.component.setToolTip("The component whose quantization table is shown")
-        content = QWidget()
-        body = QVBoxLayout(content)
-        body.setContentsMargins(0, 0, 0, 0)
+        body = QVBoxLayout()
         body.addWidget(self.verdict)
         body.addLayout(self.facts)
         body.addWidget(self.component)
         body.addWidget(self.table)
         body.addWidget(self.note)
         body.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(content)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setMinimumHeight(SHOWN_HEIGHT)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.addLayout(make_form(("Layer", self.layer)))
-        layout.addWidget(scroll)
+        layout.addWidget(Scrolled(body, SHOWN_HEIGHT), 1)
 
     def inspect(self) -> None:
         """Show what is known of the chosen layer; what is not, estimate in a thread."""
         self._request += 1
+        self._again.stop()
+        self._seen = self._in_view()
         layer = self.layer.layer
         if layer is None:
             self._show(Report(NO_LAYER))
         elif (jpeg := known_jpeg(layer)) is not None:
             self._show(report_on_file(jpeg))
-        elif PROVENANCE_KEY in layer.metadata:
+        elif isinstance(layer.metadata.get(PROVENANCE_KEY), Mapping):
             self._show(report_on_restored(layer.metadata[PROVENANCE_KEY]))
         else:
             self._show(Report(LOOKING, note=FORMER_JPEG if layer.metadata.get(JPEG_KEY) else ""))
             start_function(
                 _examine,
                 self._request,
-                layer.data[0] if layer.multiscale else layer.data,
+                finest(layer),
                 rgb=layer.rgb,
-                position=tuple(layer.world_to_data(self._viewer.dims.point)),
+                position=self._position(layer),
                 connect={"returned": self._on_examined, "errored": self._on_error},
             )
+
+    def _position(self, layer: Image) -> tuple[float, ...]:
+        """Return where the viewer stands, in the layer's own coordinates."""
+        return tuple(layer.world_to_data(self._viewer.dims.point))
+
+    def _in_view(self) -> tuple[Any, ...]:
+        """Return what tells one look from the next: the layer, its array, and the plane."""
+        layer = self.layer.layer
+        if layer is None:
+            return ()
+        data = finest(layer)
+        planes = data.ndim - 2 - layer.rgb
+        return layer, id(data), tuple(round(place) for place in self._position(layer)[:planes])
+
+    def _on_moved(self, event: Any = None) -> None:
+        self._again.start()
+
+    def _inspect_anew(self) -> None:
+        if self._in_view() != self._seen:
+            self.inspect()
 
     def _on_examined(self, answer: tuple[int, Report]) -> None:
         request, report = answer

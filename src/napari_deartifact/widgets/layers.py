@@ -76,7 +76,7 @@ class LayerImage:
         jpeg = known_jpeg(layer)
         lazy = is_lazy(finest)
         if lazy and finest.dtype != np.uint8 and jpeg is None:
-            options["data_range"] = suggested_range(finest.dtype, layer.contrast_limits)
+            options["data_range"] = suggested_range(finest.dtype, seen_range(layer))
         return cls(levels if lazy else levels[:1], options, jpeg)
 
 
@@ -106,6 +106,23 @@ def as_array(data: Any) -> Any:
     return data if is_lazy(data) else np.asanyarray(data)  # with its mask, which is refused in words
 
 
+def seen_range(layer: Image) -> tuple[float, float]:
+    """Return the least range that holds the contrast limits and the pixels that are shown.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Nothing of it is read that is not there.  Its limits may be narrower than its pixels, which are not
+        to be cut off for that.
+    """
+    low, high = map(float, layer.contrast_limits)
+    shown = np.asarray(getattr(layer, "_data_view", ()))  # as napari has it; there is no public way
+    shown = shown[np.isfinite(shown)]
+    if shown.size:
+        low, high = min(low, float(shown.min())), max(high, float(shown.max()))
+    return low, high
+
+
 def suggested_range(dtype: Any, limits: tuple[float, float]) -> tuple[float, float]:
     """Guess black and white of a lazy array from what napari has seen of it.
 
@@ -114,7 +131,7 @@ def suggested_range(dtype: Any, limits: tuple[float, float]) -> tuple[float, flo
     dtype : dtype
         Of the array.
     limits : (float, float)
-        The layer's contrast limits.
+        See :func:`seen_range`.
 
     Returns
     -------
@@ -138,6 +155,11 @@ def suggested_range(dtype: Any, limits: tuple[float, float]) -> tuple[float, flo
     return (-(2.0**bits) if low < 0 else 0.0), 2.0**bits - 1
 
 
+def finest(layer: Image) -> Any:
+    """Return a layer's array, of a pyramid that of its finest level."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
 def known_jpeg(layer: Image) -> JPEGInfo | None:
     """Return the record of the JPEG that a layer's pixels were decoded from.
 
@@ -153,7 +175,7 @@ def known_jpeg(layer: Image) -> JPEGInfo | None:
     jpeg = layer.metadata.get(JPEG_KEY)
     if not isinstance(jpeg, JPEGInfo) or PROVENANCE_KEY in layer.metadata:
         return None
-    data = layer.data[0] if layer.multiscale else layer.data
+    data = finest(layer)
     colors, plane = (3, data.shape[:-1]) if layer.rgb else (1, data.shape)
     return jpeg if tuple(plane[-2:]) == jpeg.shape and len(jpeg.tables) == colors else None
 
@@ -221,12 +243,12 @@ def restored_layer_data(
 
 def made_of(layer: Image, layers: Iterable[Any]) -> list[Any]:
     """List a layer and those that were made of it, or of what was made of it, in the order of the layers."""
-    found, names = [], {layer.name}
+    found, known = [], {str(layer.unique_id)}
     for other in layers:
         provenance = other.metadata.get(PROVENANCE_KEY)
-        if other is layer or (isinstance(provenance, Mapping) and provenance.get("source") in names):
+        if other is layer or (isinstance(provenance, Mapping) and provenance.get("source_id") in known):
             found.append(other)
-            names.add(other.name)
+            known.add(str(other.unique_id))
     return found
 
 
@@ -234,6 +256,7 @@ def provenance_record(
     *,
     model: str,
     source: str,
+    source_id: str,
     strength: float,
     perceptual: float,
     tile_size: int | None,
@@ -249,6 +272,8 @@ def provenance_record(
         Its name.
     source : str
         Name of the layer that was restored.
+    source_id : str
+        What the session knows it by, whatever it is called.
     strength, tile_size, device, data_range, jpeg
         As they were used in :func:`~napari_deartifact.deartifact`; `data_range` is None when
         nothing had to be restored.
@@ -263,6 +288,7 @@ def provenance_record(
         "program": "napari-deartifact",
         "version": __version__,
         "source": source,
+        "source_id": source_id,
         "model": model,
         "strength": strength,
         "perceptual": perceptual,

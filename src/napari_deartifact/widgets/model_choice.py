@@ -7,10 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_deartifact.models.model_file import SUFFIX, count_parameters, read_card
 from napari_deartifact.models.registry import ModelSummary, list_models
+from napari_deartifact.widgets.file_list import ListWithFile
 from napari_deartifact.widgets.form import fill_the_width
 from napari_deartifact.widgets.workers import EXPECTED_ERRORS, show_failure
 
@@ -41,7 +42,7 @@ def model_news() -> ModelNews:
     return ModelNews()
 
 
-class ModelChoice(QComboBox):
+class ModelChoice(ListWithFile):
     """Choose a model.
 
     Parameters
@@ -150,6 +151,8 @@ class ModelChoice(QComboBox):
             self._chosen = index
             return
         self.setCurrentIndex(self._chosen)
+        if self.is_stepping:
+            return
         path, _ = QFileDialog.getOpenFileName(self, "Open a model file", "", f"Model files (*{SUFFIX})")
         if not path:
             return

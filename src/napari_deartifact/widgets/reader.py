@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from napari_deartifact.files.read import ImageFile
 
@@ -38,11 +40,13 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
 
 
 def read_jpeg(path: str | list[str]) -> list[LayerData]:
-    """Read JPEG and DICOM files, a layer each.
+    """Read JPEG and DICOM files.
 
     Parameters
     ----------
     path : str or list of str
+        Several files are what napari is to open as a stack: they become one layer if their pixels have the
+        same shape and dtype, else a layer each.
 
     Returns
     -------
@@ -50,7 +54,8 @@ def read_jpeg(path: str | list[str]) -> list[LayerData]:
         Pixels as stored: an EXIF orientation is not applied, because the block grid is that of
         the stored pixels.  ``metadata["jpeg"]`` is the
         :class:`~napari_deartifact.jpeg.info.JPEGInfo`, orientation included; None for DICOM that
-        holds no lossy JPEG.  Of DICOM, the scale is in mm where the file tells it.
+        holds no lossy JPEG, and of a stack, whose planes differ in it.  Of DICOM, the scale is in mm where
+        the file tells it.
 
     Raises
     ------
@@ -59,13 +64,16 @@ def read_jpeg(path: str | list[str]) -> list[LayerData]:
     ModuleNotFoundError
         For DICOM when the extra ``dicom`` is not installed.
     """
-    return [_layer(entry) for entry in as_list(path)]
-
-
-def _layer(path: str) -> LayerData:
     from napari_deartifact.files.read import read_image
 
-    image = read_image(path)
+    paths = as_list(path)
+    images = [read_image(entry) for entry in paths]
+    if len(images) > 1 and len({(image.pixels.shape, image.pixels.dtype) for image in images}) == 1:
+        return [_stack(images, paths)]
+    return [_layer(image, entry) for image, entry in zip(images, paths, strict=True)]
+
+
+def _layer(image: ImageFile, path: str) -> LayerData:
     attributes = {
         "name": Path(path).stem,
         "rgb": image.rgb,
@@ -73,6 +81,15 @@ def _layer(path: str) -> LayerData:
         **_scale(image),
     }
     return image.pixels, attributes, "image"
+
+
+def _stack(images: list[ImageFile], paths: list[str]) -> LayerData:
+    _, attributes, kind = _layer(images[0], paths[0])
+    attributes["metadata"] = {"jpeg": None}
+    if "scale" in attributes:
+        attributes["scale"] = (1.0, *attributes["scale"])
+        attributes["units"] = ("pixel", *attributes["units"])
+    return np.stack([image.pixels for image in images]), attributes, kind
 
 
 def _scale(image: ImageFile) -> dict[str, Any]:

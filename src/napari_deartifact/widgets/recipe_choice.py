@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
 from napari_deartifact.models.model_file import read_card
 from napari_deartifact.models.registry import list_models
+from napari_deartifact.widgets.file_list import ListWithFile
 from napari_deartifact.widgets.form import fill_the_width
 from napari_deartifact.widgets.model_choice import model_news
 from napari_deartifact.widgets.recipe_summary import RecipeSummary, read_own_recipe, read_summaries
@@ -20,7 +21,7 @@ OPEN_FILE = "Open recipe file…"
 NEW_WEIGHTS = "new weights"
 
 
-class RecipeChoice(QComboBox):
+class RecipeChoice(ListWithFile):
     """Choose a recipe, one that ships or a file of one's own.
 
     Parameters
@@ -99,6 +100,8 @@ class RecipeChoice(QComboBox):
         self.blockSignals(True)
         self.setCurrentIndex(self._chosen)
         self.blockSignals(False)
+        if self.is_stepping:
+            return
         path, _ = QFileDialog.getOpenFileName(self, "Open a recipe file", "", "Recipes (*.toml)")
         if path:
             self.open_file(path)

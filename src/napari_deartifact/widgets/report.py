@@ -46,7 +46,9 @@ _WITHOUT_LATTICE = {
         ),
     ),
 }
-ESTIMATED = "Estimated.  To know the tables, open the JPEG file itself with Deartifact's reader."
+ESTIMATED = (
+    "Estimated.  To know the tables, open the file itself, a JPEG, slide or DICOM, with Deartifact's reader."
+)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from napari_deartifact.widgets.notes import make_note, say
 from napari_deartifact.widgets.perceptual_slider import PerceptualSlider
 from napari_deartifact.widgets.restore_inputs import RestoreInputs, RestoreJob
 from napari_deartifact.widgets.script import restoration_script
+from napari_deartifact.widgets.scrolled import Scrolled
 from napari_deartifact.widgets.wording import FORCE
 from napari_deartifact.widgets.work_widget import WorkWidget
 from napari_deartifact.widgets.workers import Restored, restore_levels
@@ -42,9 +43,12 @@ UNCHANGED = (
 SAME = "The answer is the same as the image, so no layer was added."
 LOADING = "Loading the model…"
 EXAMINING = "Examining the image…"
+CHANGED = "; it is of what the layer held when it was started, which has other pixels now."
 REMOVED = "Stopped, as the layer was removed; no layer was added."
 INVENTED = "Texture may be invented: not for measuring."
 TILE_STEP = 64
+FORM_HEIGHT = 140
+"""In pixels, of the fields that are always in sight."""
 LARGEST_TILE = 8192
 
 
@@ -61,6 +65,7 @@ class RestoreWidget(WorkWidget):
         self._viewer = napari_viewer
         self._job: RestoreJob | None = None
         self._is_loading = False
+        self._error: str | None = None
 
         self.layer = LayerChoice(napari_viewer, skip_restored=True)
         self.history = make_note()
@@ -120,7 +125,7 @@ class RestoreWidget(WorkWidget):
         buttons.addWidget(self.run_button, 1)
         buttons.addWidget(self.cancel_button, 1)
         layout = QVBoxLayout(self)
-        layout.addLayout(form)
+        layout.addWidget(Scrolled(form, FORM_HEIGHT))
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
         layout.addWidget(self.status)
@@ -171,8 +176,9 @@ class RestoreWidget(WorkWidget):
         self.run_button.setEnabled(error is None and not self.is_working)
         self.copy_button.setEnabled(error is None)
         self.cancel_button.setEnabled(self.is_working and not self.is_stopping)
-        if not self.is_working:
+        if not self.is_working and error != self._error:
             say(self.status, error or "")
+            self._error = error
         image = None if inputs.layer is None else LayerImage.of(inputs.layer)
         self.data_range.setPlaceholderText("" if image is None else _range_hint(image))
         hints = [] if image is None else [_history_hint(image)]
@@ -230,7 +236,8 @@ class RestoreWidget(WorkWidget):
             say(self.status, SAME if self._job.is_certain else UNCHANGED)
             return
         source, provenance = self._job.layer, self._job.provenance(restored)
-        layer = Layer.create(*restored_layer_data(source, restored.levels, provenance))
+        shown = self._job.as_it_was() if self._job.has_other_shape else source
+        layer = Layer.create(*restored_layer_data(shown, restored.levels, provenance))
         layers = self._viewer.layers
         others = made_of(source, layers)
         place = max(map(layers.index, others)) + 1
@@ -240,9 +247,11 @@ class RestoreWidget(WorkWidget):
             for other in others:
                 other.visible = False
             done += "; what it was made of is hidden, since additive layers add up."
-        layer.contrast_limits_range = source.contrast_limits_range
+        if self._job.has_other_data:
+            done += CHANGED
+        layer.contrast_limits_range = shown.contrast_limits_range
         if restored.standard_error is not None:
-            error = standard_error_layer_data(source, restored.standard_error, provenance)
+            error = standard_error_layer_data(shown, restored.standard_error, provenance)
             layers.insert(place + 1, Layer.create(*error))
         say(self.status, done)
 
@@ -265,7 +274,7 @@ class RestoreWidget(WorkWidget):
 
 def _range_hint(image: LayerImage) -> str:
     if image.data_range is not None:
-        return "{:g} {:g} (from contrast limits)".format(*image.data_range)
+        return "{:g} {:g} (of what is shown)".format(*image.data_range)
     if image.levels[0].dtype == "uint8":
         return "0 255"
     if image.jpeg is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_deartifact.axes import check_dtype
-from napari_deartifact.widgets.layers import LayerImage, provenance_record
+from napari_deartifact.widgets.layers import LayerImage, finest, provenance_record
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
@@ -142,7 +143,7 @@ def parse_range(text: str) -> tuple[float, float] | None:
     except ValueError:
         numbers = []
     ends = [0.0, *numbers] if len(numbers) == 1 else numbers
-    if len(ends) != 2 or not ends[0] < ends[1] < float("inf"):
+    if len(ends) != 2 or not -math.inf < ends[0] < ends[1] < math.inf:
         raise ValueError(f"The intensity range is {text!r}; write black and white, such as 0 4095.")
     return ends[0], ends[1]
 
@@ -156,23 +157,47 @@ class RestoreJob:
     tile_size: int | None
     jpeg: JPEGInfo | None
     force: bool
+    before: tuple[Any, dict[str, Any], str]
 
     @classmethod
     def of(cls, inputs: RestoreInputs) -> RestoreJob:
         """Take what matters from the inputs."""
         jpeg = LayerImage.of(inputs.layer).jpeg
-        return cls(inputs.layer, inputs.strength, inputs.tile_size, jpeg, inputs.force)
+        before = inputs.layer.as_layer_data_tuple()
+        return cls(inputs.layer, inputs.strength, inputs.tile_size, jpeg, inputs.force, before)
 
     @property
     def is_certain(self) -> bool:
         """Whether the layer is restored whatever its pixels tell of its history."""
         return self.force or self.jpeg is not None
 
+    @property
+    def has_other_data(self) -> bool:
+        """Whether the layer was given another array meanwhile."""
+        return finest(self.layer) is not self._finest_before()
+
+    @property
+    def has_other_shape(self) -> bool:
+        """Whether that one has another shape, to which the layer's scale and colours belong now."""
+        return tuple(finest(self.layer).shape) != tuple(self._finest_before().shape)
+
+    def _finest_before(self) -> Any:
+        data, state, _ = self.before
+        return data[0] if state["multiscale"] else data
+
+    def as_it_was(self) -> Any:
+        """Return a layer like the one that the work began with."""
+        from napari.layers import Layer
+
+        data, state, kind = self.before
+        return Layer.create(data, dict(state), kind)
+
     def provenance(self, restored: Restored) -> dict[str, Any]:
         """Return the record that goes into the new layer's metadata."""
         return provenance_record(
             model=restored.model,
             source=self.layer.name,
+            source_id=str(self.layer.unique_id),
             strength=self.strength,
             perceptual=restored.perceptual,
             tile_size=self.tile_size,

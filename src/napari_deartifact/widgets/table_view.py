@@ -11,6 +11,9 @@ from qtpy.QtWidgets import QFrame, QHeaderView, QSizePolicy, QTableWidget, QTabl
 
 COARSEST = 255
 CELL = QSize(30, 22)
+NARROWEST = 22
+"""Width of a cell, which holds three digits of the smaller font."""
+FONT_SHARE = 0.8
 
 
 class QuantizationTableView(QTableWidget):
@@ -36,10 +39,16 @@ class QuantizationTableView(QTableWidget):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         columns: Any = self.horizontalHeader()
         rows: Any = self.verticalHeader()
-        for header, size in ((columns, CELL.width()), (rows, CELL.height())):
+        for header, size, least in (
+            (columns, CELL.width(), NARROWEST),
+            (rows, CELL.height(), CELL.height()),
+        ):
             header.setVisible(False)
-            header.setMinimumSectionSize(size)
+            header.setMinimumSectionSize(least)
             header.setDefaultSectionSize(size)
+        font = self.font()
+        font.setPointSizeF(FONT_SHARE * font.pointSizeF())
+        self.setFont(font)
         columns.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
@@ -48,8 +57,8 @@ class QuantizationTableView(QTableWidget):
         return QSize(8 * CELL.width(), 8 * CELL.height() + 2)
 
     def minimumSizeHint(self) -> QSize:
-        """Return the size of 64 cells."""
-        return self.sizeHint()
+        """Return the size of 64 cells as narrow as they may be."""
+        return QSize(8 * NARROWEST, self.sizeHint().height())
 
     def show_steps(self, steps: Sequence[int]) -> None:
         """Show a table.

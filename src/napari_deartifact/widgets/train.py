@@ -27,6 +27,7 @@ from napari_deartifact.widgets.model_choice import model_news
 from napari_deartifact.widgets.notes import make_note, say
 from napari_deartifact.widgets.path_field import PathField
 from napari_deartifact.widgets.recipe_choice import RecipeChoice, StartChoice
+from napari_deartifact.widgets.scrolled import Scrolled
 from napari_deartifact.widgets.train_inputs import (
     LayerPictures,
     TrainInputs,
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 MINUTES, STEPS = "minutes", "steps"
 USUAL_LENGTH = {MINUTES: 10.0, STEPS: 2000.0}
 PERMILLE = 1000
+SHOWN_HEIGHT = 240
+"""In pixels; what does not fit is scrolled to."""
 CONTINUED = "A training of this name goes on where it stopped; another name starts anew."
 FEATURES_TIP = (
     "The weights of SqueezeNet 1.1, VGG16 or VGG19 (.npz, .pth or .safetensors), whose features the recipe "
@@ -123,15 +126,17 @@ class TrainWidget(WorkWidget):
             (self.start_button, self.stop_button, self.pause_button, self.save_button)
         ):
             buttons.addWidget(button, *divmod(place, 2))
+        content = QVBoxLayout()
+        content.addLayout(self.form)
+        content.addLayout(buttons)
+        content.addWidget(self.progress)
+        content.addWidget(self.live)
+        content.addWidget(self.status)
+        content.addWidget(self.curve, 1)
+        content.addWidget(self.crops, 2)
+        content.addStretch()
         layout = QVBoxLayout(self)
-        layout.addLayout(self.form)
-        layout.addLayout(buttons)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.live)
-        layout.addWidget(self.status)
-        layout.addWidget(self.curve, 1)
-        layout.addWidget(self.crops, 2)
-        layout.addStretch()
+        layout.addWidget(Scrolled(content, SHOWN_HEIGHT), 1)
 
     def _connect(self) -> None:
         self.layers.layers_changed.connect(self.update_state)

@@ -7,8 +7,17 @@ import re
 FORCE = "Images that show no JPEG history too"
 """The box that sets `force`."""
 
-_RESTART = "choose another output, delete it, or pass resume=False (--restart)"  # of training.checkpoint
-_FORCE, _SHARE = re.compile(r"\bwith force=True\b"), re.compile(r"\bperceptual=(?=[01])")
+_WORDS = (
+    (r"\bwith force=True\b", f"by ticking {FORCE!r}"),
+    (r"\bperceptual=(?=[01])", "Perceptual "),
+    (r", delete it, or pass resume=False \(--restart\)", ", or delete it"),
+    (r"\bgive data_range=(?=\d)", "write in Range "),
+    (r"\bgive data_range=", "write black and white in Range"),
+    (r"\bwith data_range=", "in Range"),
+    (r"\bwith jpeg= the range\b", "with the layer's JPEG the range"),
+    (r"\(convert it with astype\)", "(convert it, such as by layer.data = layer.data.astype('uint8'))"),
+    (r", or train on them all the same with poisoned=\"keep\" \(--keep-jpegs\)", ""),
+)
 
 
 def in_words_of_the_widget(message: str) -> str:
@@ -21,7 +30,10 @@ def in_words_of_the_widget(message: str) -> str:
     >>> in_words_of_the_widget("name model 'general' with perceptual=1")
     "name model 'general' with Perceptual 1"
     >>> in_words_of_the_widget("choose another output, delete it, or pass resume=False (--restart)")
-    'choose another name, or delete it'
+    'choose another output, or delete it'
+    >>> in_words_of_the_widget("if 1 is white, give data_range=1")
+    'if 1 is white, write in Range 1'
     """
-    message = _SHARE.sub("Perceptual ", _FORCE.sub(f"by ticking {FORCE!r}", message))
-    return message.replace(_RESTART, "choose another name, or delete it")
+    for of_the_library, of_the_widget in _WORDS:
+        message = re.sub(of_the_library, of_the_widget, message)
+    return message

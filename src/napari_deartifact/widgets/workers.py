@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import atexit
-import warnings
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from napari_deartifact.tiling import Progress
 from napari_deartifact.widgets.layers import as_array, is_lazy
+from napari_deartifact.widgets.own_warnings import function_worker, generator_worker, sorting
 from napari_deartifact.widgets.wording import in_words_of_the_widget
 
 Returned = TypeVar("Returned")
@@ -174,29 +174,10 @@ def start_steps(
         _guarded(steps),
         start_thread=False,
         progress={"desc": description},
-        worker_class=_closing_worker(),  # napari's own would report errors a second time
+        worker_class=generator_worker(),  # napari's own would report errors a second time
         ignore_errors=True,
     )(*arguments, **options)
-    for signal, slot in connect.items():
-        getattr(worker, signal).connect(slot)
-    worker.warned.connect(show_warning)
-    return _started(worker)
-
-
-@lru_cache(maxsize=1)
-def _closing_worker() -> Any:
-    from superqt.utils import GeneratorWorker
-
-    class ClosingWorker(GeneratorWorker[Any, Any, Any]):
-        """Ends a generator that it was told to leave, so that it cleans up at once and in its thread."""
-
-        def work(self) -> Any:
-            try:
-                return super().work()
-            finally:
-                self._gen.close()
-
-    return ClosingWorker
+    return _started(worker, connect)
 
 
 def start_function(
@@ -205,13 +186,22 @@ def start_function(
     """Run a short function in a thread; parameters and answer are those of :func:`start_steps`."""
     from superqt.utils import create_worker
 
-    worker = create_worker(function, *arguments, _start_thread=False, _ignore_errors=True, **options)
-    for signal, slot in connect.items():
+    worker = create_worker(
+        function,
+        *arguments,
+        _start_thread=False,
+        _ignore_errors=True,
+        _worker_class=function_worker(),
+        **options,
+    )
+    return _started(worker, connect)
+
+
+def _started(worker: Any, connect: Mapping[str, Callable[..., Any]]) -> Any:
+    for signal, slot in {"warned": show_warning, **connect}.items():
         getattr(worker, signal).connect(slot)
-    return _started(worker)
-
-
-def _started(worker: Any) -> Any:
+    worker.finished.connect(sorting().end)
+    sorting().begin()
     worker.start()
     atexit.unregister(finish_workers)
     atexit.register(finish_workers)
@@ -240,14 +230,10 @@ def _guarded(steps: Callable[..., Generator[Any, None, Any]]) -> Callable[..., G
 
 
 def show_warning(record: tuple[Any, ...]) -> None:
-    """Show a warning raised in a worker, unless only programmers can do something about it."""
+    """Show a warning raised in a worker; its message comes first in the record."""
     from napari.utils.notifications import show_warning as notify
 
-    message, category = record[:2]
-    if category is UserWarning:
-        notify(in_words_of_the_widget(str(message)))
-    else:
-        warnings.warn_explicit(*record[:4])
+    notify(in_words_of_the_widget(str(record[0])))
 
 
 def show_failure(error: Exception) -> str:

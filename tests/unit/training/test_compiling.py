@@ -10,7 +10,6 @@ from napari_deartifact.models.model_file import read_card
 from napari_deartifact.training import train
 from napari_deartifact.training.compiling import COMPILERS, compile_network
 
-
 # The compiler itself goes by what torch has deprecated.
 of_torch = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
 with_compiler = pytest.mark.skipif(not any(map(shutil.which, COMPILERS)), reason="no C++ compiler here")
