@@ -9,14 +9,18 @@ First the agreement of the simulated JPEG with libjpeg's.  Then, alternating wit
 - a batch of pairs made by libjpeg in one thread, and by the simulation on the device that trains, which on a
   GPU is what ``train`` uses.
 
+``--variants`` adds a step with PyTorch's own PReLU, and one that is compiled (``train --compile``).
+
 ``--clock cpu`` counts the processor time of all threads, for a machine that does other work meanwhile: then
 data loading adds to a step as if there were one core only.
 """
 
 import argparse
+import copy
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -26,6 +30,7 @@ from torch import Tensor, nn
 from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.devices import resolve_device
 from napari_deartifact.generators import build
+from napari_deartifact.generators.prelu import PReLU
 from napari_deartifact.jpeg.info import JPEGInfo
 from napari_deartifact.jpeg.simulation import simulate_jpeg
 from napari_deartifact.metrics import psnr
@@ -38,6 +43,7 @@ from napari_deartifact.training.pairs import PREFETCH, PairSource
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 STEPS = 8
+TORCHS_PRELU, COMPILED = "a step with PyTorch's own PReLU", "a step that is compiled"
 REST = 0.002
 
 
@@ -126,6 +132,7 @@ def main() -> None:
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--steps", type=int, default=STEPS, help="timed at once")
+    parser.add_argument("--variants", action="store_true", help="time also other ways to make a step")
     parser.add_argument("--no-agreement", action="store_true", help="only time")
     options = parser.parse_args()
     if not options.no_agreement:
@@ -148,6 +155,8 @@ def main() -> None:
         "libjpeg": lambda: libjpeg.batch(next(numbers)),
         "simulation": lambda: simulated.batch(next(numbers)),
     }
+    if options.variants:
+        works |= variants(trainer, batch)
     rows = []
     for repeat in range(options.repeats + 1):
         for _ in range(PREFETCH + 1):  # until batches come as fast as they go
@@ -159,6 +168,27 @@ def main() -> None:
             rows.append(row)
     training.close()
     print_shares(rows, recipe.name, recipe.data, device)
+
+
+def variants(trainer: Trainer, batch: tuple[Tensor, Tensor]) -> dict[str, Callable[[], object]]:
+    """Return steps of the same network that are made in other ways, each made once already."""
+    works: dict[str, Callable[[], object]] = {}
+    for name in (TORCHS_PRELU, COMPILED):
+        generator = copy.deepcopy(trainer.generator)
+        for module in generator.modules():
+            if isinstance(module, PReLU) and name == TORCHS_PRELU:
+                module.__class__ = nn.PReLU
+        other = Trainer(
+            trainer.recipe,
+            generator,
+            trainer.pairs,
+            steps=10**6,
+            device=trainer.device,
+            compiled=name == COMPILED,
+        )
+        works[name] = partial(other.descend, *batch)
+        works[name]()
+    return works
 
 
 def print_shares(rows: list[dict[str, float]], name: str, data: DataRecipe, device: torch.device) -> None:
@@ -173,6 +203,8 @@ def print_shares(rows: list[dict[str, float]], name: str, data: DataRecipe, devi
     speed = pixels / seconds["training"]
     print(f"  training, data and all, {seconds['training']:.4f} s a step, {speed:.2f} MP/s")
     print(f"  of the speed of its bare convolutions  {share('stack', 'training'):6.1f} %")
+    for name in [key for key in (TORCHS_PRELU, COMPILED) if key in seconds]:
+        print(f"  {name:38} {share(name, 'step'):6.1f} % of a step's time")
     for key, title in (("libjpeg", "pairs by libjpeg, one thread"), ("simulation", "pairs by simulation")):
         rate = data.batch_size / seconds[key]
         print(

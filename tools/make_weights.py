@@ -133,6 +133,7 @@ def judge(options: argparse.Namespace) -> None:
     (result,) = card.results
     known = {entry.name for entry in fields(HeadRecipe)}
     recipe = convert({key: value for key, value in card.recipe.items() if key in known}, HeadRecipe)
+    recipe = replace(recipe, held_out=HeadRecipe.held_out)
     _, pictures = part_pictures(head_folders(options.data), recipe, result["files"])
     found = {Path(picture.file).name for group in pictures for picture in group}
     print(f"{len(found)} of the {len(result['files'])} files that the head has not seen")

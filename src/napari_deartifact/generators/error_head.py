@@ -27,9 +27,10 @@ class ErrorHead(nn.Module):
     black or white, and, where the JPEG is known, how coarse its tables are and the standard error that
     quantization alone implies, which it corrects.
 
-    It cannot see which model has restored a picture, and models differ in how far they err.  So
-    `calibration`, a buffer of shape (1 + models, 2, 6), holds for any model and for each of those named,
-    without and with tables, the factors of what is added to an answer, :func:`calibration_terms`.
+    It cannot see which model has restored a picture, and models differ in how far they err; nor does it see
+    well what is grey, whose errors grow otherwise with the coarseness of the tables.  So `calibration`, a
+    buffer of shape (1 + models, 2, 2, 6), holds for any model and for each of those named, of colour and of
+    grey, without and with tables, the factors of what is added to an answer, :func:`calibration_terms`.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ class ErrorHead(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(cast("Tensor", self.last.bias))
         self.calibration: Tensor
-        self.register_buffer("calibration", torch.zeros(1 + len(self.models), 2, CALIBRATION_TERMS))
+        self.register_buffer("calibration", torch.zeros(1 + len(self.models), 2, 2, CALIBRATION_TERMS))
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -81,7 +82,7 @@ class ErrorHead(nn.Module):
         return {"width": self.width, "dilations": list(self.dilations), "models": list(self.models)}
 
     def calibration_of(self, model: str) -> Tensor:
-        """Return the part of `calibration` that is a model's, or any model's: shape (2, 6), not a copy."""
+        """Return the part of `calibration` that is a model's, or any model's: shape (2, 2, 6), not a copy."""
         return self.calibration[self.models.index(model) + 1 if model in self.models else 0]
 
     def forward(
@@ -92,6 +93,7 @@ class ErrorHead(nn.Module):
         even: Tensor | None = None,
         *,
         model: str = "",
+        grey: bool = False,
     ) -> Tensor:
         """Estimate the standard error of a batch.
 
@@ -106,6 +108,8 @@ class ErrorHead(nn.Module):
             The same for evenly filled cells, from the tables alone; needed with `quantization`.
         model : str
             The name of the model that has restored the batch.
+        grey : bool
+            Whether its pictures are grey ones, repeated over the channels.
 
         Returns
         -------
@@ -138,7 +142,7 @@ class ErrorHead(nn.Module):
         change = functional.pixel_shuffle(self.last(state), CELL)
         log_error = base + change
         terms = torch.stack(calibration_terms(log_error, coarseness))
-        without, given = torch.einsum("rt,t...->r...", self.calibration_of(model), terms)
+        without, given = torch.einsum("rt,t...->r...", self.calibration_of(model)[int(grey)], terms)
         return (log_error + torch.where(known, given, without)).clamp(*LOG_RANGE)
 
 

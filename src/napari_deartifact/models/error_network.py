@@ -74,7 +74,9 @@ def log_standard_error(
         pixels = batch(quantization[0])
         even = torch.from_numpy(np.repeat(quantization[1], 3 // channels)[np.newaxis]).to(device)
     with torch.inference_mode():
-        answer = _error_head(device)(batch(restored), batch(degraded), pixels, even, model=model)
+        answer = _error_head(device)(
+            batch(restored), batch(degraded), pixels, even, model=model, grey=channels == 1
+        )
     planes: NDArray[np.float32] = answer[0, :, :height, :width].float().cpu().numpy()
     return planes if channels == 3 else planes.mean(axis=0, keepdims=True)
 

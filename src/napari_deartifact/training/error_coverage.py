@@ -93,9 +93,11 @@ def calibrate(
     calibration = head.calibration_of(model)
     calibration.zero_()
     for row, examples in enumerate((without, given)):
-        if examples:
-            compared = _told_and_true(head, examples, tables=bool(row), model=model)
-            calibration[row] = fit_calibration(*compared)
+        for grey in (False, True):
+            alike = [example for example in examples if _is_grey(example) == grey]
+            if alike:
+                compared = _told_and_true(head, alike, tables=bool(row), model=model)
+                calibration[int(grey), row] = fit_calibration(*compared)
 
 
 def fit_calibration(log_error: Tensor, magnitude: Tensor, coarseness: Tensor) -> Tensor:
@@ -167,7 +169,7 @@ def _told_and_true(
         restored, degraded, *known = (torch.from_numpy(repeat_channels(part))[None] for part in parts)
         if not tables:
             known = []
-        answer = head(restored / LEVELS, degraded / LEVELS, *known, model=model)
+        answer = head(restored / LEVELS, degraded / LEVELS, *known, model=model, grey=_is_grey(example))
         log_error = answer[0, : len(example.clean)]
         free = torch.from_numpy((example.degraded > 0) & (example.degraded < LEVELS))[INNER]
         error = torch.from_numpy(np.abs(example.restored - example.clean))[INNER]
@@ -176,6 +178,10 @@ def _told_and_true(
         true.append(error[free])
         coarse.append(even[free])
     return torch.cat(told), torch.cat(true), torch.cat(coarse)
+
+
+def _is_grey(example: Example) -> bool:
+    return len(example.clean) == 1
 
 
 def repeat_channels(part: NDArray[Any]) -> NDArray[np.float32]:

@@ -79,7 +79,7 @@ class HeadRecipe:
     noisy: float = 0.27
     noise: tuple[float, float] = (0.25, 8.0)
     validation_fraction: float = 0.15
-    held_out: int = 120
+    held_out: int = 240
     seed: int = 0
 
     def as_used(self, *, tables: bool) -> HeadRecipe:

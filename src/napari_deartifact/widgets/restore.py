@@ -285,4 +285,7 @@ def _range_hint(image: LayerImage) -> str:
 def _history_hint(image: LayerImage) -> str:
     if image.jpeg is None:
         return "No JPEG file is known for this layer."
-    return f"From a JPEG of quality {image.jpeg.quality}; the answer will agree with it."
+    return (
+        f"From a JPEG of quality {image.jpeg.quality}; the answer agrees with it, unless pixels were changed "
+        "since."
+    )

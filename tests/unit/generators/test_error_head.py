@@ -45,7 +45,7 @@ def test_calibration_turns_with_the_tables(head, pictures):
     restored, degraded, quantization, even = pictures
     head.last.weight *= 0.1  # nothing is clamped
     raw, without = head(restored, degraded, quantization, even), head(restored, degraded)
-    head.calibration[0, 1] = torch.tensor([0.1, 0.3, -0.02, -0.2, 0.05, 0.01])
+    head.calibration[0, 0, 1] = torch.tensor([0.1, 0.3, -0.02, -0.2, 0.05, 0.01])
     about = even[:, :, None, None] - 3
     expected = raw + 0.1 + 0.3 * about - 0.02 * about**2 + (-0.2 + 0.05 * about + 0.01 * about**2) * raw
     torch.testing.assert_close(head(restored, degraded, quantization, even), expected)
@@ -57,7 +57,7 @@ def test_beyond_the_tables_that_it_knows_a_calibration_stays_as_it_is(head, pict
     head.last.weight *= 0.1  # nothing is clamped
     tables = [torch.full_like(even, coarseness) for coarseness in (0.5, -1.2)]
     raw = [head(restored, degraded, quantization, each) for each in tables]
-    head.calibration[0, 1] = torch.tensor([0.0, 0.3, 0.1, 0.0, 0.0, 0.0])
+    head.calibration[0, 0, 1] = torch.tensor([0.0, 0.3, 0.1, 0.0, 0.0, 0.0])
     calibrated = [head(restored, degraded, quantization, each) for each in tables]
     added = [after - before for before, after in zip(raw, calibrated, strict=True)]
     torch.testing.assert_close(*added)
