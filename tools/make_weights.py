@@ -49,7 +49,7 @@ class Training:
 
 
 TRAININGS = {
-    "general": Training(584),
+    "general": Training(679),
     "general-fast": Training(442),
     "general-luma": Training(483),
     "microscopy": Training(46, ("microscopy",), init="general"),

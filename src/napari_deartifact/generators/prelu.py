@@ -11,8 +11,8 @@ from torch import Tensor, nn
 class PReLU(nn.PReLU):
     """PyTorch's, with the same weights and answers, and a gradient that takes a third of the time on CPUs.
 
-    PyTorch's kernel goes through the values one by one there, which in bfloat16 was a quarter of a training
-    step; here each operation is one that works on many at once.
+    PyTorch's kernel goes through the values one by one there, in bfloat16 above all; here each operation is
+    one that works on many at once.
 
     Parameters
     ----------
