@@ -285,7 +285,4 @@ def _range_hint(image: LayerImage) -> str:
 def _history_hint(image: LayerImage) -> str:
     if image.jpeg is None:
         return "No JPEG file is known for this layer."
-    return (
-        f"From a JPEG of quality {image.jpeg.quality}; the answer agrees with it, unless pixels were changed "
-        "since."
-    )
+    return f"From a JPEG of quality {image.jpeg.quality}, if unchanged since; the answer agrees with it."
