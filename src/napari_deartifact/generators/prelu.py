@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class PReLU(nn.PReLU):
-    """PyTorch's, with the same weights and answers, and a gradient that takes a third of the time on CPUs.
+    """PyTorch's, with the same weights and answers, and a gradient that takes less time on CPUs.
 
     PyTorch's kernel goes through the values one by one there, in bfloat16 above all; here each operation is
     one that works on many at once.
