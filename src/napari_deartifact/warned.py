@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
+_FOR_USERS = UserWarning, RuntimeWarning
 _told: ContextVar[Callable[[str], object] | None] = ContextVar("told", default=None)
 _logged: ContextVar[list[str] | None] = ContextVar("logged", default=None)
 
@@ -26,10 +27,32 @@ def sorted_warnings() -> Iterator[None]:
     The block is to end after the work of those threads.
     """
     with warnings.catch_warnings():
-        for category in (UserWarning, RuntimeWarning):
+        for category in _FOR_USERS:
             warnings.simplefilter("always", category)
         warnings.showwarning = partial(_keep, warnings.showwarning)
         yield
+
+
+@contextmanager
+def hooked_warnings() -> Iterator[None]:
+    """Do the same where blocks of others may begin within this one and end after it, or the other way round.
+
+    What they leave behind stays; only what this one has set is taken back.
+    """
+    for category in _FOR_USERS:
+        warnings.simplefilter("always", category)
+    before = warnings.showwarning
+    while isinstance(before, partial) and before.func is _keep:  # left behind by a block that ended later
+        before = before.args[0]
+    hook = warnings.showwarning = partial(_keep, before)
+    try:
+        yield
+    finally:
+        for category in _FOR_USERS:
+            if (own := ("always", None, category, None, 0)) in warnings.filters:
+                warnings.filters.remove(own)  # type: ignore[attr-defined]
+        if warnings.showwarning is hook:
+            warnings.showwarning = before
 
 
 @contextmanager

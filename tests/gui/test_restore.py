@@ -689,6 +689,12 @@ def test_the_range_that_is_shown_is_the_one_that_is_taken(viewer, restore):
     layer.contrast_limits = (0, 4080)  # of no concern any more
 
 
+def test_alpha_is_no_intensity_of_a_lazy_layer(viewer, restore):
+    data = np.dstack([COLOR.astype(np.uint16) * 3, np.full(COLOR.shape[:2], 65535, np.uint16)])
+    viewer.add_image(da.from_array(data, chunks=(32, 32, 4)), rgb=True, contrast_limits=(0, 1000))
+    assert restore.inputs().options()["data_range"] == (0, 1023)
+
+
 def test_the_script_of_a_layer_that_no_longer_shows_its_file_takes_the_layer(viewer, tmp_path):
     path = tmp_path / "grey.jpg"
     Image.fromarray(GREY).save(path)

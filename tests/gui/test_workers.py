@@ -10,19 +10,35 @@ from qtpy.QtCore import QThreadPool
 from skimage.data import camera
 
 from napari_deartifact.degradation import jpeg_round_trip
+from napari_deartifact.warned import hooked_warnings
 from napari_deartifact.widgets.workers import start_function
 
 
-def test_warnings_of_others_stay_theirs_while_there_is_work(viewer, restore, gated):
+def test_warnings_of_others_stay_theirs_while_there_is_work(viewer, restore, gated, monkeypatch):
+    told = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *_, **__: told.append(str(message)))
     model = gated()
     viewer.add_image(jpeg_round_trip(camera()[:64, :64], 10))
     restore.force.setChecked(True)
     restore.run_button.click()
     assert model.entered.acquire(timeout=10)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        warnings.warn("of somebody else", DeprecationWarning, stacklevel=1)
-    assert [str(warning.message) for warning in told] == ["of somebody else"]
+    warnings.warn("of somebody else", UserWarning, stacklevel=1)
+    assert told == ["of somebody else"]
+
+
+def test_blocks_of_others_may_end_later(viewer, restore, qtbot, gated):
+    before = list(warnings.filters), warnings.showwarning
+    model = gated()
+    viewer.add_image(jpeg_round_trip(camera()[:64, :64], 10))
+    restore.force.setChecked(True)
+    restore.run_button.click()
+    assert model.entered.acquire(timeout=10)
+    with warnings.catch_warnings():
+        model.gate.release()
+        qtbot.waitUntil(lambda: not restore.is_working, timeout=20_000)
+    with hooked_warnings():  # which takes away what that block has put back
+        pass
+    assert (list(warnings.filters), warnings.showwarning) == before
 
 
 @pytest.mark.parametrize("first_ends", [True, False])

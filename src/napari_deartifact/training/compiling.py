@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from importlib.util import find_spec
 
 import torch
 from torch import nn
 
-COMPILERS = ("g++", "clang++", "cl")
+COMPILERS = {"win32": ("cl",), "darwin": ("clang++", "g++")}.get(sys.platform, ("g++",))
 
 
 def compile_network(network: nn.Module, device: torch.device) -> nn.Module:
@@ -35,7 +36,7 @@ def compile_network(network: nn.Module, device: torch.device) -> nn.Module:
         raise RuntimeError("to compile for a GPU takes Triton; install it, or train without compiling")
     if device.type == "cpu" and _compiler() is None:
         raise RuntimeError(
-            "to compile for a CPU takes a C++ compiler; install one (g++, clang++), name it in the "
+            f"to compile for a CPU takes a C++ compiler; install {COMPILERS[0]}, name another in the "
             "environment variable CXX, or train without compiling"
         )
     return torch.compile(network, dynamic=False)  # type: ignore[return-value]

@@ -94,7 +94,8 @@ def calibrate(
     calibration.zero_()
     for row, examples in enumerate((without, given)):
         for grey in (False, True):
-            alike = [example for example in examples if _is_grey(example) == grey]
+            # A kind that there is none of takes what the other asks for.
+            alike = [example for example in examples if _is_grey(example) == grey] or examples
             if alike:
                 compared = _told_and_true(head, alike, tables=bool(row), model=model)
                 calibration[int(grey), row] = fit_calibration(*compared)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QLabel,
@@ -125,14 +126,27 @@ class InspectWidget(QWidget):
             return ()
         data = finest(layer)
         planes = data.ndim - 2 - layer.rgb
-        return layer, id(data), tuple(round(place) for place in self._position(layer)[:planes])
+        return layer, data, tuple(round(place) for place in self._position(layer)[:planes])
 
     def _on_moved(self, event: Any = None) -> None:
         self._again.start()
 
     def _inspect_anew(self) -> None:
-        if self._in_view() != self._seen:
+        window: Any = self.window()
+        in_sight = self.isVisible() if window is self else self.isVisibleTo(window)
+        if not in_sight:
+            return
+        now, seen = self._in_view(), self._seen
+        if len(now) != len(seen) or any(
+            new is not old and (index < 2 or new != old)
+            for index, (new, old) in enumerate(zip(now, seen, strict=True))
+        ):
             self.inspect()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Catch up with what happened out of sight."""
+        super().showEvent(event)
+        self._again.start()
 
     def _on_examined(self, answer: tuple[int, Report]) -> None:
         request, report = answer

@@ -30,7 +30,7 @@ class LayerChoice(QComboBox):
 
     layer_changed = Signal()
     layer_altered = Signal()
-    """The one that is chosen has other data or another contrast now."""
+    """The one that is chosen has other data or another contrast now, or shows another part of them."""
 
     def __init__(self, viewer: Viewer, *, skip_restored: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -96,7 +96,7 @@ class LayerChoice(QComboBox):
 
     @staticmethod
     def _events_of(layer: Image) -> tuple[Any, ...]:
-        return layer.events.data, layer.events.contrast_limits
+        return layer.events.data, layer.events.set_data, layer.events.contrast_limits
 
     def _on_altered(self, event: Any = None) -> None:
         self.layer_altered.emit()

@@ -117,8 +117,11 @@ def seen_range(layer: Image) -> tuple[float, float]:
     """
     low, high = map(float, layer.contrast_limits)
     shown = np.asarray(getattr(layer, "_data_view", ()))  # as napari has it; there is no public way
-    shown = shown[np.isfinite(shown)]
-    if shown.size:
+    if layer.rgb:
+        shown = shown[..., :3]
+    if shown.dtype.kind == "f":
+        shown = shown[np.isfinite(shown)]
+    if shown.size > 3:  # a single pixel stands for what is not there yet
         low, high = min(low, float(shown.min())), max(high, float(shown.max()))
     return low, high
 

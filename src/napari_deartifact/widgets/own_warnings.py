@@ -7,15 +7,15 @@ hook behind.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from typing import Any
 
-from napari_deartifact.warned import sorted_warnings, told_warnings
+from napari_deartifact.warned import hooked_warnings, told_warnings
 
 
 class _OwnWarnings:
-    """Does what `WorkerBase.run` does, and emits `warned` with a tuple of a message, once for each."""
+    """Does what `WorkerBase.run` does but for the hook, and emits `warned` with a message, once for each."""
 
     def run(self: Any) -> None:
         told: set[str] = set()
@@ -30,16 +30,16 @@ class _OwnWarnings:
         try:
             with told_warnings(tell):
                 answer = self.work()
-            if isinstance(answer, Exception):
-                raise answer
-            if not self.abort_requested:
+            # Where a step that failed is not told as WorkError, Qt's part of the worker is gone.
+            if not (self.abort_requested or isinstance(answer, RuntimeError)):
                 self.returned.emit(answer)
         except Exception as error:  # noqa: BLE001  (whose signal is what workers are for)
             self.errored.emit(error)
         finally:
             self._running = False
-            self.finished.emit()
-            self._finished.emit(self)
+            with suppress(RuntimeError):
+                self.finished.emit()
+                self._finished.emit(self)
 
 
 @lru_cache(maxsize=1)
@@ -71,7 +71,10 @@ def function_worker() -> Any:
 
 
 class Sorting:
-    """Sorts warnings while there are workers; only the GUI's thread begins and ends it."""
+    """Sorts warnings while there are workers; only the GUI's thread begins and ends it.
+
+    Meanwhile warnings for users are given each time, also those that somebody filters.
+    """
 
     def __init__(self) -> None:
         self._workers = 0
@@ -80,7 +83,7 @@ class Sorting:
     def begin(self) -> None:
         """Count a worker that is about to start."""
         if self._workers == 0:
-            self._ending.enter_context(sorted_warnings())
+            self._ending.enter_context(hooked_warnings())
         self._workers += 1
 
     def end(self) -> None:

@@ -46,7 +46,7 @@ def read_jpeg(path: str | list[str]) -> list[LayerData]:
     ----------
     path : str or list of str
         Several files are what napari is to open as a stack: they become one layer if their pixels have the
-        same shape and dtype, else a layer each.
+        same shape, dtype and spacing, else a layer each.
 
     Returns
     -------
@@ -68,7 +68,8 @@ def read_jpeg(path: str | list[str]) -> list[LayerData]:
 
     paths = as_list(path)
     images = [read_image(entry) for entry in paths]
-    if len(images) > 1 and len({(image.pixels.shape, image.pixels.dtype) for image in images}) == 1:
+    kinds = {(image.pixels.shape, image.pixels.dtype, image.rgb, str(_scale(image))) for image in images}
+    if len(images) > 1 and len(kinds) == 1:
         return [_stack(images, paths)]
     return [_layer(image, entry) for image, entry in zip(images, paths, strict=True)]
 

@@ -43,7 +43,7 @@ UNCHANGED = (
 SAME = "The answer is the same as the image, so no layer was added."
 LOADING = "Loading the model…"
 EXAMINING = "Examining the image…"
-CHANGED = "; it is of what the layer held when it was started, which has other pixels now."
+CHANGED = " It is of what the layer held when it was started, which has other pixels now."
 REMOVED = "Stopped, as the layer was removed; no layer was added."
 INVENTED = "Texture may be invented: not for measuring."
 TILE_STEP = 64
@@ -248,7 +248,7 @@ class RestoreWidget(WorkWidget):
                 other.visible = False
             done += "; what it was made of is hidden, since additive layers add up."
         if self._job.has_other_data:
-            done += CHANGED
+            done += ("" if done.endswith(".") else ".") + CHANGED
         layer.contrast_limits_range = shown.contrast_limits_range
         if restored.standard_error is not None:
             error = standard_error_layer_data(shown, restored.standard_error, provenance)
@@ -270,6 +270,8 @@ class RestoreWidget(WorkWidget):
     def _on_finished(self) -> None:
         super()._on_finished()
         self._job = None
+        if self._error is not None and self._error != self.status.text():
+            say(self.status, f"{self.status.text()}\n{self._error}".strip())
 
 
 def _range_hint(image: LayerImage) -> str:

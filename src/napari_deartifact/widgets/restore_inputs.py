@@ -158,13 +158,15 @@ class RestoreJob:
     jpeg: JPEGInfo | None
     force: bool
     before: tuple[Any, dict[str, Any], str]
+    limits_range: tuple[float, float]
 
     @classmethod
     def of(cls, inputs: RestoreInputs) -> RestoreJob:
         """Take what matters from the inputs."""
         jpeg = LayerImage.of(inputs.layer).jpeg
         before = inputs.layer.as_layer_data_tuple()
-        return cls(inputs.layer, inputs.strength, inputs.tile_size, jpeg, inputs.force, before)
+        limits_range = tuple(inputs.layer.contrast_limits_range)
+        return cls(inputs.layer, inputs.strength, inputs.tile_size, jpeg, inputs.force, before, limits_range)
 
     @property
     def is_certain(self) -> bool:
@@ -190,7 +192,9 @@ class RestoreJob:
         from napari.layers import Layer
 
         data, state, kind = self.before
-        return Layer.create(data, dict(state), kind)
+        layer: Any = Layer.create(data, dict(state), kind)
+        layer.contrast_limits_range = self.limits_range
+        return layer
 
     def provenance(self, restored: Restored) -> dict[str, Any]:
         """Return the record that goes into the new layer's metadata."""

@@ -198,9 +198,9 @@ def start_function(
 
 
 def _started(worker: Any, connect: Mapping[str, Callable[..., Any]]) -> Any:
+    worker.finished.connect(sorting().end)
     for signal, slot in {"warned": show_warning, **connect}.items():
         getattr(worker, signal).connect(slot)
-    worker.finished.connect(sorting().end)
     sorting().begin()
     worker.start()
     atexit.unregister(finish_workers)

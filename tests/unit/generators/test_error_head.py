@@ -52,6 +52,15 @@ def test_calibration_turns_with_the_tables(head, pictures):
     torch.testing.assert_close(head(restored, degraded), without)
 
 
+def test_grey_has_a_calibration_of_its_own(head, pictures):
+    restored, degraded, quantization, even = pictures
+    head.last.weight *= 0.1  # nothing is clamped
+    raw = head(restored, degraded, quantization, even)
+    head.calibration[0, 1, 1, 0] = 0.3
+    torch.testing.assert_close(head(restored, degraded, quantization, even), raw)
+    torch.testing.assert_close(head(restored, degraded, quantization, even, grey=True), raw + 0.3)
+
+
 def test_beyond_the_tables_that_it_knows_a_calibration_stays_as_it_is(head, pictures):
     restored, degraded, quantization, even = pictures
     head.last.weight *= 0.1  # nothing is clamped
