@@ -18,11 +18,12 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider
 
 from napari_deartifact.tiling import Progress
+from napari_deartifact.widgets.answer_layer import made_of, restored_layer_data
 from napari_deartifact.widgets.device_choice import DeviceChoice
 from napari_deartifact.widgets.error_layer import standard_error_layer_data
 from napari_deartifact.widgets.form import make_form
 from napari_deartifact.widgets.layer_choice import LayerChoice
-from napari_deartifact.widgets.layers import LayerImage, made_of, restored_layer_data
+from napari_deartifact.widgets.layers import LayerImage
 from napari_deartifact.widgets.model_choice import ModelChoice, model_news
 from napari_deartifact.widgets.notes import make_note, say
 from napari_deartifact.widgets.perceptual_slider import PerceptualSlider

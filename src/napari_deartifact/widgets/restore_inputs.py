@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_deartifact.axes import check_dtype
-from napari_deartifact.widgets.layers import LayerImage, finest, provenance_record
+from napari_deartifact.widgets.answer_layer import provenance_record
+from napari_deartifact.widgets.layers import LayerImage, finest
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
