@@ -59,6 +59,16 @@ TRAININGS = {
 """Minutes are those of one core of a server CPU with bfloat16, which is what the shipped weights have had, in
 several runs but for `microscopy`, `general-luma` with those of `general` that it began from; half of what
 `medical` learnt was added to `general`.  docs/results.md tells what differed between the runs."""
+SHARES = {
+    "natural/**/text_*": 14,
+    "natural/**/graphic_*": 3,
+    "microscopy/**/histolab_*": 4,
+    "natural": 56,
+    "microscopy": 16,
+    "medical": 7,
+}
+"""Of the patches of networks for all pictures: text, graphics, stained tissue, photographs, the other
+micrographs and medical pictures.  By their sizes the photographs had a third."""
 HEAD_SHARES = {"natural": 5, "microscopy": 4, "medical": 1}
 """Of the examples for the error head: photographs and micrographs are what it is measured on."""
 HEAD_MODELS = ("general", "general", "general-fast", "microscopy", "medical", "compact-cnn", "spp")
@@ -80,6 +90,14 @@ def sources(folders: Sequence[str]) -> list[dict[str, str]]:
     return [{"name": entry["name"], "licence": entry["licence"]} for entry in chosen]
 
 
+def training_data(training: Training, data: Path) -> tuple[list[Path], list[float] | None]:
+    """Name what a recipe is trained on, and the shares where a network is for all pictures."""
+    if len(training.folders) == 1:
+        return [data / folder for folder in training.folders], None
+    there = {pattern: share for pattern, share in SHARES.items() if any(data.glob(pattern))}
+    return [data / pattern for pattern in there], list(there.values())
+
+
 def make_model(name: str, options: argparse.Namespace) -> None:
     """Train a recipe, or go on with it."""
 
@@ -90,9 +108,10 @@ def make_model(name: str, options: argparse.Namespace) -> None:
 
     training = TRAININGS[name]
     own = options.out / f"{training.init}.safetensors"
+    pictures, shares = training_data(training, options.data)
     train(
         name,
-        [options.data / folder for folder in training.folders if (options.data / folder).is_dir()],
+        pictures,
         options.out / f"{name}.safetensors",
         init=options.init or (own if own.is_file() else training.init),
         minutes=options.minutes or training.minutes,
@@ -101,6 +120,7 @@ def make_model(name: str, options: argparse.Namespace) -> None:
         progress=show,
         sources=sources(folders_behind(name)),
         validate_every=1000,
+        shares=shares,
     )
 
 

@@ -16,6 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", nargs="+", metavar="DATA", help="folders, files or patterns of clean pictures"
     )
+    parser.add_argument(
+        "--shares", nargs="+", type=float, metavar="N",
+        help="share of the patches from each DATA, such as 3 1, whatever their size; by default all pixels "
+        "count alike",
+    )  # fmt: skip
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the model, *.safetensors")
     parser.add_argument("--minutes", type=float, metavar="N", help="length of the run")
     parser.add_argument("--steps", type=int, metavar="N", help="length of the run, over all phases")
@@ -64,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
         poisoned="keep" if options.keep_jpegs else "skip",
         resume=not options.restart,
         compiled=options.compile,
+        shares=options.shares,
         seed=options.seed,
         device=options.device,
         progress=True,

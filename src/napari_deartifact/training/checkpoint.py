@@ -15,6 +15,7 @@ from napari_deartifact.training.recipe import Recipe, parse_recipe
 
 CHECKPOINT_FORMAT = 4
 _PICTURES = "training pictures"
+_SHARES = "weights of the pictures"
 
 
 def identify(recipe: Recipe, seed: int, pictures: Sequence[Picture]) -> dict[str, Any]:
@@ -24,7 +25,9 @@ def identify(recipe: Recipe, seed: int, pictures: Sequence[Picture]) -> dict[str
     """
     sizes = repr([(picture.name, *picture.pixels.shape) for picture in pictures])
     told = {"number": len(pictures), "checksum of names and sizes": zlib.crc32(sizes.encode())}
-    return {"recipe": recipe.to_dict(), "seed": seed, _PICTURES: told}
+    weights = [picture.weight for picture in pictures]
+    shared = zlib.crc32(repr(weights).encode()) if set(weights) - {1.0} else None
+    return {"recipe": recipe.to_dict(), "seed": seed, _PICTURES: told, _SHARES: shared}
 
 
 def write_checkpoint(
@@ -67,6 +70,8 @@ def read_checkpoint(
     difference = _first_difference(there, identity)
     if difference.startswith(_PICTURES):
         difference = "it had other pictures"
+    if difference.startswith(_SHARES):
+        difference = "it had other shares"
     if difference:
         raise ValueError(
             f"{path} belongs to another run: {difference}; give it the same again, "

@@ -27,7 +27,9 @@ __all__ = [
     "Pictures",
     "Planes",
     "PoisonedDataError",
+    "find_in_each",
     "find_pictures",
+    "list_sources",
     "load_pictures",
     "name_sources",
     "planes_of_array",
@@ -64,18 +66,34 @@ def find_pictures(source: Pictures) -> list[Found]:
     TypeError, ValueError
         For an array that is no picture.
     """
-    paths: set[Path] = set()
-    others: list[Found] = []
-    for entry in _entries(source):
-        if isinstance(entry, str | os.PathLike):
-            paths.update(_matches(entry))
-        elif isinstance(entry, Picture | Planes):
-            others.append(entry)
-        else:
-            others.append(planes_of_array(entry, f"array {len(others)}"))
-    if not paths and not others:
+    found = [entry for entries in find_in_each(source) for entry in entries]
+    if not found:
         raise FileNotFoundError("no pictures are given; expected files, glob patterns, folders or arrays")
-    return [*sorted(paths), *others]
+    paths = (entry for entry in found if isinstance(entry, Path))
+    return [*sorted(paths), *(entry for entry in found if not isinstance(entry, Path))]
+
+
+def find_in_each(source: Pictures) -> list[list[Found]]:
+    """Do what :func:`find_pictures` does, with a list for each entry; a file is in the first that names it.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        As there, but for no entries at all.
+    """
+    known: set[Path] = set()
+    found: list[list[Found]] = []
+    others = 0
+    for entry in list_sources(source):
+        if isinstance(entry, str | os.PathLike):
+            paths = set(_matches(entry)) - known
+            known |= paths
+            found.append(list(paths))
+            continue
+        others += 1
+        named = isinstance(entry, Picture | Planes)
+        found.append([entry if named else planes_of_array(entry, f"array {others - 1}")])  # type: ignore[list-item]
+    return found
 
 
 def name_sources(source: Pictures) -> list[str]:
@@ -87,7 +105,7 @@ def name_sources(source: Pictures) -> list[str]:
     ['cells', 'array']
     """
     names = []
-    for entry in _entries(source):
+    for entry in list_sources(source):
         if isinstance(entry, str | os.PathLike):
             names.append(Path(entry).name)
         else:
@@ -201,7 +219,8 @@ def load_pictures(
     return loading.result(refuse=poisoned == "refuse", patch_size=patch_size)
 
 
-def _entries(source: Pictures) -> list[Source]:
+def list_sources(source: Pictures) -> list[Source]:
+    """Return what :func:`find_pictures` takes as a list, also if it is one thing or can be iterated once."""
     single = isinstance(source, str | os.PathLike | Picture | Planes) or hasattr(source, "dtype")
     return [source] if single else list(source)  # type: ignore[arg-type, list-item]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,15 +26,23 @@ class Picture:
     file : str
         What it shares with the other planes of its file: the path.  By default the name without the
         plane's number.
+    weight : float
+        How often a patch of it is drawn against one, as large, of a picture of weight 1.
     """
 
     name: str
     pixels: NDArray[np.uint8]
     file: str = ""
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.file:
             object.__setattr__(self, "file", self.name.rsplit("#", 1)[0])
+
+    @property
+    def area(self) -> int:
+        """Pixels that it has."""
+        return math.prod(self.pixels.shape[:2])
 
 
 @dataclass(frozen=True)

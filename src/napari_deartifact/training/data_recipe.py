@@ -83,6 +83,9 @@ class DataRecipe:
         Share of the patches that are made grey and, for an RGB network, repeated.
     studio_fraction : float
         Share of the grey patches that are squeezed into 16 to 235.
+    shrunk_fraction : float
+        Share of the patches that are cut larger and shrunk to 0.5 to 0.9 of their size, which makes fine
+        texture of coarse.
     unaligned_fraction : float
         Share of the patches whose block grid may start anywhere.  `deartifact` lays pictures on their
         grid before a network sees them, and a network that may count on that learns much faster.
@@ -103,6 +106,7 @@ class DataRecipe:
     clean_fraction: float = 0.0
     grey_fraction: float = 0.0
     studio_fraction: float = 0.0
+    shrunk_fraction: float = 0.0
     unaligned_fraction: float = 0.1
     validation_fraction: float = 0.05
     codecs: tuple[CodecRange, ...] = ()
@@ -117,7 +121,7 @@ class DataRecipe:
             raise RecipeError("data.qualities or data.subsamplings is empty; give at least one entry")
         for name in self.subsamplings:
             check_choice("data.subsamplings", name, SUBSAMPLINGS)
-        for name in ("double", "unaligned", "clean", "grey", "studio"):
+        for name in ("double", "unaligned", "clean", "grey", "studio", "shrunk"):
             check_range(f"data.{name}_fraction", getattr(self, f"{name}_fraction"), 0, 1)
         check_range("data.validation_fraction", self.validation_fraction, 0, 0.5)
         self._check_tables()

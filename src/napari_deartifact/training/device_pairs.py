@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from napari_deartifact.degradation.encoding import MCU
 from napari_deartifact.degradation.sampler import EARLIER_UNALIGNED
@@ -22,7 +23,7 @@ from napari_deartifact.jpeg.simulation import simulate_jpeg
 from napari_deartifact.jpeg.tables import scale_table
 from napari_deartifact.training.data import Picture
 from napari_deartifact.training.data_recipe import DataRecipe
-from napari_deartifact.training.pairs import checked_rank
+from napari_deartifact.training.pairs import SCALES, checked_rank, drawn_up_to, size_before
 
 _TURNS = 8
 _ROUNDS = 2
@@ -81,7 +82,7 @@ class DevicePairSource:
         self._sizes = np.array([picture.pixels.shape[:2] for picture in pictures])
         self._grey = np.array([picture.pixels.ndim == 2 for picture in pictures])
         areas = self._sizes.prod(axis=1)
-        self._up_to = np.cumsum(areas) / areas.sum()
+        self._up_to = drawn_up_to(pictures)
         self._first = np.cumsum(areas) - areas
         self._pixels = torch.cat([_flat(picture.pixels) for picture in pictures]).to(device)
         kinds = [find_tables(kind) for kind in recipe.tables]
@@ -111,7 +112,7 @@ class DevicePairSource:
         recipe, draw = self.recipe, np.random.default_rng([self.seed, step, self.rank])
         count = recipe.batch_size
         chosen = np.searchsorted(self._up_to, draw.random(count), side="right").clip(max=len(self._up_to) - 1)
-        clean = self._cut(chosen, recipe.patch_size + _ROUNDS * MCU, draw)
+        clean = self._cut_or_shrunk(chosen, recipe.patch_size + _ROUNDS * MCU, draw)
         grey = self._grey[chosen] | (draw.random(count) < recipe.grey_fraction) | (self.channels == 1)
         clean = self._in_grey(clean, grey, grey & (draw.random(count) < recipe.studio_fraction))
         compressed = draw.random(count) >= recipe.clean_fraction
@@ -141,6 +142,27 @@ class DevicePairSource:
         kinds = draw.integers(len(counts), size=self.recipe.batch_size)
         numbers: NDArray[np.int_] = (np.cumsum(counts) - counts)[kinds] + draw.integers(counts[kinds])
         return numbers
+
+    def _cut_or_shrunk(self, chosen: NDArray[np.int_], size: int, draw: np.random.Generator) -> Tensor:
+        """Gather squares, and some that are larger, which are shrunk to the same size."""
+        if not self.recipe.shrunk_fraction:
+            return self._cut(chosen, size, draw)
+        shrunk = draw.random(len(chosen)) < self.recipe.shrunk_fraction
+        scales = np.where(shrunk, draw.integers(len(SCALES), size=len(chosen)), -1)
+        for number, scale in enumerate(SCALES):
+            too_small = self._sizes[chosen].min(axis=1) < size_before(size, scale)
+            scales[too_small & (scales == number)] = -1
+        batch = self._pixels.new_empty((len(chosen), 3, size, size), dtype=torch.float32)
+        for number, scale in ((-1, 1.0), *enumerate(SCALES)):
+            members = np.flatnonzero(scales == number)
+            if not len(members):
+                continue
+            patches = self._cut(chosen[members], size_before(size, scale), draw)
+            if number >= 0:
+                patches = interpolate(patches, (size, size), mode="bicubic", antialias=True)
+                patches = patches.round().clamp(0, 255)
+            batch[self._moved(members)] = patches
+        return batch
 
     def _cut(self, chosen: NDArray[np.int_], size: int, draw: np.random.Generator) -> Tensor:
         """Gather squares, turned and mirrored; smaller pictures are continued by reflection."""

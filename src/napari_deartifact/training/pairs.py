@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from itertools import count
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from napari_deartifact.degradation import DegradationSampler, jpeg_round_trip
@@ -20,6 +22,8 @@ from napari_deartifact.training.data_recipe import DataRecipe
 
 _LUMA = np.array(LUMA_WEIGHTS)
 PREFETCH = 4
+SCALES = (0.5, 0.6, 0.7, 0.8, 0.9)
+"""By which patches are shrunk."""
 CORES_PER_THREAD = 4
 """One thread that makes pairs keeps pace with about a dozen cores that train a small network."""
 
@@ -27,7 +31,7 @@ CORES_PER_THREAD = 4
 class PairSource:
     """Cuts batches of pairs from pictures; batch number `step` is the same whenever it is asked for.
 
-    A picture is drawn as often as it is large, so that all pixels count alike.
+    A picture is drawn as often as it is large, so that all pixels of the same weight count alike.
     Pair `i` of batch `step` depends on the seed and these two numbers alone.  Of several processes
     that train together each makes its own `recipe.batch_size` pairs, and all of them together make
     the batch that a single one would make of ``world * recipe.batch_size`` pairs.
@@ -67,8 +71,7 @@ class PairSource:
         self.rank = checked_rank(rank, world)
         self.world = world
         self.sampler: DegradationSampler = recipe.sampler
-        areas = [picture.pixels.shape[0] * picture.pixels.shape[1] for picture in self.pictures]
-        self._up_to = np.cumsum(areas) / sum(areas)
+        self._up_to = drawn_up_to(self.pictures)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Cut a batch.
@@ -105,7 +108,12 @@ class PairSource:
         degradation = self.sampler.sample(generator)
         chosen = int(np.searchsorted(self._up_to, generator.random(), side="right"))
         pixels = self.pictures[min(chosen, len(self.pictures) - 1)].pixels
-        patch = _random_crop(pixels, self.recipe.patch_size + degradation.margin, generator)
+        size = self.recipe.patch_size + degradation.margin
+        shrunk = self.recipe.shrunk_fraction
+        if shrunk and generator.random() < shrunk:
+            patch = _shrunk_crop(pixels, size, SCALES[generator.integers(len(SCALES))], generator)
+        else:
+            patch = _random_crop(pixels, size, generator)
         patch = np.rot90(patch, int(generator.integers(4)))
         if generator.random() < 0.5:
             patch = patch[:, ::-1]
@@ -149,6 +157,18 @@ def validation_pairs(
     return pairs
 
 
+def drawn_up_to(pictures: Sequence[Picture]) -> NDArray[np.float64]:
+    """Return the chance that one of the pictures up to each is drawn: the last is 1."""
+    weights = np.array([picture.area * picture.weight for picture in pictures], np.float64)
+    up_to: NDArray[np.float64] = np.cumsum(weights) / weights.sum()
+    return up_to
+
+
+def size_before(size: int, scale: float) -> int:
+    """Return how large a patch is cut that is shrunk to `size` pixels."""
+    return math.ceil(size / scale)
+
+
 def checked_rank(rank: int, world: int) -> int:
     """Return the number of a process, refusing one that is not among 0 to `world` - 1."""
     if not 0 <= rank < world:
@@ -180,3 +200,14 @@ def _random_crop(pixels: NDArray[np.uint8], size: int, generator: np.random.Gene
     top = generator.integers(pixels.shape[0] - size + 1)
     left = generator.integers(pixels.shape[1] - size + 1)
     return pixels[top : top + size, left : left + size]
+
+
+def _shrunk_crop(
+    pixels: NDArray[np.uint8], size: int, scale: float, generator: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Cut a larger patch and shrink it to `size`, or where a picture is too small for that, cut it so."""
+    larger = size_before(size, scale)
+    if min(pixels.shape[:2]) < larger:
+        return _random_crop(pixels, size, generator)
+    patch = Image.fromarray(np.ascontiguousarray(_random_crop(pixels, larger, generator)))
+    return np.asarray(patch.resize((size, size), Image.Resampling.BICUBIC))

@@ -71,6 +71,7 @@ def train(
     features: str | os.PathLike[str] | None = None,
     poisoned: Poisoned = "skip",
     compiled: bool = False,
+    shares: Sequence[float] | None = None,
 ) -> TrainingResult:
     """Train a model and write its file.
 
@@ -119,6 +120,9 @@ def train(
     compiled : bool
         Compile the generator with :func:`torch.compile`, which takes minutes and makes each step faster: for
         long runs.  It needs a C++ compiler, or on a GPU Triton, and rounds in other places.
+    shares : sequence of float, optional
+        Share of the patches that each entry of `data` gives, in any unit; what two entries name belongs
+        to the first.  By default all pixels count alike, and a folder gives as many patches as it is large.
 
     Returns
     -------
@@ -167,6 +171,7 @@ def train(
             features=features,
             poisoned=poisoned,
             compiled=compiled,
+            shares=shares,
             ranks=ranks,
         )
         report = reporter(progress if ranks.is_first else None, run.found)

@@ -18,7 +18,14 @@ from napari_deartifact.devices import resolve_device
 from napari_deartifact.models.model_file import SUFFIX, ModelCard, save_model
 from napari_deartifact.models.registry import model_card
 from napari_deartifact.training.curves import draw_curves
-from napari_deartifact.training.data import Pictures, find_pictures, load_pictures, name_sources
+from napari_deartifact.training.data import (
+    Pictures,
+    find_in_each,
+    find_pictures,
+    list_sources,
+    load_pictures,
+    name_sources,
+)
 from napari_deartifact.training.data_loading import Found, Poisoned
 from napari_deartifact.training.loop import Trainer
 from napari_deartifact.training.pairs import validation_pairs
@@ -26,6 +33,7 @@ from napari_deartifact.training.phase_recipe import MEASURED_QUALITIES
 from napari_deartifact.training.ranks import Ranks
 from napari_deartifact.training.recipe import Recipe, read_recipe
 from napari_deartifact.training.reporting import is_table, open_table
+from napari_deartifact.training.shares import checked_shares, share_out
 from napari_deartifact.training.start import make_features, make_networks, make_pairs
 from napari_deartifact.training.step_record import StepRecord, TrainingDivergedError
 from napari_deartifact.training.validation import preview
@@ -47,7 +55,7 @@ class TrainingRun:
     Parameters
     ----------
     recipe, data, output, init, encoder, minutes, steps, device, resume, seed, sources, memory, \
-validate_every, features, poisoned, compiled
+validate_every, features, poisoned, compiled, shares
         As :func:`napari_deartifact.training.train` takes them.
     ranks : Ranks
         The processes that train together.
@@ -83,6 +91,7 @@ validate_every, features, poisoned, compiled
         features: str | os.PathLike[str] | None = None,
         poisoned: Poisoned = "skip",
         compiled: bool = False,
+        shares: Sequence[float] | None = None,
         ranks: Ranks | None = None,
     ) -> None:
         self.recipe = recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
@@ -93,12 +102,16 @@ validate_every, features, poisoned, compiled
         self.table = self.output.with_suffix(".csv")
         self.curves = self.output.with_suffix(".png")
         self.validation: dict[str, float] = {}
+        self._shares: list[dict[str, Any]] | None = None
         self._validate_every = validate_every
         self._init = init
         self._start = None if init is None else model_card(init)
         self._ranks = ranks or Ranks()
         self._resumed = resume and self.checkpoint.is_file()
         self._check_files()
+        data = list_sources(data)
+        names = name_sources(data)
+        shares = None if shares is None else checked_shares(shares, len(names))
         device_used = torch.device(resolve_device(device))
         network = make_features(recipe, features)
         generator, discriminator = make_networks(recipe, init, encoder, seed)
@@ -116,7 +129,11 @@ validate_every, features, poisoned, compiled
                 f"no picture of at least {least}×{least} pixels was kept for validation, which keep_best "
                 "goes by; give more pictures, or raise data.validation_fraction"
             )
-        self._sources = _sources(sources, data)
+        names = name_sources(data)
+        if shares is not None:
+            training = share_out(training, list(zip(names, find_in_each(data), strict=True)), shares)
+            self._shares = [{"name": name, "share": share} for name, share in zip(names, shares, strict=True)]
+        self._sources = _sources(sources, names)
         self.trainer = Trainer(
             recipe,
             generator,
@@ -249,6 +266,7 @@ validate_every, features, poisoned, compiled
             "fraction": round(trainer.fraction, 4),
             "seed": trainer.pairs.seed,
             "pictures": len(trainer.pairs.pictures),
+            "shares": self._shares,
             "device": str(trainer.device),
             "processes": self._ranks.world,
             "compiled": trainer.compiled,
@@ -272,7 +290,7 @@ def _shows_curves(entry: Found) -> bool:
     return all(entry.with_suffix(suffix).is_file() for suffix in (".checkpoint", ".csv"))
 
 
-def _sources(sources: Sequence[Mapping[str, str]] | None, data: Pictures) -> list[dict[str, str]]:
+def _sources(sources: Sequence[Mapping[str, str]] | None, names: Sequence[str]) -> list[dict[str, str]]:
     if sources is not None:
         return [dict(source) for source in sources]
-    return [{"name": name, "licence": "not stated"} for name in name_sources(data)[:20]]
+    return [{"name": name, "licence": "not stated"} for name in names[:20]]
