@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -323,3 +325,20 @@ def test_short_work_is_silent_in_a_pipe(capsys):
             files.update()
             tiles.update()
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.filterwarnings("always:.*cannot be listed")
+def test_a_folder_that_cannot_be_listed_is_no_success(folder, monkeypatch, capsys):
+    scan = os.scandir
+    (folder / "scans" / "closed").mkdir(parents=True)
+    (folder / "photo.jpg").rename(folder / "scans" / "photo.jpg")
+
+    def fails(path):
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", fails)
+    assert main(["restore", "scans", "-o", "out", "--model", "spp", "--device", "cpu"]) == 1
+    assert (folder / "out" / "photo.png").is_file()
+    assert "closed cannot be listed (Permission denied); nothing in it is found" in capsys.readouterr().err

@@ -1,7 +1,8 @@
 """The command line: a thin layer that turns words into one call and the answer into lines.
 
 Results go to the standard output, bars and complaints to the standard error.  The exit code is 0
-when all went well, 1 when something failed, 2 when the command made no sense, 130 after Ctrl-C.
+when all went well, 1 when something failed or a folder could not be listed, 2 when the command made no
+sense, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words, argparse.Namespace(debug=False))
     options.command_line = "deartifact " + shlex.join(words)
     with warnings.catch_warnings():
-        warnings.showwarning = WarningLines()
+        warnings.showwarning = lines = WarningLines()
         try:
             code: int = options.run(options)
             sys.stdout.flush()
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise
             complain(describe(error))
             return USAGE if isinstance(error, USAGE_ERRORS) else FAILED
-    return code
+    return FAILED if code == OK and lines.incomplete else code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -118,12 +118,21 @@ def in_words_of_options(message: str) -> str:
 
 
 class WarningLines:
-    """Shows each warning once: Python forgets what it has shown whenever somebody changes a filter."""
+    """Shows each warning once: Python forgets what it has shown whenever somebody changes a filter.
+
+    Attributes
+    ----------
+    incomplete : bool
+        Whether one of them said that a folder was passed over.
+    """
 
     def __init__(self) -> None:
         self._shown: set[str] = set()
+        self.incomplete = False
 
-    def __call__(self, message: Warning | str, *_: Any, **__: Any) -> None:
+    def __call__(self, message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        # By its name: what reads files is loaded when a command asks for it.
+        self.incomplete |= category.__name__ == "UnlistedFolderWarning"
         if str(message) not in self._shown:
             self._shown.add(str(message))
             say(f"warning: {one_line(in_words_of_options(str(message)))}")

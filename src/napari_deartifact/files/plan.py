@@ -94,7 +94,7 @@ def plan_jobs(
     Warns
     -----
     UserWarning
-        When folders hold pictures of kinds that are not read, or cannot be listed.
+        When folders hold pictures of kinds that are not read, or cannot be listed (UnlistedFolderWarning).
     """
     inputs = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     if not all(os.fspath(name) for name in (*inputs, output)):

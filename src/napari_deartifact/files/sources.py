@@ -29,6 +29,10 @@ _MOST_NAMED = 3
 FilePath = str | os.PathLike[str]
 
 
+class UnlistedFolderWarning(UserWarning):
+    """A folder cannot be listed, so that nothing in it is found."""
+
+
 def may_be_picture(path: Path) -> bool:
     """Tell a picture by its suffix, or DICOM without one by its first bytes; slides are none.
 
@@ -65,7 +69,9 @@ def find_sources(inputs: Sequence[FilePath], output: Path) -> dict[Path, Path]:
     Warns
     -----
     UserWarning
-        When folders hold pictures of kinds that are not read, or cannot be listed.
+        When folders hold pictures of kinds that are not read.
+    UnlistedFolderWarning
+        When folders cannot be listed.
     """
     keep_names = sum(Path(name).is_dir() for name in inputs) > 1
     sources: dict[Path, Path] = {}
@@ -150,7 +156,7 @@ def warn_of_folder(error: OSError) -> None:
     """Warn of a folder that :func:`os.walk` cannot list."""
     warnings.warn(
         f"{error.filename} cannot be listed ({error.strerror}); nothing in it is found",
-        UserWarning,
+        UnlistedFolderWarning,
         stacklevel=2,
     )
 
