@@ -112,20 +112,6 @@ def check_dtype(dtype: np.dtype[Any]) -> None:
         raise TypeError(f"image has dtype {dtype}; expected integers or floats (convert it with astype)")
 
 
-def refuse_masked(image: Any) -> None:
-    """Refuse an array of which something is masked, as the mask would be lost.
-
-    Raises
-    ------
-    TypeError
-    """
-    if np.ma.is_masked(image):
-        raise TypeError(
-            "image has masked pixels; give image.filled(numpy.nan) as floats, which are left as they are and "
-            "not looked at, or image.filled() with a value of your choice, and mask the answer again"
-        )
-
-
 def channels_last(picture: NDArray[Any]) -> NDArray[Any]:
     """Return a picture (C, Y, X) as (Y, X) when C is 1, else as (Y, X, C)."""
     return picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, -1)

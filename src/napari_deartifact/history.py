@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_deartifact.axes import channels_last
 from napari_deartifact.intensities import DataRange
+from napari_deartifact.warned import warn_caller
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.estimate import JPEGEstimate
@@ -123,7 +123,7 @@ def warn_of_doubt(estimates: Mapping[int, JPEGEstimate]) -> None:
     """Warn of what :func:`doubt` says."""
     message = doubt(estimates)
     if message is not None:
-        warnings.warn(message, UserWarning, stacklevel=2)
+        warn_caller(message)
 
 
 def warn_of_no_history(
@@ -131,4 +131,4 @@ def warn_of_no_history(
 ) -> None:
     """Warn of what :func:`no_history` says."""
     message = no_history(estimates, count=count, without_tables=without_tables)
-    warnings.warn(message, UserWarning, stacklevel=2)
+    warn_caller(message)

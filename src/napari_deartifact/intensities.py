@@ -185,10 +185,16 @@ def _usual_range(array: NDArray[Any]) -> tuple[float, float]:
 
 def _check_against_jpeg(array: Any, white: float) -> None:
     """Refuse intensities that are plainly on another scale than a JPEG's samples, or cannot be looked at."""
+    dtype = np.dtype(array.dtype)
     if not isinstance(array, np.ndarray):
-        if np.dtype(array.dtype).kind == "f":
+        if dtype.kind == "f":
             raise ValueError(
                 f"a lazy array of floats does not tell whether white is 1 or {white:.0f}; give data_range="
+            )
+        if dtype != np.min_scalar_type(int(white)):
+            raise ValueError(
+                f"a lazy array of {dtype} does not tell whether its JPEG's samples, 0 to {white:.0f}, were "
+                f"moved to another scale; give data_range=(0, {white:.0f}) if they were not"
             )
         return
     if not array.size:
@@ -198,6 +204,12 @@ def _check_against_jpeg(array: Any, white: float) -> None:
         raise ValueError(
             f"image has intensities up to {most:g}, and the samples of its JPEG go from 0 to {white:.0f}; "
             "say what is white with data_range="
+        )
+    least = float(np.fmin.reduce(array, axis=None, initial=0))
+    if np.isfinite(least) and least < (-0.5 * white if dtype.kind == "f" else 0):
+        raise ValueError(
+            f"image has intensities down to {least:g}, and the samples of its JPEG go from 0 to {white:.0f}; "
+            f"say what is black and white, such as data_range=({least:g}, {least + white:g})"
         )
     if array.dtype.kind == "f" and 0 < most <= 1 and _has_fractions(array):
         raise ValueError(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import refuse_masked
+from napari_deartifact.messages import refuse_masked
 
 if TYPE_CHECKING:
     from napari_deartifact.axes import PictureLayout

@@ -1,4 +1,4 @@
-"""What messages share: the nearest known name, refused options and files, what to install, one line."""
+"""What messages share: the nearest known name, refusals, what to install, one line."""
 
 from __future__ import annotations
 
@@ -141,3 +141,19 @@ def _printable(letter: str) -> str:
         return letter
     byte = ord(letter) - 0xDC00
     return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else letter.encode("unicode_escape").decode()
+
+
+def refuse_masked(image: Any) -> None:
+    """Refuse an array of which something is masked, as the mask would be lost.
+
+    Raises
+    ------
+    TypeError
+    """
+    import numpy as np  # which help does without
+
+    if np.ma.is_masked(image):
+        raise TypeError(
+            "image has masked pixels; give image.filled(numpy.nan) as floats, which are left as they are and "
+            "not looked at, or image.filled() with a value of your choice, and mask the answer again"
+        )

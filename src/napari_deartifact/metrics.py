@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deartifact.jpeg.color import LUMA_WEIGHTS
+from napari_deartifact.messages import refuse_masked
 
 # ITU-R BT.601: full range as JFIF uses it, studio range (16 to 235) as MATLAB's rgb2ycbcr does.
 _FULL_RANGE_WEIGHTS = np.array(LUMA_WEIGHTS)
@@ -258,6 +259,8 @@ def _as_rgb(rgb: ArrayLike) -> NDArray[np.float64]:
 def _pair(
     reference: ArrayLike, image: ArrayLike, data_range: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    refuse_masked(reference)
+    refuse_masked(image)
     original, picture = np.asarray(reference, dtype=np.float64), np.asarray(image, dtype=np.float64)
     if original.shape != picture.shape:
         raise ValueError(

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.axes import channels_first, channels_last
-from napari_deartifact.history import warn_of_no_history
 from napari_deartifact.intensities import IntensityScale, fill_nonfinite
 from napari_deartifact.tiling import ALL, Progress, Region, restore_in_tiles
 
@@ -67,14 +66,13 @@ def restore_picture(
     Warns
     -----
     UserWarning
-        When the model needs tables and the picture has no JPEG history, and when most of it is not what the
-        JPEG decodes to.
+        When most of the picture is not what its JPEG decodes to.  Where the model needs tables and the pixels
+        tell of none it stays as it is, without a word.
     """
     places, guessed = [(0, 0)], jpeg is None
     if jpeg is None and estimate is not None:
         scale = scale_on(estimate, scale)
         if not estimate.is_jpeg and model.needs_tables:
-            warn_of_no_history({0: estimate}, without_tables=model.name)
             yield Progress(0, 1)
             yield Progress(1, 1)
             return

@@ -140,7 +140,7 @@ class Request:
                 f"jpeg is {self.jpeg.height}×{self.jpeg.width} pixels and image is {height}×{width}; "
                 "for a cut-out give JPEGInfo.from_file(path).crop(rows, columns)"
             )
-        if self.consistency and self.jpeg.color_space in ("cmyk", "ycck"):
+        if self.jpeg.color_space in ("cmyk", "ycck"):
             raise ValueError(
                 f"jpeg is {self.jpeg.color_space.upper()}, in which nothing is restored; convert the image "
                 "to RGB and leave jpeg out"

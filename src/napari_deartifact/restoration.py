@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import refuse_masked
 from napari_deartifact.intensities import intensity_scale
 from napari_deartifact.lazy import as_dask, lazy_source, restore_blocks, turnstile
+from napari_deartifact.messages import refuse_masked
 from napari_deartifact.models.reference import ModelReference
 from napari_deartifact.models.registry import DEFAULT_MODEL
 from napari_deartifact.progress import ProgressCallback, run_steps
@@ -103,6 +103,8 @@ def deartifact(
     ValueError
         For an argument out of its range, an unknown model or device, a loaded model that is on another
         device, a model without the perceptual twin that is asked for, or a shape that needs explaining.
+        When `jpeg` is given without `data_range`, and the intensities are plainly on another scale than its
+        samples, or lazy ones may be.
     TypeError
         For a dtype that is no image's; for a `model`, `jpeg`, `channel_axis`, `data_range` or `device` of
         another type.
@@ -115,9 +117,9 @@ def deartifact(
     -----
     UserWarning
         When no JPEG history is found, or that of an image restored before; it comes back unchanged.
-        When the history is uncertain and the image is restored.  When `jpeg` is that of other pixels.
+        When the history is uncertain and the image is restored.  When most blocks are not what `jpeg`
+        decodes to, which fine tables without coefficients may not tell.
         When the device cannot hold the smallest tile, and the CPU takes over.
-        When `jpeg` makes the range 0 to 255, say, and no intensity of a float image is above 1.
 
     Notes
     -----
@@ -215,6 +217,7 @@ def _restore_lazily(source: Any, request: Request) -> Any:
     portable = replace(
         request,
         model=_portable(request, model),
+        rgb=layout.colors == 3,  # a block may have 3 of many channels
         perceptual=0.0,  # which the model brings along
         jpeg=None,
         data_range=(scale.black, scale.white),

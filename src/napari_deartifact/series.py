@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -19,6 +19,9 @@ from napari_deartifact.intensities import channel_scales
 from napari_deartifact.picture import restore_picture
 from napari_deartifact.request import Request
 from napari_deartifact.tiling import ALL, Progress, Region
+
+if TYPE_CHECKING:
+    from napari_deartifact.jpeg.estimate import JPEGEstimate
 
 
 def restore_series(
@@ -60,15 +63,20 @@ def restore_series(
             yield Progress(0, 1)
             yield Progress(1, 1)
             return restored
-        warn_of_doubt(estimates)
+        if not model.needs_tables:
+            warn_of_doubt(estimates)
     tile_size = request.tile_size or default_tile_size(getattr(model, "device", "cpu"))
     before = 0
+    without_tables: dict[int, JPEGEstimate] = {}
+    left = sum(scale is not None for scale in scales)
     for index, (picture, scale) in enumerate(zip(pictures, scales, strict=True)):
         if scale is None:
             continue
         estimate = None
         if request.jpeg is None and look:
             estimate = estimates.get(index) or estimate_of(picture, request.data_range)
+            if model.needs_tables and not estimate.is_jpeg:
+                without_tables[index] = estimate
         for step in restore_picture(
             picture,
             scale,
@@ -81,6 +89,9 @@ def restore_series(
             region=region,
         ):
             if step.done or not before:
-                yield Progress(before + step.done, before + step.total * (layout.count - index))
+                yield Progress(before + step.done, before + step.total * left)
         before += step.total
+        left -= 1
+    if without_tables:
+        warn_of_no_history(without_tables, count=layout.count, without_tables=model.name)
     return restored

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +17,7 @@ from napari_deartifact.models.error_network import HALO, LEVELS, SIZE_MULTIPLE, 
 from napari_deartifact.picture import scale_on, within_range
 from napari_deartifact.request import Request
 from napari_deartifact.tiling import Progress, TileGrid
-from napari_deartifact.warned import no_warnings
+from napari_deartifact.warned import no_warnings, warn_caller
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.estimate import JPEGEstimate
@@ -154,13 +153,12 @@ class StandardErrors:
         """Return what the tables say, pixel by pixel and for evenly filled cells; None without tables."""
         from napari_deartifact.jpeg.posterior import even_standard_error, quantization_standard_error
 
-        if jpeg is None or jpeg.color_space in ("cmyk", "ycck"):
+        # One of other components was allowed with consistency=False, and says nothing of these planes.
+        if jpeg is None or len(jpeg.tables) > len(degraded):
             if self.source == "quantization":
-                warnings.warn(
-                    "no JPEG history was found, so that quantization implies nothing and the standard error "
-                    "is NaN; give jpeg= if you know its JPEG, or source='network'",
-                    UserWarning,
-                    stacklevel=2,
+                warn_caller(
+                    "no JPEG of these channels is known, so that quantization implies nothing and the "
+                    "standard error is NaN; give jpeg= if you know their JPEG, or source='network'"
                 )
             return None
         white = 2**jpeg.precision - 1

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Unpack, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deartifact.axes import refuse_masked
 from napari_deartifact.lazy import lazy_source
+from napari_deartifact.messages import refuse_masked
 from napari_deartifact.models.registry import DEFAULT_MODEL
 from napari_deartifact.models.twin import check_faithful
 from napari_deartifact.progress import ProgressCallback, run_steps

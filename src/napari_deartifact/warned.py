@@ -7,17 +7,36 @@ for the others, and the hook sorts by context.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from types import FrameType
 from typing import Any
 
+_PACKAGE = __name__.split(".")[0]
 _FOR_USERS = UserWarning, RuntimeWarning
 _told: ContextVar[Callable[[str], object] | None] = ContextVar("told", default=None)
 _logged: ContextVar[list[str] | None] = ContextVar("logged", default=None)
+
+
+def warn_caller(message: str) -> None:
+    """Warn of what somebody has asked of this package, in the name of the line that has asked.
+
+    Python shows the same words once for each line; one of this package would stand for all of theirs.
+    """
+    frame: FrameType | None = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == _PACKAGE:
+        frame = frame.f_back
+    if frame is None:  # asked by the package itself, as its command line does
+        warnings.warn(message, UserWarning, stacklevel=2)
+        return
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    name = frame.f_globals.get("__name__", "<unknown>")
+    warnings.warn_explicit(message, UserWarning, frame.f_code.co_filename, frame.f_lineno, name, registry)
 
 
 @contextmanager

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-
 import torch  # noqa: TID253  (nothing loads this module before there is something to project)
 
 from napari_deartifact.jpeg.cells import Cells, any_in_block
 from napari_deartifact.jpeg.coded import CodedPicture
 from napari_deartifact.jpeg.strips import grid_of
+from napari_deartifact.warned import warn_caller
 
 FEWEST_KNOWN = 0.5
 """Share of the blocks that decode to the pixels from which on they are taken for those of the JPEG."""
@@ -46,9 +45,7 @@ def _telling(picture: CodedPicture, part: Cells) -> torch.Tensor:
 def warn_of_another_picture(known: float) -> None:
     """Warn when too small a share of a picture's blocks is what its JPEG decodes to."""
     if known < FEWEST_KNOWN:
-        warnings.warn(
+        warn_caller(
             f"only {100 * known:.0f} % of the blocks decode to these pixels, and the others are not "
-            "bound to the JPEG; see that it is the JPEG of this very picture, unchanged and on its own scale",
-            UserWarning,
-            stacklevel=2,
+            "bound to the JPEG; see that it is the JPEG of this very picture, unchanged and on its own scale"
         )

@@ -284,8 +284,10 @@ class JPEGInfo:
     @property
     def has_standard_tables(self) -> bool:
         """Whether libjpeg writes exactly these tables at :attr:`quality`."""
+        has_chroma = self.color_space in ("ycbcr", "ycck")
         expected = [
-            _as_tuple(quality_table(self.quality, chroma=index > 0)) for index in range(len(self.tables))
+            _as_tuple(quality_table(self.quality, chroma=has_chroma and index in (1, 2)))
+            for index in range(len(self.tables))
         ]
         return list(self.tables) == expected
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_deartifact.jpeg.color import LUMA_WEIGHTS
 from napari_deartifact.jpeg.level_scale import LevelScale, scale_of
+from napari_deartifact.messages import refuse_masked
 
 _SIDE = 256
 _MOST_TILES = 12
@@ -88,6 +89,7 @@ def picture_levels(
     ValueError, TypeError
         As :func:`~napari_deartifact.estimate_jpeg`.
     """
+    refuse_masked(image)
     channels = _channels_first(np.asarray(image), channel_axis)
     scale = scale_of(channels, data_range)
     windows = [scale.levels(channels[:, rows, columns]) for rows, columns in _windows(channels[0])]

@@ -150,21 +150,21 @@ def find_model(model: str | os.PathLike[str]) -> Path | None:
     FileNotFoundError
         For a path where there is no file.
     """
-    if isinstance(model, str):
-        if model == SPP.name:
-            return None
-        for folder in (WEIGHTS, models_folder()):
-            named = folder / f"{model}{SUFFIX}"
-            if os.path.basename(model) == model and named.is_file():
-                return named
+    name = os.fspath(model)
+    if name == SPP.name:
+        return None
+    for folder in (WEIGHTS, models_folder()):
+        named = folder / f"{name}{SUFFIX}"
+        if os.path.basename(name) == name and named.is_file():
+            return named
     path = Path(model).expanduser()
     if path.is_file():
         return path
-    if path.suffix or path.name != str(model):
+    if path.suffix == SUFFIX or path.name != name:
         raise FileNotFoundError(f"no model file at {path}")
     names = [summary.name for summary in list_models()]
     raise ValueError(
-        f"unknown model {str(model)!r}{nearest_name(str(model), names)}; "
+        f"unknown model {name!r}{nearest_name(name, names)}; "
         f"known: {', '.join(names)}, or give the path of a {SUFFIX} file"
     )
 
