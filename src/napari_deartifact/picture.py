@@ -70,6 +70,7 @@ def restore_picture(
         tell of none it stays as it is, without a word.
     """
     places, guessed = [(0, 0)], jpeg is None
+    luma_alone = estimate is not None and not estimate.knows_chroma
     if jpeg is None and estimate is not None:
         scale = scale_on(estimate, scale)
         if not estimate.is_jpeg and model.needs_tables:
@@ -90,7 +91,13 @@ def restore_picture(
         from napari_deartifact.jpeg.belonging import FEWEST_KNOWN, warn_of_another_picture
 
         seen, whole = _with_neighbours(region, jpeg), scale.is_whole_levels(jpeg.precision)
-        part, known = consistent(answer[:, *seen], degraded[:, *seen], jpeg.crop(*seen), whole=whole)
+        part, known = consistent(
+            answer[:, *seen],
+            degraded[:, *seen],
+            jpeg.crop(*seen),
+            whole=whole,
+            luma_alone=guessed and luma_alone,
+        )
         if not guessed:
             warn_of_another_picture(known)
         # Tables that were guessed, and are not this picture's after all, bind nothing.
@@ -179,7 +186,12 @@ def _with_neighbours(region: Region, jpeg: JPEGInfo) -> Region:
 
 
 def consistent(
-    answer: NDArray[np.floating[Any]], degraded: NDArray[np.floating[Any]], jpeg: JPEGInfo, *, whole: bool
+    answer: NDArray[np.floating[Any]],
+    degraded: NDArray[np.floating[Any]],
+    jpeg: JPEGInfo,
+    *,
+    whole: bool,
+    luma_alone: bool = False,
 ) -> tuple[NDArray[np.floating[Any]], float]:
     """Move an answer into the cells of its JPEG.
 
@@ -192,6 +204,8 @@ def consistent(
     whole : bool
         Whether the answer will be rounded to the JPEG's own levels, as for
         :func:`~napari_deartifact.jpeg.consistency.project`.
+    luma_alone : bool
+        Whether chroma's cells are not sure.
 
     Returns
     -------
@@ -208,7 +222,9 @@ def consistent(
     )
     if whole:
         np.rint(decoded, out=decoded)
-    projected, known = projected_and_known(restored, decoded, jpeg, whole=whole, weigh=True)
+    projected, known = projected_and_known(
+        restored, decoded, jpeg, whole=whole, weigh=True, luma_alone=luma_alone
+    )
     projected /= white
     return channels_first(projected), known
 

@@ -23,7 +23,7 @@ from napari_deartifact.models.registry import list_models, load_model
 from napari_deartifact.training.data_history import CLEAN_QUALITY
 from napari_deartifact.training.feature_weights import SQUEEZENET_CAFFE
 from napari_deartifact.training.recipe import list_recipes, read_recipe
-from napari_deartifact.training.reporting import COLUMNS, read_table
+from napari_deartifact.training.reporting import COLUMNS, table_rows
 from napari_deartifact.widgets import recipe_choice, train_inputs
 from napari_deartifact.widgets.model_choice import ModelChoice
 from napari_deartifact.widgets.recipe_summary import RecipeSummary, read_summaries
@@ -337,7 +337,7 @@ def test_leaving_in_the_middle_loses_nothing(recipes, tmp_path, own_models, leav
     steps = trained_steps(own_models / "my-tiny.safetensors")
     assert steps > 0
     assert torch.load(own_models / "my-tiny.checkpoint", weights_only=True)["clock"]["step"] == steps
-    assert int(read_table(own_models / "my-tiny.csv")[-1]["step"]) == steps
+    assert int(list(table_rows(own_models / "my-tiny.csv"))[-1]["step"]) == steps
 
 
 def test_fine_tuning_offers_the_models_that_fit(train, qtbot, own_models, tmp_path):

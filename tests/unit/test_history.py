@@ -11,6 +11,7 @@ from skimage.data import astronaut, camera, coffee
 
 from napari_deartifact import JPEGInfo, consistency_report, deartifact
 from napari_deartifact.degradation import jpeg_round_trip
+from napari_deartifact.jpeg.tables import quality_table
 from napari_deartifact.metrics import psnr
 
 ORIGINAL = camera()[100:292, 100:292]
@@ -228,3 +229,25 @@ def test_a_channel_of_a_colour_jpeg_is_no_reason_to_blame_a_file_nobody_gave():
         warnings.filterwarnings("error", message=".*decode to these pixels")
         restored = restore(degraded, channel_axis=-1, rgb=False)
     assert psnr(astronaut()[:256, :256], restored) > psnr(astronaut()[:256, :256], degraded)
+
+
+def test_chroma_that_is_not_known_binds_nothing():
+    pixels = np.ascontiguousarray(coffee()[40:168, 120:248])
+    tables = [quality_table(75).ravel().tolist(), [40] * 64]
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", qtables=tables, subsampling=0)
+    degraded = np.asarray(Image.open(stream))
+    options = {"model": "compact-cnn", "device": "cpu", "channel_axis": -1}
+    free = psnr(pixels, deartifact(degraded, consistency=False, **options))
+    assert psnr(pixels, deartifact(degraded, **options)) > free - 0.01  # -0.1 where the guess bound chroma
+
+
+def test_each_line_that_asks_is_told_once():
+    clean = camera()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.resetwarnings()
+        warnings.simplefilter("default")
+        deartifact(clean[:96, :96], "compact-cnn", device="cpu")
+        deartifact(clean[96:192, :96], "compact-cnn", device="cpu")
+    assert [warning.filename for warning in told] == [__file__] * 2
+    assert told[0].lineno + 1 == told[1].lineno

@@ -489,3 +489,21 @@ def test_no_more_chunks_are_computed_at_once_than_there_are_cores(monkeypatch):
     _turnstile.cache_clear()
     assert turnstile("cpu")._value == 1
     _turnstile.cache_clear()
+
+
+@pytest.mark.parametrize("together", [3, 4, 7])
+def test_channels_in_a_chunk_are_no_colours(together):
+    frames = np.stack([jpeg_round_trip(np.roll(CAMERA[:64, :64], 9 * turn), 20) for turn in range(7)])
+    _, answer, expected = both_ways(frames, (together, 64, 64), channel_axis=0, model="compact-cnn")
+    np.testing.assert_array_equal(answer, expected)
+
+
+@pytest.mark.parametrize(("dtype", "fits"), [(np.uint8, True), (np.uint16, False), (np.int32, False)])
+def test_integers_that_may_be_on_another_scale_than_their_jpeg_need_the_range(dtype, fits):
+    jpeg = JPEGInfo.from_quality(20, height=64, width=64)
+    levels = da.zeros((64, 64), dtype=dtype)
+    if not fits:
+        with pytest.raises(ValueError, match=r"give data_range=\(0, 255\) if they were not"):
+            deartifact(levels, "compact-cnn", jpeg=jpeg, device="cpu")
+    range_ = None if fits else (0, 255)
+    assert deartifact(levels, "compact-cnn", jpeg=jpeg, data_range=range_, device="cpu").dtype == dtype

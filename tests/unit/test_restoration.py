@@ -412,3 +412,45 @@ def test_spp_says_when_there_is_nothing_to_do(original):
     with pytest.warns(UserWarning, match="no JPEG history"):
         restored = restore(original, model="spp")
     np.testing.assert_array_equal(restored, original)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_intensities_far_below_black_with_a_jpeg_need_the_range(degraded, dtype):
+    height, width = degraded.shape
+    jpeg = JPEGInfo.from_quality(10, height=height, width=width)
+    below = degraded.astype(dtype) - 200
+    with pytest.raises(ValueError, match=r"down to -\d+, .*data_range=\(-\d+, \d+\)"):
+        restore(below, jpeg=jpeg)
+    answer = restore(below, jpeg=jpeg, data_range=(-200, 55))
+    expected = restore(degraded.astype(dtype), jpeg=jpeg)
+    np.testing.assert_allclose(answer + 200, expected, atol=1e-3)
+
+
+def test_progress_ends_beside_a_constant_channel(degraded):
+    told = []
+    channels = np.stack([degraded.astype(np.uint16), np.full_like(degraded, 7, np.uint16)])
+    for image in (channels, channels[::-1]):
+        restore(image, channel_axis=0, progress=lambda done, total: told.append((done, total)))
+        assert told[-1][0] == told[-1][1]
+
+
+def test_cmyk_is_no_rgb_with_alpha():
+    jpeg = JPEGInfo(16, 16, ((9,) * 64,) * 4, ((1, 1),) * 4, "cmyk")
+    with pytest.raises(ValueError, match="CMYK"):
+        restore(np.zeros((16, 16, 4), np.uint8), channel_axis=-1, jpeg=jpeg, consistency=False)
+
+
+def test_a_model_that_needs_tables_says_once_what_it_left_alone(original):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        restore(np.stack([original, original[::-1], original.T[:147, :131]][:2]), model="spp")
+    assert len(told) == 1
+
+
+def test_a_standard_error_of_grey_does_without_a_colour_jpeg(degraded):
+    height, width = degraded.shape
+    jpeg = JPEGInfo.from_quality(10, height=height, width=width, subsampling="4:2:0")
+    options = {"jpeg": jpeg, "consistency": False, "device": "cpu"}
+    both = restore_with_uncertainty(degraded, MODEL, **options)
+    alone = restore_with_uncertainty(degraded, MODEL, source="network", **options)
+    np.testing.assert_array_equal(both.standard_error, alone.standard_error)

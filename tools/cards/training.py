@@ -16,6 +16,7 @@ FRACTIONS = {
     "studio_fraction": "of the grey ones in studio range",
     "double_fraction": "compressed twice",
     "clean_fraction": "not compressed",
+    "shrunk_fraction": "shrunk to 0.5 to 0.9 of their size",
     "unaligned_fraction": "with a block grid that starts anywhere",
 }
 SPENT = """\
@@ -66,6 +67,10 @@ def _run(number: int, recipe: Recipe, *, first: bool) -> str:
     )
     title = f"### {number}. Recipe `{recipe.get('name', 'unnamed')}`"
     lines = [title, told, _phases(recipe), _degradations(data), *_networks(recipe)]
+    if shares := run.get("shares"):
+        whole = sum(entry["share"] for entry in shares)
+        parts = (f"{entry['share'] / whole:.0%} {entry['name']}" for entry in shares)
+        lines.append(f"Shares of the patches: {', '.join(parts)}.")
     if mixed := recipe.get("interpolated"):
         steps = [mixed[which]["steps"] for which in ("first", "second") if mixed.get(which)]
         between = f", from those after {listed((f'{step:,}' for step in steps), 'to')} steps" if steps else ""

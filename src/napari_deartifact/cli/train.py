@@ -77,9 +77,10 @@ def run(options: argparse.Namespace) -> int:
     if int(os.environ.get("RANK", "0")):  # under torchrun the first process speaks for all
         return OK
     done = f"{result.steps} steps in {result.seconds:.0f} s"
-    if not result.validation:  # which every step that is made ends in
+    if not result.new_steps:
         print(f"{result.model} was at its end, {done}; ask for more --minutes or --steps, or --restart")
         return OK
     print(f"{result.model}: {done}; curves in {result.curves}")
-    print("  ".join(f"{name} {value:.2f}" for name, value in result.validation.items()))
+    if result.validation:
+        print("  ".join(f"{name} {value:.2f}" for name, value in result.validation.items()))
     return OK

@@ -128,7 +128,8 @@ class Evaluation:
         Returns
         -------
         degraded, restored : Scores
-            Over the same pictures: one of which a measure cannot tell on either side is left out of both.
+            Over the same pictures: one of which a measure cannot tell on either side is left out of both,
+            and of the decibels one that compression did not change, beside others that it did.
         seconds_per_megapixel : float
             All the time over all the pixels.
         """
@@ -137,13 +138,20 @@ class Evaluation:
         seconds = math.fsum(
             record.seconds_per_megapixel * size for record, size in zip(records, sizes, strict=True)
         )
-        degraded = Scores.mean([record.degraded for record in records])
-        restored = Scores.mean([record.restored for record in records])
-        return (
-            replace(degraded, others=self._means(quality, lambda record: record.degraded.others)),
-            replace(restored, others=self._means(quality, lambda record: record.restored.others)),
-            seconds / sum(sizes),
-        )
+        degraded = self._mean(quality, lambda record: record.degraded)
+        return degraded, self._mean(quality, lambda record: record.restored), seconds / sum(sizes)
+
+    def _mean(self, quality: Quality, side: Callable[[Record], Scores]) -> Scores:
+        """Average one side."""
+        decibels = Scores.mean([side(record) for record in self.changed(quality)])
+        everything = Scores.mean([side(record) for record in self.at(quality)])
+        others = self._means(quality, lambda record: side(record).others)
+        return replace(decibels, ssim=everything.ssim, others=others)
+
+    def changed(self, quality: Quality) -> tuple[Record, ...]:
+        """Return the records of the pictures that compression has changed, or all if it changed none."""
+        records = self.at(quality)
+        return tuple(record for record in records if math.isfinite(record.degraded.psnr)) or records
 
     def _means(self, quality: Quality, figures: Callable[[Record], Mapping[str, float]]) -> dict[str, float]:
         """Average one side, by key, over the pictures that have all sides."""

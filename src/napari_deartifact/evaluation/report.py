@@ -123,6 +123,13 @@ def _notes(evaluation: Evaluation) -> list[str]:
     """Say of which measures less is better, and which could not tell of all pictures."""
     less = [_heading(key) for key in _LESS_IS_BETTER if key in evaluation.measured_by]
     lines = [f"less is better: {', '.join(less)}"] if less else []
+    for quality in evaluation.qualities:
+        changed, count = len(evaluation.changed(quality)), len(evaluation.at(quality))
+        if changed < count:
+            lines.append(
+                f"decibels at {quality_label(quality)}: {changed} of {count} pictures; compression did not "
+                "change the others"
+            )
     for key in ("ssim", *evaluation.measured_by):
         told = {quality: _measured(evaluation, quality, key) for quality in evaluation.qualities}
         if len(set(told.values())) == 1:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_deartifact.files.read import ImageFile
 
 _JPEG_QUALITY = 95
+_EXIF_PREFIX = b"Exif\0\0"
 _XMP_KEY, _SOFTWARE = "XML:com.adobe.xmp", "Software"
 
 
@@ -55,7 +56,10 @@ def write_jpeg(path: Path, pixels: NDArray[Any], metadata: Metadata, like: Image
         UserWarning,
         stacklevel=3,
     )
-    options = _present(exif=_exif(metadata), icc_profile=metadata.icc, dpi=_dpi(metadata), xmp=metadata.xmp)
+    exif = _exif(metadata)
+    if exif is not None and not exif.startswith(_EXIF_PREFIX):  # as it lies in a WebP
+        exif = _EXIF_PREFIX + exif
+    options = _present(exif=exif, icc_profile=metadata.icc, dpi=_dpi(metadata), xmp=metadata.xmp)
     _to_pillow(pixels).save(path, format="JPEG", quality=_JPEG_QUALITY, subsampling="4:4:4", **options)
 
 

@@ -103,7 +103,7 @@ def plan_jobs(
         raise ValueError(f"suffix is {suffix!r}; expected one of {', '.join(writable_suffixes())}")
     output = Path(output)
     for name in inputs:
-        if Path(name).is_dir() and identity(Path(name)) == identity(output):
+        if os.path.isdir(name) and identity(Path(name)) == identity(output):
             raise ValueError(f"{output} is the folder to be restored; choose another for the answers")
     if output.suffix.lower() in _UNWRITABLE_SUFFIXES.union(SUFFIXES) and not output.is_dir():
         source = _only_file(inputs, output)

@@ -53,7 +53,8 @@ def is_slide(path: Path) -> bool:
 
 def is_single_file(name: FilePath) -> bool:
     """Tell the name of a file from that of a folder and from a pattern."""
-    return not Path(name).is_dir() and (Path(name).exists() or not _WILDCARDS & set(str(name)))
+    # What lies in a folder that is closed to us is one too, and fails for itself.
+    return not os.path.isdir(name) and (os.path.lexists(name) or not _WILDCARDS & set(str(name)))
 
 
 def find_sources(inputs: Sequence[FilePath], output: Path) -> dict[Path, Path]:
@@ -73,13 +74,13 @@ def find_sources(inputs: Sequence[FilePath], output: Path) -> dict[Path, Path]:
     UnlistedFolderWarning
         When folders cannot be listed.
     """
-    keep_names = sum(Path(name).is_dir() for name in inputs) > 1
+    keep_names = sum(map(os.path.isdir, inputs)) > 1
     sources: dict[Path, Path] = {}
     unread: list[Path] = []
     known: set[Path] = set()
     for name in inputs:
         path = Path(name)
-        if path.is_dir():
+        if os.path.isdir(path):
             root = Path(os.path.abspath(path)).name if keep_names else ""
             below = list(_files_below(path, output))
             found = {file: root / file.relative_to(path) for file in below if _is_wanted(file)}

@@ -13,13 +13,15 @@ FEWEST_KNOWN = 0.5
 """Share of the blocks that decode to the pixels from which on they are taken for those of the JPEG."""
 
 
-def blocks_that_tell(picture: CodedPicture) -> tuple[int, int]:
+def blocks_that_tell(picture: CodedPicture, *, luma_alone: bool = False) -> tuple[int, int]:
     """Count the blocks that tell whether it is the right picture, and those of them that are known.
 
     A cut-out knows no block that it cuts, nor those beside them whose chroma is interpolated with theirs.
     Where there are no others, a single known block tells.
     """
-    parts = [(_telling(picture, part), part.known) for part in picture.components]
+    parts = [
+        (_telling(picture, part), part.known) for part in picture.components[: 1 if luma_alone else None]
+    ]
     shown = sum(int(telling.sum()) for telling, _ in parts)
     if not shown:
         return 1, int(any(bool(known.any()) for _, known in parts))

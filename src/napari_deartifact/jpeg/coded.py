@@ -130,6 +130,12 @@ class CodedPicture:
         mean = downsample(planes.mean(dim=0), *unit)
         return repeat_samples(mean, *unit)[None]
 
+    def with_luma_alone(self) -> CodedPicture:
+        """Return the same with no chroma cell known."""
+        luma, *chroma = self.components
+        unknown = (replace(part, known=torch.zeros_like(part.known)) for part in chroma)
+        return replace(self, components=(luma, *unknown))
+
     def single(self) -> CodedPicture:
         """Return the same in single precision."""
         components = (

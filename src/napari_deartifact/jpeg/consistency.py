@@ -158,8 +158,12 @@ def projected_and_known(
     iterations: int = ITERATIONS,
     margin: float = MARGIN_STEPS,
     weigh: bool = False,
+    luma_alone: bool = False,
 ) -> tuple[NDArray[np.floating[Any]], float]:
-    """Do as :func:`project`, and instead of warning return which share of the blocks decodes to `decoded`."""
+    """Do as :func:`project`, and instead of warning return which share of the blocks decodes to `decoded`.
+
+    With `luma_alone`, for a record without indices, only luma's cells bind and count.
+    """
     if not 0 <= margin <= 0.5:
         raise ValueError(f"margin is {margin}; expected a number of quantization steps from 0 to 0.5")
     in_parts = whole and jpeg.indices is not None
@@ -169,7 +173,9 @@ def projected_and_known(
         answer, shown, known = _in_parts(pixels, levels, jpeg, iterations, margin, weigh)
     else:
         picture = with_cells(levels, jpeg)
-        shown, known = blocks_that_tell(picture)
+        shown, known = blocks_that_tell(picture, luma_alone=luma_alone)
+        if luma_alone:
+            picture = picture.with_luma_alone()
         answer = (in_whole_levels if whole else in_cells)(picture, pixels, iterations, margin, weigh=weigh)
     channels_last = answer.movedim(0, -1)
     return (channels_last if len(answer) == 3 else channels_last[..., 0]).numpy(), known / shown

@@ -40,6 +40,9 @@ class JPEGEstimate:
         Whether the picture tells with confidence that it never went through a lossy codec.
     is_restored : bool
         Whether it is an answer of :func:`deartifact` that agrees with its JPEG.
+    knows_chroma : bool
+        Whether the pixels tell chroma's table and sampling beyond doubt, as those of libjpeg that they are
+        taken for.  Where they do not, only luma's cells bind an answer.
 
     Examples
     --------
@@ -62,6 +65,7 @@ class JPEGEstimate:
     data_range: tuple[float, float] | None = None
     is_clean: bool = False
     is_restored: bool = False
+    knows_chroma: bool = True
 
     @property
     def history(self) -> Literal["jpeg", "restored", "none", "uncertain"]:

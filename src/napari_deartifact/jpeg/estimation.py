@@ -36,6 +36,8 @@ _ANSWER = JPEGEstimate(False, 0.95, is_restored=True)
 _NO_CELLS = KeptCells(0.0, (0, 0), as_answer=False)
 _COST_OF_OWN_QUALITY = 200.0
 _FREQUENCIES_OF_OWN_TABLE = 6
+_SHARE_OF_ANY_STEPS = 0.5
+"""Of the evidence for the best step of each frequency, which chance alone raises a little."""
 _QUALITIES_OF_ANSWERS = range(50, 96)
 """At which answers may come so near to the middles of their cells that these show as a lattice."""
 _FINE_QUALITY = 93
@@ -136,8 +138,9 @@ def estimate_jpeg(
     offset = _offset(grid.phase)
     sampling = "grey"
     tables: tuple[NDArray[np.int_], ...] = (table,)
+    knows_chroma = True
     if picture.is_colour:
-        sampling, offset, chroma = _chroma(picture, offset, quality)
+        sampling, offset, chroma, knows_chroma = _chroma(picture, offset, quality)
         tables = (table, chroma, chroma)
     return JPEGEstimate(
         True,
@@ -150,6 +153,7 @@ def estimate_jpeg(
         offset,
         picture.precision,
         data_range=(picture.scale.black, picture.scale.white),
+        knows_chroma=knows_chroma,
     )
 
 
@@ -216,31 +220,42 @@ def _quality_of_part(table: NDArray[np.int_]) -> int:
 
 def _chroma(
     picture: PictureLevels, offset: tuple[int, int], quality: int
-) -> tuple[str, tuple[int, int], NDArray[np.int_]]:
-    """Return the sampling, the first pixel's place in the coded unit, and chroma's table.
+) -> tuple[str, tuple[int, int], NDArray[np.int_], bool]:
+    """Return the sampling, the first pixel's place in the coded unit, chroma's table, and if they are sure.
 
     The likeliest of all samplings and places, by the same evidence as luma's, and with luma's quality
     unless another is much likelier.  Colours too smooth to tell are taken as libjpeg's default, 4:2:0.
+    They are sure if there is evidence for them, and not much more for steps that are no libjpeg's.
     """
     planes = picture.chroma()[:, :_CHROMA_SIDE, :_CHROMA_SIDE]
-    answer = "4:2:0", offset, quality_table(quality, chroma=True)
+    answer = "4:2:0", offset, quality_table(quality, chroma=True), False
     best = -np.inf
     for sampling, halved in _HALVED_AXES.items():
         samples = _samples(planes, halved, offset)
         for place in _places(offset, halved):
             start = [-(at // (1 + half)) % 8 for at, half in zip(place, halved, strict=True)]
-            scores = _chroma_scores(samples, (start[0], start[1]))
+            evidence = _chroma_evidence(samples, (start[0], start[1]))
+            scores = lattice.quality_evidence(evidence, chroma=True, frequencies=_CHROMA_FREQUENCIES)
             expected, most = float(scores[max(quality - 3, 0) : quality + 2].max()), float(scores.max())
             if max(expected, most - _COST_OF_OWN_QUALITY) > best:
                 best = max(expected, most - _COST_OF_OWN_QUALITY)
                 as_luma = most - max(scores[quality - 1], 0) < _COST_OF_OWN_QUALITY
                 table = quality_table(quality if as_luma else int(scores.argmax()) + 1, chroma=True)
-                answer = sampling, place, table
+                answer = sampling, place, table, _is_sure(evidence, table)
     return answer
 
 
-def _chroma_scores(samples: list[NDArray[np.float32]], phase: tuple[int, int]) -> NDArray[np.float32]:
-    """Weigh libjpeg's qualities, shape (100,)."""
+def _is_sure(evidence: NDArray[np.float32], table: NDArray[np.int_]) -> bool:
+    """Say whether a table has evidence, most of what any steps have, and no frequency against it."""
+    steps = table.ravel()[_CHROMA_FREQUENCIES]
+    own, most = evidence[np.arange(len(steps)), steps - 1], evidence.max(axis=1)
+    if ((most > EVIDENCE_NEEDED) & (most - own > EVIDENCE_NEEDED)).any():
+        return False
+    return bool(own.sum() > max(EVIDENCE_NEEDED, _SHARE_OF_ANY_STEPS * most.sum()))
+
+
+def _chroma_evidence(samples: list[NDArray[np.float32]], phase: tuple[int, int]) -> NDArray[np.float32]:
+    """Weigh all steps, shape (K, 255)."""
     coefficients = np.concatenate(
         [
             lattice.coefficients_at_phase(plane, phase, _LEAST_CHANGES_OF_CHROMA)[_CHROMA_FREQUENCIES]
@@ -248,8 +263,7 @@ def _chroma_scores(samples: list[NDArray[np.float32]], phase: tuple[int, int]) -
         ],
         axis=1,
     )
-    evidence = lattice.step_evidence(lattice.coefficient_histograms(coefficients))
-    return lattice.quality_evidence(evidence, chroma=True, frequencies=_CHROMA_FREQUENCIES)
+    return lattice.step_evidence(lattice.coefficient_histograms(coefficients))
 
 
 def _places(offset: tuple[int, int], halved: tuple[bool, bool]) -> list[tuple[int, int]]:

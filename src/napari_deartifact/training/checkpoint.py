@@ -26,7 +26,8 @@ def identify(recipe: Recipe, seed: int, pictures: Sequence[Picture]) -> dict[str
     sizes = repr([(picture.name, *picture.pixels.shape) for picture in pictures])
     told = {"number": len(pictures), "checksum of names and sizes": zlib.crc32(sizes.encode())}
     weights = [picture.weight for picture in pictures]
-    shared = zlib.crc32(repr(weights).encode()) if set(weights) - {1.0} else None
+    told_weights = " ".join(f"{weight:.6g}" for weight in weights)  # alike for shares in any unit
+    shared = zlib.crc32(told_weights.encode()) if set(weights) - {1.0} else None
     return {"recipe": recipe.to_dict(), "seed": seed, _PICTURES: told, _SHARES: shared}
 
 
@@ -35,7 +36,12 @@ def write_checkpoint(
 ) -> None:
     """Write a state and the run that it is of; the file appears whole or not at all."""
     with replacing(path) as temporary, temporary.open("wb") as stream:  # torch refuses some names
-        torch.save({**state, "format": CHECKPOINT_FORMAT, "identity": identity}, stream)
+        try:
+            torch.save({**state, "format": CHECKPOINT_FORMAT, "identity": identity}, stream)
+        except RuntimeError as error:  # what torch makes of a full disk
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
 
 
 def read_checkpoint(

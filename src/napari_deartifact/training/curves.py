@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from array import array
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.atomic import replacing
-from napari_deartifact.training.reporting import MEASURED
+from napari_deartifact.training.reporting import MEASURED, table_rows
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -71,15 +70,14 @@ def _read(table: Path) -> tuple[int, dict[str, Series], dict[str, Series]]:
     phase = 0
     losses: dict[str, array[float]] = {}
     measured: dict[str, Series] = {}
-    with table.open(newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            if int(row["phase"]) != phase:
-                # Other losses, on another scale.
-                phase, losses = int(row["phase"]), {}
-            losses.setdefault(row["player"], array("d")).extend((float(row["step"]), float(row["loss"])))
-            for name in MEASURED if row[MEASURED[-1]] or row[MEASURED[0]] else ():
-                if row[name]:
-                    measured.setdefault(name, []).append((float(row["step"]), float(row[name])))
+    for row in table_rows(table):
+        if int(row["phase"]) != phase:
+            # Other losses, on another scale.
+            phase, losses = int(row["phase"]), {}
+        losses.setdefault(row["player"], array("d")).extend((float(row["step"]), float(row["loss"])))
+        for name in MEASURED if row[MEASURED[-1]] or row[MEASURED[0]] else ():
+            if row[name]:
+                measured.setdefault(name, []).append((float(row["step"]), float(row[name])))
     return phase, {player: _smooth(points) for player, points in losses.items()}, measured
 
 

@@ -66,11 +66,17 @@ def find_pictures(source: Pictures) -> list[Found]:
     TypeError, ValueError
         For an array that is no picture.
     """
-    found = [entry for entries in find_in_each(source) for entry in entries]
+    found = in_order(find_in_each(source))
     if not found:
         raise FileNotFoundError("no pictures are given; expected files, glob patterns, folders or arrays")
-    paths = (entry for entry in found if isinstance(entry, Path))
-    return [*sorted(paths), *(entry for entry in found if not isinstance(entry, Path))]
+    return found
+
+
+def in_order(found: Iterable[Iterable[Found]]) -> list[Found]:
+    """Join what several sources gave: the paths, sorted, then the others as they come."""
+    entries = [entry for part in found for entry in part]
+    paths = (entry for entry in entries if isinstance(entry, Path))
+    return [*sorted(paths), *(entry for entry in entries if not isinstance(entry, Path))]
 
 
 def find_in_each(source: Pictures) -> list[list[Found]]:
@@ -86,9 +92,10 @@ def find_in_each(source: Pictures) -> list[list[Found]]:
     others = 0
     for entry in list_sources(source):
         if isinstance(entry, str | os.PathLike):
-            paths = set(_matches(entry)) - known
-            known |= paths
-            found.append(list(paths))
+            paths = {path.absolute(): path for path in _matches(entry)}
+            new = {path: name for path, name in paths.items() if path not in known}
+            known |= new.keys()
+            found.append(list(new.values()))
             continue
         others += 1
         named = isinstance(entry, Picture | Planes)
@@ -107,7 +114,7 @@ def name_sources(source: Pictures) -> list[str]:
     names = []
     for entry in list_sources(source):
         if isinstance(entry, str | os.PathLike):
-            names.append(Path(entry).name)
+            names.append(Path(os.path.abspath(entry)).name or str(entry))
         else:
             names.append(entry.name if isinstance(entry, Picture | Planes) else "array")
     return names

@@ -87,6 +87,8 @@ class Loading:
             return
         self.blank += reading.blank
         fitting = _fitting(reading.pictures, self.room, self.share)
+        if isinstance(entry, Picture):
+            fitting = [replace(picture, weight=entry.weight) for picture in fitting]
         self.used += sum(picture.pixels.nbytes for picture in fitting)
         self.pictures += fitting
         self.left_out += not reading.complete or len(fitting) < len(reading.pictures)

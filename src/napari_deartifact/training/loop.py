@@ -6,8 +6,8 @@ import copy
 import math
 import os
 import time
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -178,9 +178,10 @@ class Trainer:
         if self._best.see(validation):
             self.clock.skip_to_end_of(self.phase_index)
 
-    def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
-        """Write everything that the run needs to go on exactly as if it had not stopped."""
+    def save_checkpoint(self, path: str | os.PathLike[str], origin: Mapping[str, Any] | None = None) -> None:
+        """Write everything that the run needs to go on exactly as if it had not stopped, and its `origin`."""
         state = {
+            "origin": dict(origin or {}),
             "clock": self.clock.state_dict(),
             "phase": self.phase_index,
             "phase_start": self.phase_start,
@@ -192,8 +193,13 @@ class Trainer:
         }
         write_checkpoint(path, state, identify(self.recipe, self.pairs.seed, self.pairs.pictures))
 
-    def load_checkpoint(self, path: str | os.PathLike[str]) -> None:
+    def load_checkpoint(self, path: str | os.PathLike[str]) -> dict[str, Any]:
         """Go on from a checkpoint.
+
+        Returns
+        -------
+        dict
+            The origin that it was saved with.
 
         Raises
         ------
@@ -211,6 +217,7 @@ class Trainer:
             network.load_state_dict(state["networks"][name])
         for name, player in self._players.items():
             player.optimizer.load_state_dict(state["optimizers"][name])
+        return dict(state.get("origin", {}))
 
     def descend(self, degraded: Tensor, clean: Tensor) -> tuple[float, dict[str, float]]:
         """Take one optimiser step, of the network whose turn it is.

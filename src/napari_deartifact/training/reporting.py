@@ -42,7 +42,7 @@ def open_table(path: Path, step: int, *, wanted: bool = True) -> Iterator[Callab
     if not wanted:
         yield lambda record: None
         return
-    rows = [row for row in read_table(path) if int(row["step"] or 0) <= step] if step else []
+    rows = [row for row in table_rows(path) if int(row["step"]) <= step] if step else []
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
         writer.writeheader()
@@ -66,12 +66,21 @@ def is_table(path: Path) -> bool:
         return tuple(next(csv.reader(stream), ())) == COLUMNS
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a run's CSV; none when there is no such file."""
+def table_rows(path: Path) -> Iterator[dict[str, str]]:
+    """Read the rows of a run's CSV, but for those that a power cut has torn; none when there is no file."""
     if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+        return
+    with path.open(newline="", encoding="utf-8", errors="replace") as stream:
+        lines = (line.replace("\0", "") for line in stream)
+        yield from filter(_is_whole, csv.DictReader(lines))
+
+
+def _is_whole(row: dict[str, str]) -> bool:
+    try:
+        int(row["step"]), int(row["phase"]), float(row["loss"]), float(row["seconds"])
+    except (TypeError, ValueError):
+        return False
+    return None not in row.values()
 
 
 def reporter(

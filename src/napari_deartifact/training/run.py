@@ -36,6 +36,8 @@ class TrainingResult:
         Optimiser steps in all.
     seconds : float
         Wall time in all.
+    new_steps : int
+        Those that this call has made.
     validation : dict of str to float
         Last measurement, as `napari_deartifact.training.validation.validate` gives it.
     skipped : dict of str to str
@@ -48,6 +50,7 @@ class TrainingResult:
     curves: Path
     steps: int
     seconds: float
+    new_steps: int
     validation: dict[str, float] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
@@ -174,6 +177,7 @@ def train(
             shares=shares,
             ranks=ranks,
         )
+        first = run.trainer.step
         report = reporter(progress if ranks.is_first else None, run.found)
         with _interrupts() as received:
             for record in run.steps():
@@ -189,6 +193,7 @@ def train(
         run.curves,
         run.trainer.step,
         run.trainer.seconds,
+        run.trainer.step - first,
         run.validation,
         {**run.found.skipped, **run.found.poisoned},
     )

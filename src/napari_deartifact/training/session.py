@@ -20,11 +20,7 @@ from napari_deartifact.models.registry import model_card
 from napari_deartifact.training.curves import draw_curves
 from napari_deartifact.training.data import (
     Pictures,
-    find_in_each,
-    find_pictures,
-    list_sources,
     load_pictures,
-    name_sources,
 )
 from napari_deartifact.training.data_loading import Found, Poisoned
 from napari_deartifact.training.loop import Trainer
@@ -33,7 +29,7 @@ from napari_deartifact.training.phase_recipe import MEASURED_QUALITIES
 from napari_deartifact.training.ranks import Ranks
 from napari_deartifact.training.recipe import Recipe, read_recipe
 from napari_deartifact.training.reporting import is_table, open_table
-from napari_deartifact.training.shares import checked_shares, share_out
+from napari_deartifact.training.shares import Sources
 from napari_deartifact.training.start import make_features, make_networks, make_pairs
 from napari_deartifact.training.step_record import StepRecord, TrainingDivergedError
 from napari_deartifact.training.validation import preview
@@ -102,25 +98,27 @@ validate_every, features, poisoned, compiled, shares
         self.table = self.output.with_suffix(".csv")
         self.curves = self.output.with_suffix(".png")
         self.validation: dict[str, float] = {}
-        self._shares: list[dict[str, Any]] | None = None
         self._validate_every = validate_every
-        self._init = init
-        self._start = None if init is None else model_card(init)
+        start = None if init is None else model_card(init)
+        self._origin: dict[str, Any] = {
+            "init": Path(init).name if init else None,
+            "encoder": Path(encoder).name if encoder else None,
+            "before": None if start is None else start.recipe,
+        }
         self._ranks = ranks or Ranks()
         self._resumed = resume and self.checkpoint.is_file()
         self._check_files()
-        data = list_sources(data)
-        names = name_sources(data)
-        shares = None if shares is None else checked_shares(shares, len(names))
+        sources_found = Sources.of(data, shares)
         device_used = torch.device(resolve_device(device))
         network = make_features(recipe, features)
+        self._origin["features"] = None if network is None else network.name
         generator, discriminator = make_networks(recipe, init, encoder, seed)
         patch = recipe.data.patch_size
-        found = [entry for entry in find_pictures(data) if not _shows_curves(entry)]
+        found = [entry for entry in sources_found.entries if not _shows_curves(entry)]
         if not found:
-            raise FileNotFoundError("the only pictures there are curves of training; give clean pictures")
+            raise FileNotFoundError("no pictures are given, or only curves of training; give clean pictures")
         self.found = load_pictures(found, memory, seed, poisoned=poisoned, patch_size=patch)
-        training, held_out = self.found.split(recipe.data.validation_fraction, seed)
+        training, held_out = sources_found.split(self.found, recipe.data.validation_fraction, seed)
         multiple = int(np.lcm(16, generator.size_multiple))
         least = max(multiple, 0 if network is None else network.minimum_size)
         held_out = tuple(picture for picture in held_out if min(picture.pixels.shape[:2]) >= least)
@@ -129,11 +127,8 @@ validate_every, features, poisoned, compiled, shares
                 f"no picture of at least {least}×{least} pixels was kept for validation, which keep_best "
                 "goes by; give more pictures, or raise data.validation_fraction"
             )
-        names = name_sources(data)
-        if shares is not None:
-            training = share_out(training, list(zip(names, find_in_each(data), strict=True)), shares)
-            self._shares = [{"name": name, "share": share} for name, share in zip(names, shares, strict=True)]
-        self._sources = _sources(sources, names)
+        self._shares = sources_found.told()
+        self._sources = _sources(sources, sources_found.names)
         self.trainer = Trainer(
             recipe,
             generator,
@@ -147,7 +142,7 @@ validate_every, features, poisoned, compiled, shares
             ranks=self._ranks,
         )
         if self._resumed:
-            self.trainer.load_checkpoint(self.checkpoint)
+            self._go_on()
         self._crops = {
             quality: validation_pairs(
                 held_out[:VALIDATION_PICTURES],
@@ -185,7 +180,10 @@ validate_every, features, poisoned, compiled, shares
                         saved = time.monotonic()
                     yield record
             except TrainingDivergedError:
-                self._save_model()
+                if (
+                    self.trainer.step
+                ):  # else nothing was learnt that is worth a file in the way of the next run
+                    self._save_model()
                 raise
             except BaseException:
                 self.save()
@@ -198,7 +196,7 @@ validate_every, features, poisoned, compiled, shares
     def save(self) -> None:
         """Write the checkpoint, the model and the curves."""
         if self._ranks.is_first:
-            self.trainer.save_checkpoint(self.checkpoint)
+            self.trainer.save_checkpoint(self.checkpoint, self._origin)
             self._save_model()
             draw_curves(self.curves, self.table, self.preview())
 
@@ -214,6 +212,18 @@ validate_every, features, poisoned, compiled, shares
     def measure(self) -> dict[str, float]:
         """Measure the averaged weights now: see `napari_deartifact.training.validation.validate`."""
         return self.trainer.validate(self._crops)
+
+    def _go_on(self) -> None:
+        """Load the checkpoint; what the run began from is told there, and cannot be changed any more."""
+        stored = self.trainer.load_checkpoint(self.checkpoint)
+        for key in ("init", "encoder", "features"):
+            if stored and self._origin[key] not in (None, stored[key]):
+                raise ValueError(
+                    f"{self.checkpoint} belongs to another run: {key} is {stored[key]!r} there and "
+                    f"{self._origin[key]!r} here; give it the same again, choose another output, delete it, "
+                    "or pass resume=False (--restart)"
+                )
+        self._origin |= stored
 
     def _measured(self, record: StepRecord) -> StepRecord:
         every = self.trainer.phase.measure_every or self._validate_every
@@ -246,7 +256,7 @@ validate_every, features, poisoned, compiled, shares
             return
         trainer, recipe = self.trainer, self.recipe
         # The card also tells how the weights were trained from which this run started.
-        before = {} if self._start is None else {"before": self._start.recipe}
+        before = {} if self._origin["before"] is None else {"before": self._origin["before"]}
         card = ModelCard(
             name=self.output.stem,
             architecture=recipe.generator.architecture,
@@ -270,8 +280,8 @@ validate_every, features, poisoned, compiled, shares
             "device": str(trainer.device),
             "processes": self._ranks.world,
             "compiled": trainer.compiled,
-            "init": Path(self._init).name if self._init else None,
-            "features": None if trainer.features is None else trainer.features.name,
+            "init": self._origin["init"],
+            "features": self._origin["features"],
         }
 
 

@@ -41,9 +41,9 @@ def read_past(table: Path, step: int, phase: int) -> Past:
     phase : int
         The phase in hand.
     """
-    from napari_deartifact.training.reporting import read_table
+    from napari_deartifact.training.reporting import table_rows
 
-    rows = [row for row in read_table(table) if 0 < int(row["step"] or 0) <= step]
+    rows = [row for row in table_rows(table) if 0 < int(row["step"]) <= step]
     losses = [
         (float(row["step"]), float(row["loss"]))
         for row in rows

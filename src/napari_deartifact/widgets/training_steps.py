@@ -140,7 +140,8 @@ def training_steps(
         yield replace(start, past=read_past(run.table, start.step, start.phase))
         first = run.trainer.step
         gauge = _Gauge(run)
-        while run.trainer.fraction < 1:
+        while True:
+            # Once more after a pause in the last step: the run has its best weights to take back.
             yield from _until_paused(run, control, gauge)
             if not control.paused:
                 break

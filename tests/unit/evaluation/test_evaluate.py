@@ -564,3 +564,15 @@ def test_without_measures_there_are_no_such_columns(folder, model):
     written = json.loads(to_json(evaluation, version="0", command=""))
     assert written["measured_by"] == {}
     assert set(written["mean"][0]["restored"]) == {"psnr", "psnr_b", "ssim"}
+
+
+def test_what_compression_did_not_change_is_no_part_of_the_decibels(folder, tmp_path):
+    blank = Record("blank", 8, 8, 10, *[Scores(math.inf, math.inf, math.nan)] * 2, 1.0)
+    other = Record("other", 8, 8, 10, Scores(30, 29, 0.8), Scores(31.5, 31, 0.9), 1.0)
+    empty = evaluate(Darkener(), folder, [10])
+    before, after, _ = replace(empty, records=(blank, other)).mean(10)
+    assert (before, after) == (other.degraded, other.restored)
+    told = format_table(replace(empty, records=(blank, other)))
+    assert "decibels at 10: 1 of 2 pictures; compression did not change the others" in told
+    only, _, _ = replace(empty, records=(blank,)).mean(10)
+    assert only.psnr == math.inf

@@ -336,3 +336,13 @@ def test_a_tiff_says_how_it_was_made_unless_it_says_who_made_it(tmp_path, grey):
 def _software(path):
     with tifffile.TiffFile(path) as file:
         return file.pages[0].tags["Software"].value
+
+
+def test_exif_of_a_webp_survives_in_a_jpeg(tmp_path, rgb):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(rgb).save(tmp_path / "turned.webp", lossless=True, exif=exif)
+    source = read_image(tmp_path / "turned.webp")
+    with pytest.warns(UserWarning, match="brings artifacts back"):
+        write_image(tmp_path / "turned.jpg", source.pixels, source)
+    assert read_image(tmp_path / "turned.jpg").metadata.orientation == 6

@@ -332,3 +332,28 @@ def test_compressed_twice_on_one_grid(clean, first, second):
 def test_units_of_any_size(unit):
     estimate = estimate_jpeg(compressed(camera()[100:228, 100:228], quality=30) * unit)
     assert (estimate.is_jpeg, estimate.quality) == (True, 30)
+
+
+def flat_chroma(pixels):
+    tables = [quality_table(75).ravel().tolist(), [40] * 64]
+    return compressed(pixels, qtables=tables, subsampling=0)
+
+
+def every_fourth_chroma(pixels):
+    codecs = pytest.importorskip("imagecodecs")
+    return codecs.jpeg8_decode(codecs.jpeg8_encode(pixels, level=85, subsampling="411"))
+
+
+@pytest.mark.parametrize("clean", [coffee()[40:232, 120:312], astronaut()[:192, 150:342]])
+def test_chroma_is_known_where_it_is_libjpegs(clean):
+    pixels = np.ascontiguousarray(clean)
+    assert estimate_jpeg(compressed(pixels, quality=75, subsampling=0), channel_axis=-1).knows_chroma
+    for other in (flat_chroma, every_fourth_chroma):
+        estimate = estimate_jpeg(other(pixels), channel_axis=-1)
+        assert estimate.is_jpeg
+        assert not estimate.knows_chroma
+
+
+def test_masked_pixels_are_refused():
+    with pytest.raises(TypeError, match="masked pixels"):
+        estimate_jpeg(np.ma.masked_less(camera(), 20))

@@ -369,3 +369,44 @@ def test_a_full_disk_stops_the_run_and_spares_the_last_files(recipe, pictures, t
     with pytest.raises(OSError, match="No space left"):
         train(recipe, pictures, output, steps=6)
     assert before == {path.name: path.read_bytes() for path in tmp_path.glob("tiny.[cs][ha]*")}
+
+
+def test_what_a_run_began_from_is_told_by_its_checkpoint(recipe, pictures, tmp_path):
+    base = train(recipe, pictures, tmp_path / "base.safetensors", steps=1).model
+    first = train(recipe, pictures, tmp_path / "own.safetensors", steps=1, init=base)
+    again = train(recipe, pictures, first.model, steps=2)
+    told = read_card(again.model).recipe
+    assert (told["run"]["init"], again.new_steps) == (base.name, 1)
+    assert told["before"] == read_card(base).recipe
+    other = train(recipe, pictures, tmp_path / "new.safetensors", steps=1)
+    with pytest.raises(ValueError, match=f"another run: init is None there and '{base.name}' here"):
+        train(recipe, pictures, other.model, steps=2, init=base)
+
+
+@pytest.mark.parametrize("torn", [b"\0" * 64, b"3", b"3,0,gen", b"3,0,generator,0.1,l1=0.1,\xff"])
+def test_a_torn_line_of_the_table_does_not_end_a_run(recipe, pictures, tmp_path, torn):
+    first = train(recipe, pictures, tmp_path / "tiny.safetensors", steps=2)
+    with first.table.open("ab") as stream:
+        stream.write(torn)
+    train(recipe, pictures, first.model, steps=4)
+    assert [row["step"] for row in rows(first.table)] == ["1", "2", "3", "4"]
+
+
+def test_a_full_disk_is_told_as_such(recipe, pictures, tmp_path, monkeypatch):
+    def full(state, stream):
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError:
+            raise RuntimeError("[enforce fail at inline_container.cc:672]")  # noqa: B904  (as torch does)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        train(recipe, pictures, tmp_path / "tiny.safetensors", steps=1)
+
+
+def test_a_run_that_learnt_nothing_is_not_in_the_way(make_recipe, pictures, tmp_path, monkeypatch):
+    monkeypatch.setitem(losses.PIXEL_LOSSES, "l1", lambda restored, clean: (restored - clean).mean() * np.nan)
+    for _ in range(2):
+        with pytest.raises(TrainingDivergedError):
+            train(make_recipe(), pictures, tmp_path / "tiny.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.csv"]

@@ -79,8 +79,9 @@ def test_a_run_keeps_to_its_shares_and_its_model_tells_them(recipe, pictures, tm
     assert run["shares"] == [{"name": pictures.name, "share": 1.0}, {"name": "array", "share": 2.0}]
     again = TrainingRun(recipe, sources, first.model, steps=6, shares=(2, 4))
     assert again.trainer.step == 3
-    for shares in (None, (2, 1)):
-        with pytest.raises(ValueError, match="another run: it had other shares; give it the same"):
+    # Without shares the split is another, too.
+    for shares, difference in ((None, "pictures"), ((2, 1), "shares")):
+        with pytest.raises(ValueError, match=f"another run: it had other {difference}; give it the same"):
             TrainingRun(recipe, sources, first.model, steps=6, shares=shares)
 
 
@@ -110,3 +111,26 @@ def test_the_command_line_passes_shares_on(pictures, tmp_path, capsys):
     assert [entry["share"] for entry in read_card(output).recipe["run"]["shares"]] == [3.0, 1.0]
     assert main([*command, "-o", str(tmp_path / "b.safetensors"), "--shares", "3"]) == 2
     assert "shares has 1 numbers for 2 sources" in capsys.readouterr().err
+
+
+def test_a_picture_keeps_its_own_weight_beside_shares():
+    pixels = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
+    given = [Picture("twice", pixels, weight=2.0), Picture("once", pixels), Picture("other", pixels)]
+    loaded = load_pictures(find_pictures(given), poisoned="keep").pictures
+    assert {picture.name: picture.weight for picture in loaded} == {"twice": 2.0, "once": 1.0, "other": 1.0}
+    shared = share_out(given, [("both", given[:2]), ("other", given[2:])], (1, 1))
+    assert shared[0].weight == pytest.approx(2 * shared[1].weight)
+    assert shared[2].weight == pytest.approx(3 * shared[1].weight)
+
+
+def test_every_source_with_a_share_is_trained_on_and_validated(recipe, pictures, tmp_path):
+    single = [pictures / "moon.png", pictures / "cell.png"]
+    for seed in range(3):
+        run = TrainingRun(recipe, single, tmp_path / f"{seed}.safetensors", seed=seed, shares=(3, 1))
+        assert {picture.name for picture in run.trainer.pairs.pictures} == {"moon.png", "cell.png"}
+
+
+def test_a_file_by_two_names_is_one(pictures, monkeypatch):
+    monkeypatch.chdir(pictures.parent)
+    relative, absolute = find_in_each([pictures.name, pictures])
+    assert (len(relative), absolute) == (5, [])
