@@ -145,6 +145,11 @@ class Request:
                 f"jpeg is {self.jpeg.color_space.upper()}, in which nothing is restored; convert the image "
                 "to RGB and leave jpeg out"
             )
+        if self.consistency and self.jpeg.color_space == "rgb" and len(set(self.jpeg.sampling)) > 1:
+            raise ValueError(
+                f"jpeg codes RGB sampled {self.jpeg.subsampling}, to whose cells nothing is bound; give "
+                "consistency=False"
+            )
         if self.consistency and len(self.jpeg.tables) != layout.colors:
             raise ValueError(
                 f"jpeg has {len(self.jpeg.tables)} components and image has {layout.colors}; "

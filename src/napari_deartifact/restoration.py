@@ -89,7 +89,8 @@ def deartifact(
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``: where a named model is loaded.  A
         loaded one stays where it is, and naming another device is an error.
     tile_size : int, optional
-        Edge of a tile, in pixels, 8 or more; less takes less memory.  The answer does not depend on it.
+        Edge of a tile, in pixels, 8 or more; less takes less memory.  The answer does not depend on it but
+        for rounding.
     progress : bool or callable, optional
         True shows a bar; a callable gets (done, total) after each tile.
 
@@ -124,7 +125,7 @@ def deartifact(
     Notes
     -----
     Tiles overlap by the model's receptive field, so that the answer is the same for every tile
-    size to float rounding, which may move a rounded integer by one.
+    size to rounding, of bfloat16 where the processor multiplies in it, which may move a whole level by one.
 
     Examples
     --------

@@ -454,3 +454,10 @@ def test_a_standard_error_of_grey_does_without_a_colour_jpeg(degraded):
     both = restore_with_uncertainty(degraded, MODEL, **options)
     alone = restore_with_uncertainty(degraded, MODEL, source="network", **options)
     np.testing.assert_array_equal(both.standard_error, alone.standard_error)
+
+
+def test_rgb_with_fewer_samples_of_some_binds_nothing(colors):
+    jpeg = JPEGInfo(90, 101, ((9,) * 64,) * 3, ((2, 2), (1, 1), (1, 1)), "rgb")
+    with pytest.raises(ValueError, match="RGB sampled 4:2:0, to whose cells nothing is bound"):
+        restore(colors, channel_axis=-1, jpeg=jpeg)
+    assert restore(colors, channel_axis=-1, jpeg=jpeg, consistency=False).shape == colors.shape

@@ -6,11 +6,12 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from napari_deartifact.files.batch import make_folders, stop_on_a_full_disk
 from napari_deartifact.files.batch_options import BatchOptions
@@ -79,6 +80,8 @@ def restore_jobs_on(
     """
     wanted = BatchOptions.of(**options)
     wanted.check_model(model)
+    if wanted.reference is not None and not Path(wanted.reference).is_dir():
+        raise NotADirectoryError(f"no folder at {wanted.reference}; name one that holds the originals")
     errors = wanted.planned_errors(jobs)
     work = _Work(
         ModelReference.of(model, wanted.device, perceptual=wanted.perceptual),
@@ -120,6 +123,8 @@ class _Work:
     options: dict[str, Any]
     reference: Path | None
     overwrite: bool
+    batch: str = field(default_factory=lambda: uuid4().hex)
+    """Workers outlive a batch, and the next one's originals may be others."""
 
     def do(self, task: _Task) -> FileResult:
         """Restore one file, in a worker.
@@ -133,7 +138,7 @@ class _Work:
             error_targets={} if task.error_target is None else {task.job.target: task.error_target},
             overwrite=self.overwrite,
             missing=task.missing,
-            references=None if self.reference is None else _references(self.reference),
+            references=None if self.reference is None else _references(self.reference, self.batch),
         )
         if task.job.is_slide:
             return self._do_slide(task.job, model, stages)
@@ -152,7 +157,7 @@ class _Work:
 
 
 @lru_cache(maxsize=1)
-def _references(folder: Path) -> References:
+def _references(folder: Path, batch: str) -> References:
     return References.below(folder)
 
 
