@@ -640,7 +640,7 @@ def test_coarser_levels_take_the_range_of_the_jpeg(viewer, restore, qtbot, model
     finest, coarser = viewer.layers[1].data
     jpeg = attributes["metadata"]["jpeg"]
     expected = [
-        deartifact(levels[0], model_file, device="cpu", jpeg=jpeg),
+        deartifact(levels[0], model_file, device="cpu", jpeg=jpeg, data_range=255),
         deartifact(levels[1], model_file, device="cpu", data_range=255),
     ]
     np.testing.assert_array_equal(finest, expected[0])

@@ -22,15 +22,17 @@ from napari_deartifact.models.model_file import ModelCard, read_card, read_model
 from napari_deartifact.models.registry import list_models, load_model
 from napari_deartifact.training.data_history import CLEAN_QUALITY
 from napari_deartifact.training.feature_weights import SQUEEZENET_CAFFE
+from napari_deartifact.training.loop import Trainer
 from napari_deartifact.training.recipe import list_recipes, read_recipe
 from napari_deartifact.training.reporting import COLUMNS, table_rows
 from napari_deartifact.widgets import recipe_choice, train_inputs
 from napari_deartifact.widgets.model_choice import ModelChoice
 from napari_deartifact.widgets.recipe_summary import RecipeSummary, read_summaries
 from napari_deartifact.widgets.train import AT_ITS_END, CONTINUED, TrainWidget
-from napari_deartifact.widgets.train_inputs import NO_IMAGES, TrainInputs, model_path
+from napari_deartifact.widgets.train_inputs import NO_IMAGES, LayerPictures, TrainInputs, model_path
 from napari_deartifact.widgets.training_curve import Curve
 from napari_deartifact.widgets.training_past import MOST_LOSSES, Past, read_past
+from napari_deartifact.widgets.training_steps import training_steps
 
 PLUGIN = "napari-deartifact"
 ENDLESS = 1_000_000
@@ -581,3 +583,29 @@ def test_the_past_ends_at_the_checkpoint(tmp_path):
     assert 3 <= steps[0] < steps[-1] <= 1000
     np.testing.assert_allclose(losses, 10 * steps)
     assert read_past(table, 0, 0) == read_past(tmp_path / "none.csv", 7, 0) == Past([], [])
+
+
+class PausedAfterTwoSteps:
+    """What the buttons want, by how often it was asked: after each step, and after each pause."""
+
+    save = False
+
+    def __init__(self):
+        self.asked = 0
+
+    @property
+    def paused(self):
+        self.asked += 1
+        return self.asked in (2, 3)
+
+
+def test_a_pause_in_the_last_step_takes_the_best_weights_back(recipes, tmp_path, monkeypatch):
+    left = []
+    monkeypatch.setattr(Trainer, "_leave_phase", lambda self: left.append(self.step))
+    options = {"recipe": "tiny", "output": tmp_path / "own.safetensors", "steps": 2, "device": "cpu"}
+    control = PausedAfterTwoSteps()
+    news = list(
+        training_steps([LayerPictures("camera", camera()[:96, :96], False, None)], "", options, control)
+    )
+    assert any(entry.paused for entry in news)
+    assert left == [2]

@@ -77,7 +77,7 @@ def table_rows(path: Path) -> Iterator[dict[str, str]]:
 
 def _is_whole(row: dict[str, str]) -> bool:
     try:
-        int(row["step"]), int(row["phase"]), float(row["loss"]), float(row["seconds"])
+        int(row["step"]), int(row["phase"]), float(row["loss"])
     except (TypeError, ValueError):
         return False
     return None not in row.values()

@@ -73,6 +73,8 @@ class LayerImage:
         lazy = is_lazy(finest)
         if lazy and finest.dtype != np.uint8 and jpeg is None:
             options["data_range"] = suggested_range(finest.dtype, seen_range(layer))
+        elif lazy and finest.dtype.kind in "iu" and jpeg is not None:
+            options["data_range"] = (0.0, 2.0**jpeg.precision - 1)  # the layer's own file, as it is decoded
         return cls(levels if lazy else levels[:1], options, jpeg)
 
 

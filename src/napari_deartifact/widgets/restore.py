@@ -276,7 +276,7 @@ class RestoreWidget(WorkWidget):
 
 
 def _range_hint(image: LayerImage) -> str:
-    if image.data_range is not None:
+    if image.data_range is not None and image.jpeg is None:
         return "{:g} {:g} (of what is shown)".format(*image.data_range)
     if image.levels[0].dtype == "uint8":
         return "0 255"

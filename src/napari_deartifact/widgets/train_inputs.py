@@ -99,7 +99,7 @@ class TrainInputs:
         return {
             "recipe": self.recipe.source,
             "output": self.output,
-            "init": self.init,
+            "init": None if self.is_resumed else self.init,  # the checkpoint knows what it began from
             "minutes": self.minutes,
             "steps": self.steps,
             "device": self.device,
