@@ -49,8 +49,8 @@ class Training:
 
 
 TRAININGS = {
-    "general": Training(679),
-    "general-fast": Training(442),
+    "general": Training(784),
+    "general-fast": Training(593),
     "general-luma": Training(483),
     "microscopy": Training(46, ("microscopy",), init="general"),
     "medical": Training(50, ("medical",), init="general"),
