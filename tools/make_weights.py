@@ -49,7 +49,7 @@ class Training:
 
 
 TRAININGS = {
-    "general": Training(784),
+    "general": Training(783),
     "general-fast": Training(593),
     "general-luma": Training(483),
     "microscopy": Training(46, ("microscopy",), init="general"),
