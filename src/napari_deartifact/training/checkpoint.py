@@ -44,6 +44,14 @@ def write_checkpoint(
             raise
 
 
+def another_run(path: str | os.PathLike[str], difference: str) -> str:
+    """Say that a checkpoint is not of the run that is asked for, and what to do."""
+    return (
+        f"{path} belongs to another run: {difference}; give it the same again, "
+        "choose another output, delete it, or pass resume=False (--restart)"
+    )
+
+
 def read_checkpoint(
     path: str | os.PathLike[str], identity: Mapping[str, Any], device: torch.device
 ) -> dict[str, Any]:
@@ -79,10 +87,7 @@ def read_checkpoint(
     if difference.startswith(_SHARES):
         difference = "it had other shares"
     if difference:
-        raise ValueError(
-            f"{path} belongs to another run: {difference}; give it the same again, "
-            "choose another output, delete it, or pass resume=False (--restart)"
-        )
+        raise ValueError(another_run(path, difference))
     return state
 
 

@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 from napari_deartifact.atomic import check_target
 from napari_deartifact.devices import resolve_device
 from napari_deartifact.models.model_file import SUFFIX, ModelCard, save_model
-from napari_deartifact.models.registry import model_card
+from napari_deartifact.training.checkpoint import another_run
 from napari_deartifact.training.curves import draw_curves
-from napari_deartifact.training.data import (
-    Pictures,
-    load_pictures,
-)
+from napari_deartifact.training.data import Pictures, load_pictures
 from napari_deartifact.training.data_loading import Found, Poisoned
 from napari_deartifact.training.loop import Trainer
+from napari_deartifact.training.origin import Origin
 from napari_deartifact.training.pairs import validation_pairs
 from napari_deartifact.training.phase_recipe import MEASURED_QUALITIES
 from napari_deartifact.training.ranks import Ranks
@@ -99,19 +97,13 @@ validate_every, features, poisoned, compiled, shares
         self.curves = self.output.with_suffix(".png")
         self.validation: dict[str, float] = {}
         self._validate_every = validate_every
-        start = None if init is None else model_card(init)
-        self._origin: dict[str, Any] = {
-            "init": Path(init).name if init else None,
-            "encoder": Path(encoder).name if encoder else None,
-            "before": None if start is None else start.recipe,
-        }
         self._ranks = ranks or Ranks()
         self._resumed = resume and self.checkpoint.is_file()
         self._check_files()
         sources_found = Sources.of(data, shares)
         device_used = torch.device(resolve_device(device))
         network = make_features(recipe, features)
-        self._origin["features"] = None if network is None else network.name
+        self._origin = Origin.of(init, encoder, None if network is None else network.name)
         generator, discriminator = make_networks(recipe, init, encoder, seed)
         patch = recipe.data.patch_size
         found = [entry for entry in sources_found.entries if not _shows_curves(entry)]
@@ -180,9 +172,7 @@ validate_every, features, poisoned, compiled, shares
                         saved = time.monotonic()
                     yield record
             except TrainingDivergedError:
-                if (
-                    self.trainer.step
-                ):  # else nothing was learnt that is worth a file in the way of the next run
+                if self.trainer.step:  # a file that has learnt nothing would be in the next run's way
                     self._save_model()
                 raise
             except BaseException:
@@ -196,7 +186,7 @@ validate_every, features, poisoned, compiled, shares
     def save(self) -> None:
         """Write the checkpoint, the model and the curves."""
         if self._ranks.is_first:
-            self.trainer.save_checkpoint(self.checkpoint, self._origin)
+            self.trainer.save_checkpoint(self.checkpoint, self._origin.stored())
             self._save_model()
             draw_curves(self.curves, self.table, self.preview())
 
@@ -216,14 +206,10 @@ validate_every, features, poisoned, compiled, shares
     def _go_on(self) -> None:
         """Load the checkpoint; what the run began from is told there, and cannot be changed any more."""
         stored = self.trainer.load_checkpoint(self.checkpoint)
-        for key in ("init", "encoder", "features"):
-            if stored and self._origin[key] not in (None, stored[key]):
-                raise ValueError(
-                    f"{self.checkpoint} belongs to another run: {key} is {stored[key]!r} there and "
-                    f"{self._origin[key]!r} here; give it the same again, choose another output, delete it, "
-                    "or pass resume=False (--restart)"
-                )
-        self._origin |= stored
+        try:
+            self._origin = self._origin.going_on(stored)
+        except ValueError as error:
+            raise ValueError(another_run(self.checkpoint, str(error))) from error
 
     def _measured(self, record: StepRecord) -> StepRecord:
         every = self.trainer.phase.measure_every or self._validate_every
@@ -256,7 +242,7 @@ validate_every, features, poisoned, compiled, shares
             return
         trainer, recipe = self.trainer, self.recipe
         # The card also tells how the weights were trained from which this run started.
-        before = {} if self._origin["before"] is None else {"before": self._origin["before"]}
+        before = {} if self._origin.before is None else {"before": self._origin.before}
         card = ModelCard(
             name=self.output.stem,
             architecture=recipe.generator.architecture,
@@ -280,8 +266,8 @@ validate_every, features, poisoned, compiled, shares
             "device": str(trainer.device),
             "processes": self._ranks.world,
             "compiled": trainer.compiled,
-            "init": self._origin["init"],
-            "features": self._origin["features"],
+            "init": self._origin.init,
+            "features": self._origin.features,
         }
 
 

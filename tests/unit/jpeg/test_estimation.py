@@ -2,6 +2,7 @@
 
 import io
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -340,8 +341,7 @@ def flat_chroma(pixels):
 
 
 def every_fourth_chroma(pixels):
-    codecs = pytest.importorskip("imagecodecs")
-    return codecs.jpeg8_decode(codecs.jpeg8_encode(pixels, level=85, subsampling="411"))
+    return imagecodecs.jpeg8_decode(imagecodecs.jpeg8_encode(pixels, level=85, subsampling="411"))
 
 
 @pytest.mark.parametrize("clean", [coffee()[40:232, 120:312], astronaut()[:192, 150:342]])
