@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.files.read import SUFFIXES
-from napari_deartifact.files.sources import may_be_picture
+from napari_deartifact.files.sources import may_be_picture, warn_of_folder
 from napari_deartifact.training.data_history import PoisonedDataError
 from napari_deartifact.training.data_loading import READ_WHOLE, Found, Loading, Poisoned, read_ahead
 from napari_deartifact.training.data_pictures import Picture, PictureSet
@@ -65,6 +65,11 @@ def find_pictures(source: Pictures) -> list[Found]:
         When a path does not exist or a pattern or folder gives no image file.
     TypeError, ValueError
         For an array that is no picture.
+
+    Warns
+    -----
+    UnlistedFolderWarning
+        When a folder below one of them cannot be listed.
     """
     found = in_order(find_in_each(source))
     if not found:
@@ -235,8 +240,7 @@ def list_sources(source: Pictures) -> list[Source]:
 def _matches(entry: str | os.PathLike[str]) -> list[Path]:
     path = Path(entry)
     if path.is_dir():
-        shown = (item for item in path.rglob("*") if _is_shown(item.relative_to(path)))
-        matches = [item for item in shown if item.is_file() and may_be_picture(item)]
+        matches = [item for item in _files_below(path) if item.is_file() and may_be_picture(item)]
     elif path.is_file():
         matches = [path]
     else:
@@ -249,5 +253,7 @@ def _matches(entry: str | os.PathLike[str]) -> list[Path]:
     return matches
 
 
-def _is_shown(path: Path) -> bool:
-    return not any(part.startswith(".") for part in path.parts)
+def _files_below(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder, onerror=warn_of_folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(root) / name for name in names if not name.startswith("."))

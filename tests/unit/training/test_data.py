@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ import tifffile
 from PIL import Image
 
 from napari_deartifact.files.plan import plan_jobs
+from napari_deartifact.files.sources import UnlistedFolderWarning
 from napari_deartifact.training.data import (
     Picture,
     find_pictures,
@@ -49,6 +53,21 @@ def test_hidden_files_are_passed_over(pictures, tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(NOISE[0]).save(tmp_path / name)
     assert find_pictures(tmp_path) == [tmp_path / "a.png"]
+
+
+def test_a_folder_that_cannot_be_listed_is_named(pictures, monkeypatch):
+    (pictures / "closed").mkdir()
+    expected = find_pictures(pictures)
+    scan = os.scandir
+
+    def fails(path):
+        if Path(path).name == "closed":
+            raise OSError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", fails)
+    with pytest.warns(UnlistedFolderWarning, match=r"closed cannot be listed \(Permission denied\)"):
+        assert find_pictures(pictures) == expected
 
 
 def test_a_folder_holds_the_same_pictures_for_training_as_for_a_batch(tmp_path):
