@@ -15,7 +15,7 @@ test: $(VENV)/installed lint gui-libraries
 # FEATURES=file adds general-perceptual, which learns from a classifier's features.
 weights: $(VENV)/installed
 	@test -n "$(DATA)" || { echo "Name the folder of training pictures: make weights DATA=pictures"; exit 2; }
-	$(BIN)/python tools/make_weights.py train "$(DATA)" weights --recipes general general-fast general-luma microscopy medical
+	$(BIN)/python tools/make_weights.py train "$(DATA)" weights --recipes general general-fast microscopy medical
 	$(if $(FEATURES),$(BIN)/python tools/make_weights.py train "$(DATA)" weights --recipes general-perceptual --features "$(FEATURES)")
 	$(BIN)/python tools/make_weights.py head "$(DATA)" weights
 

@@ -51,14 +51,13 @@ class Training:
 TRAININGS = {
     "general": Training(783),
     "general-fast": Training(593),
-    "general-luma": Training(483),
     "microscopy": Training(46, ("microscopy",), init="general"),
     "medical": Training(50, ("medical",), init="general"),
     "general-perceptual": Training(56, ("natural",), init="general"),
 }
 """Minutes are those of one core of a server CPU with bfloat16, which is what the shipped weights have had, in
-several runs but for `microscopy`, `general-luma` with those of `general` that it began from; half of what
-`medical` learnt was added to `general`.  docs/results.md tells what differed between the runs."""
+several runs but for `microscopy`; half of what `medical` learnt was added to `general`.  docs/results.md
+tells what differed between the runs."""
 SHARES = {
     "natural/**/text_*": 14,
     "natural/**/graphic_*": 3,

@@ -26,7 +26,6 @@ def random_network():
     ("name", "parameters", "budget"),
     [
         ("general", 3_229_516, {3: 0.45e6}),
-        ("general-luma", 3_072_452, {1: 0.45e6}),
         ("general-fast", 1_072_612, {1: 0.06e6, 3: 0.08e6}),
     ],
 )

@@ -119,7 +119,7 @@ def test_what_ships():
         assert card.results
 
 
-@pytest.mark.parametrize("name", ["general", "general-fast", "general-luma", "compact-cnn"])
+@pytest.mark.parametrize("name", ["general", "general-fast", "compact-cnn"])
 def test_shipped_weights_were_trained(name):
     torch.manual_seed(0)
     generator, card = read_model(find_model(name))

@@ -56,5 +56,5 @@ def test_a_network_with_global_parts_is_measured_on_its_own_tiles(pictures, feat
 
 
 def test_all_published_systems_are_here():
-    ours = {"general", "general-fast", "general-luma", "general-perceptual", "medical", "microscopy"}
+    ours = {"general", "general-fast", "general-perceptual", "medical", "microscopy"}
     assert set(list_recipes()) == set(PARAMETERS) | ours
