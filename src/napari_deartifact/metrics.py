@@ -280,4 +280,6 @@ def _mean_square(difference: NDArray[np.float64]) -> float:
 
 
 def _decibels(mean_square: float, data_range: float) -> float:
-    return math.inf if mean_square == 0 else 10 * math.log10(data_range**2 / mean_square)
+    if mean_square == 0:
+        return math.inf
+    return -math.inf if math.isinf(mean_square) else 10 * math.log10(data_range**2 / mean_square)

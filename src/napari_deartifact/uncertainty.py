@@ -85,13 +85,14 @@ def restore_with_uncertainty(
     Warns
     -----
     UserWarning
-        As :func:`~napari_deartifact.deartifact`; also when the source is "quantization" and a picture
-        has no JPEG history, so that its standard error is NaN.
+        As :func:`~napari_deartifact.deartifact`; also when the source is "quantization" and no tables of a
+        picture are known, so that its standard error is NaN.
 
     Notes
     -----
-    A picture that was returned unchanged for want of a JPEG history has no error but that of rounding; one
-    that was restored without known tables gets the network's part alone.
+    A picture that shows that it was never compressed, and is returned unchanged, has no error but that of
+    rounding.  One that does not tell, or that was restored without known tables, gets the network's part
+    alone, which takes it for the answer to some JPEG.
 
     The network was trained on the answers of the models that its card names and is calibrated for each of
     them; its intervals hold what they promise for pictures and models like those, and

@@ -121,6 +121,11 @@ def test_equal_pictures_are_infinitely_good(metric):
     assert metric(flat, flat) == math.inf
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinite_pixels_are_infinitely_bad(value):
+    assert psnr(np.zeros((24, 24)), np.full((24, 24), value)) == -math.inf
+
+
 def test_blocks_cost_and_smooth_pictures_do_not():
     rows, columns = np.indices((64, 64))
     blocks = (rows // 8 + columns // 8) * 8

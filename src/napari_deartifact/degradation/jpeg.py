@@ -13,6 +13,7 @@ from napari_deartifact.degradation.pixels import checked_picture, imagecodecs_fo
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1")
 UNUSUAL_SUBSAMPLINGS = ("4:4:0", "4:1:1")
+_LONGEST_SIDE = 65500
 """Those that Pillow cannot write."""
 
 
@@ -48,8 +49,8 @@ def jpeg_encode(
     TypeError
         When `image` is not uint8.
     ValueError
-        For another shape, an empty picture, or a quality, subsampling or table that JPEG
-        does not have, and for tables together with 4:4:0 or 4:1:1.
+        For another shape, an empty picture, a side of more than 65,500 pixels, or a quality,
+        subsampling or table that JPEG does not have, and for tables together with 4:4:0 or 4:1:1.
     ImportError
         For 4:4:0 and 4:1:1 without imagecodecs.
 
@@ -62,6 +63,8 @@ def jpeg_encode(
     pixels = checked_picture(image)
     if subsampling not in SUBSAMPLINGS:
         raise ValueError(f"subsampling is {subsampling!r}; expected one of {', '.join(SUBSAMPLINGS)}")
+    if max(pixels.shape[:2]) > _LONGEST_SIDE:
+        raise ValueError(f"image has shape {pixels.shape}; libjpeg writes {_LONGEST_SIDE} pixels a side")
     options: dict[str, Any] = {}
     if tables is not None:
         options["qtables"] = _checked_tables(tables)

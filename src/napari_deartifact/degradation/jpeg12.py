@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_deartifact.degradation.pixels import checked_picture, imagecodecs_for
 
 _LEVELS = 4096
+_SUBSAMPLINGS = ("4:2:0", "4:2:2", "4:4:4", "4:4:0")
 
 
 def jpeg12_encode(image: NDArray[np.uint16], quality: int, *, subsampling: str = "4:2:0") -> bytes:
@@ -35,7 +36,8 @@ def jpeg12_encode(image: NDArray[np.uint16], quality: int, *, subsampling: str =
     TypeError
         When `image` is not uint16.
     ValueError
-        For another shape, an empty picture, a sample above 4095 or a quality out of its range.
+        For another shape, an empty picture, a sample above 4095, a quality out of its range or another
+        subsampling.
     ImportError
         Without imagecodecs, the extra ``codecs``.
 
@@ -50,6 +52,8 @@ def jpeg12_encode(image: NDArray[np.uint16], quality: int, *, subsampling: str =
         raise ValueError(f"image goes up to {pixels.max()}; 12-bit JPEG holds 0 to {_LEVELS - 1}")
     if not 1 <= quality <= 100:
         raise ValueError(f"quality is {quality}; expected 1 to 100")
+    if subsampling not in _SUBSAMPLINGS:
+        raise ValueError(f"subsampling is {subsampling!r}; expected one of {', '.join(_SUBSAMPLINGS)}")
     options: dict[str, Any] = {"level": int(quality), "bitspersample": 12}
     if pixels.ndim == 3:
         options["subsampling"] = subsampling.replace(":", "")
@@ -70,10 +74,14 @@ def jpeg12_decode(data: bytes) -> NDArray[np.uint16]:
 
     Raises
     ------
+    ValueError
+        When the samples have 8 bits.
     ImportError
         Without imagecodecs, the extra ``codecs``.
     """
     decoded: NDArray[np.uint16] = imagecodecs_for("JPEG8", "12-bit JPEG").jpeg8_decode(data)
+    if decoded.dtype != np.uint16:
+        raise ValueError("the samples of this JPEG have 8 bits; use jpeg_decode")
     return decoded
 
 

@@ -22,12 +22,12 @@ def checked_picture(image: ArrayLike, dtype: type[np.unsignedinteger[Any]] = np.
         For another shape than (Y, X) or (Y, X, 3), and for an empty picture.
     """
     pixels = np.asarray(image)
-    if pixels.dtype != dtype:
+    if pixels.dtype.newbyteorder("=") != dtype:
         wanted = np.dtype(dtype)
         raise TypeError(f"image is {pixels.dtype}; this codec takes {wanted}, so scale it and convert")
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or pixels.size == 0:
         raise ValueError(f"image has shape {pixels.shape}; expected (Y, X) or (Y, X, 3), not empty")
-    return np.ascontiguousarray(pixels)
+    return np.ascontiguousarray(pixels, dtype=dtype)
 
 
 def imagecodecs_for(name: str, title: str) -> Any:

@@ -63,12 +63,14 @@ class Cells:
         return torch.where(self.known[..., None, None], beyond, -self.table / 2)
 
 
-def at_own_resolution(plane: torch.Tensor, axis: int, factor: int, margin: tuple[int, int]) -> torch.Tensor:
-    """Undo a decoder's interpolation along an axis; `margin` pixels are missing to whole coded units."""
+def at_own_resolution(
+    plane: torch.Tensor, axis: int, factor: int, margin: tuple[int, int], *, interpolated: bool
+) -> torch.Tensor:
+    """Undo what a decoder did along an axis; `margin` pixels are missing to whole coded units."""
     if factor == 1:
         return plane
     start = margin[0] % factor
-    if factor == 2:
+    if interpolated:
         return torch.from_numpy(undo_interpolation(plane.numpy(), axis, start))
     lines = plane.movedim(axis, -1)
     end = -(start + lines.shape[-1]) % factor

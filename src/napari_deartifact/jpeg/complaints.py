@@ -31,7 +31,8 @@ def caught_complaints() -> Iterator[list[str]]:
     -----
     Packages that wrap libjpeg leave its error manager as it is, which writes to the descriptor of the
     standard error; there is no other way to hear it.  The descriptor belongs to the whole process, so only
-    one thread at a time listens.
+    one thread at a time listens, and a process that another thread starts meanwhile inherits what catches,
+    so that its own words are lost.
 
     Examples
     --------

@@ -118,8 +118,9 @@ def project(
     -----
     The cells are those of `jpeg.indices`, or else found from the decoded pixels.  A block whose cells do
     not reproduce its pixels is left as the restoration made it: blocks that a cut-out does not wholly
-    contain, and pictures that were changed after decoding.  Blocks over the right and bottom edge are
-    taken as continued by repetition, which is what libjpeg does.
+    contain, and pictures that were changed after decoding.  Of blocks over the right and bottom edge the
+    cells are known where the record has the file's coefficients; what lies beyond the edge is taken as
+    continued by repetition, which is what libjpeg does.
 
     An answer outside of a cell is wrong by more than its distance from the wall, so that the wall is
     not the best guess.  Answers are moved a quarter of the step, and at most 4 levels, off the walls,
@@ -164,11 +165,15 @@ def projected_and_known(
 
     With `luma_alone`, for a record without indices, only luma's cells bind and count.
     """
+    if iterations < 1:
+        raise ValueError(f"iterations is {iterations}; expected 1 or more")
     if not 0 <= margin <= 0.5:
         raise ValueError(f"margin is {margin}; expected a number of quantization steps from 0 to 0.5")
     in_parts = whole and jpeg.indices is not None
     precision = np.float32 if in_parts else np.float64  # cells are found again in float64, and read in either
     pixels, levels = (channels_first(image, jpeg, precision) for image in (restored, decoded))
+    if not pixels.numel():
+        return np.array(restored, precision), math.nan
     if in_parts:
         answer, shown, known = _in_parts(pixels, levels, jpeg, iterations, margin, weigh)
     else:

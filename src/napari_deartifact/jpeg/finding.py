@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_deartifact.jpeg.cells import Cells, any_in_block, at_own_resolution, read_cells, recovered_cells
 from napari_deartifact.jpeg.coded import CodedPicture
 from napari_deartifact.jpeg.dct import extend_edges
+from napari_deartifact.jpeg.resampling import is_interpolated
 from napari_deartifact.jpeg.sampling import sampling_ratios
 
 if TYPE_CHECKING:
@@ -37,12 +38,13 @@ def with_cells(pixels: torch.Tensor, jpeg: JPEGInfo) -> CodedPicture:
     Returns
     -------
     CodedPicture
-        Blocks whose cells do not decode to the pixels are not known.
+        Blocks whose cells do not decode to the pixels are not known; nor, where the record does not have
+        the cells, those that reach beyond the picture, of which several cells decode to what is seen.
     """
     picture = CodedPicture.on_grid(pixels, jpeg)
     if jpeg.indices is not None:
         return _without_changed(_read(picture, jpeg, jpeg.indices))
-    return _with_clipped_found(_guessed(picture, jpeg))
+    return _without_partly_seen(_with_clipped_found(_guessed(picture, jpeg)))
 
 
 def _read(picture: CodedPicture, jpeg: JPEGInfo, indices: Sequence[NDArray[np.int16]]) -> CodedPicture:
@@ -61,10 +63,8 @@ def _without_changed(picture: CodedPicture) -> CodedPicture:
     """Forget the blocks that do not decode to the pixels, or of which a border is cut off."""
     again = picture.cut(picture.decoded()).clamp(0, picture.white)
     wrong = ((again - picture.pixels).abs() > _DECODERS_DIFFER).any(dim=0)
-    (top, bottom), (left, right) = picture.margins
-    seen, wrong = (
-        torch.nn.functional.pad(mask, (left, right, top, bottom)) for mask in (torch.ones_like(wrong), wrong)
-    )
+    (top, _), (left, _) = picture.margins
+    seen, wrong = _on_whole_units(picture, torch.ones_like(wrong)), _on_whole_units(picture, wrong)
     wrong[:top], wrong[:, :left] = True, True
 
     def checked(part: Cells) -> Cells:
@@ -74,6 +74,22 @@ def _without_changed(picture: CodedPicture) -> CodedPicture:
         return replace(part, known=part.known & shown & ~any_in_block(wrong, *size), inside=shown)
 
     return replace(picture, components=tuple(map(checked, picture.components)))
+
+
+def _without_partly_seen(picture: CodedPicture) -> CodedPicture:
+    """Forget the blocks that reach beyond the picture."""
+    beyond = ~_on_whole_units(picture, torch.ones_like(picture.pixels[0], dtype=torch.bool))
+
+    def whole(part: Cells) -> Cells:
+        return replace(part, known=part.known & ~any_in_block(beyond, 8 * part.ratio[0], 8 * part.ratio[1]))
+
+    return replace(picture, components=tuple(map(whole, picture.components)))
+
+
+def _on_whole_units(picture: CodedPicture, mask: torch.Tensor) -> torch.Tensor:
+    """Continue a mask of the pixels, by False, to whole coded units."""
+    (top, bottom), (left, right) = picture.margins
+    return torch.nn.functional.pad(mask, (left, right, top, bottom))
 
 
 def _guessed(picture: CodedPicture, jpeg: JPEGInfo) -> CodedPicture:
@@ -157,7 +173,9 @@ def _reliable(picture: CodedPicture, doubt: torch.Tensor, ratio: tuple[int, int]
 
 def _at_own_resolution(picture: CodedPicture, plane: torch.Tensor, ratio: tuple[int, int]) -> torch.Tensor:
     for axis, factor in enumerate(ratio):
-        plane = at_own_resolution(plane, axis, factor, picture.margins[axis])
+        plane = at_own_resolution(
+            plane, axis, factor, picture.margins[axis], interpolated=is_interpolated(*ratio)
+        )
     return plane
 
 

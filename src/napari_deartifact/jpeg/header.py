@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 ColorSpace = Literal["grey", "ycbcr", "rgb", "cmyk", "ycck"]
@@ -47,6 +47,8 @@ class JPEGHeader:
         What Adobe's marker says of the colours.
     orientation : int
         Of EXIF, 1 to 8.
+    scan_start : int
+        How many bytes come before the data of the first scan.
     """
 
     height: int
@@ -58,6 +60,7 @@ class JPEGHeader:
     jfif: bool
     adobe_transform: int | None
     orientation: int
+    scan_start: int = field(default=0, compare=False)
 
     @property
     def color_space(self) -> ColorSpace:
@@ -82,10 +85,11 @@ class JPEGHeader:
             -(-self.height * c.vertical // (8 * down)) * -(-self.width * c.horizontal // (8 * across))
             for c in self.components
         )
-        if blocks > 8 * size:
+        coded = max(size - self.scan_start, 0)
+        if blocks > 8 * coded:
             raise ValueError(
                 f"implausible size of {self.height}×{self.width} pixels: {blocks} blocks take more than "
-                f"{size} bytes"
+                f"{coded} bytes"
             )
 
 

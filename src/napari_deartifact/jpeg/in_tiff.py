@@ -50,6 +50,8 @@ def _record(path: Path, pages: Any, number: int, tile: int | None) -> JPEGInfo:
     if tile is not None:
         if not 0 <= tile < len(page.dataoffsets):
             raise ValueError(f"tile {tile} of {name}; expected 0 to {len(page.dataoffsets) - 1}")
+        if _is_left_out(page, tile):
+            raise ValueError(f"tile {tile} of {name} is left out of the file; name one that has a JPEG")
         with named_errors(f"tile {tile} of {name}"):
             return _tile_record(page, _tile_header(page, tile))
     record = page_record(page, name)
@@ -138,13 +140,17 @@ def page_record(page: Any, name: str) -> JPEGInfo | None:
 def _headers(page: Any, name: str) -> Iterator[tuple[int, JPEGHeader]]:
     """Yield the header of each tile, but for those that are left out of the file."""
     for index in range(len(page.dataoffsets)):
-        if not page.dataoffsets[index] or not page.databytecounts[index]:
+        if _is_left_out(page, index):
             continue
         with named_errors(f"tile {index} of {name}"):
             header = _tile_header(page, index)
         yield index, header
         if page.keyframe.jpegheader is not None:
             return  # NDPI: one header serves all of its strips
+
+
+def _is_left_out(page: Any, index: int) -> bool:
+    return not page.dataoffsets[index] or not page.databytecounts[index]
 
 
 def _tile_header(page: Any, index: int) -> JPEGHeader:

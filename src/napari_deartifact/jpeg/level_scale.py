@@ -119,7 +119,8 @@ def range_ends(data_range: float | Sequence[float]) -> tuple[float, float]:
     >>> range_ends(4095), range_ends([-1000, 3000])
     ((0.0, 4095.0), (-1000.0, 3000.0))
     """
-    ends: tuple[Any, ...] = (0, data_range) if np.ndim(data_range) == 0 else tuple(data_range)  # type: ignore[arg-type]
+    given = np.asarray(data_range)
+    ends: tuple[Any, ...] = (0, given.item()) if given.ndim == 0 else tuple(data_range)  # type: ignore[arg-type]
     if len(ends) != 2 or not all(isinstance(end, Real) for end in ends):
         raise TypeError(f"data_range is {data_range!r}; {RANGE_ADVICE}")
     black, white = float(ends[0]), float(ends[1])
@@ -133,7 +134,7 @@ def range_ends(data_range: float | Sequence[float]) -> tuple[float, float]:
 def _multiplied(sample: NDArray[np.float64], black: float, white: float) -> LevelScale | None:
     """Recognize whole multiples of one number, 8 bits of them within the range, whatever its own white is."""
     above = np.unique(sample - black)
-    if len(above) < _FEWEST_VALUES or above[0] < 0 or np.any(above % 1):
+    if len(above) < _FEWEST_VALUES or above[0] < 0 or above[-1] >= _MOST_WHOLE or np.any(above % 1):
         return None
     step = float(np.gcd.reduce(above.astype(np.int64)))
     if step < 2 or above[-1] > 255 * step or 255 * step > white - black:

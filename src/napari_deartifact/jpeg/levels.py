@@ -124,7 +124,7 @@ def _channels_first(image: NDArray[np.generic], channel_axis: int | None) -> NDA
 def _windows(plane: NDArray[np.generic]) -> list[tuple[slice, slice]]:
     """Choose the parts of a plane to look at: all of a small one."""
     height, width = plane.shape
-    if height * width <= _MOST_TILES * _SIDE**2:
+    if height * width <= _MOST_TILES * _SIDE**2 or height < 16:
         return [(slice(None), slice(None))]
     corners = [(y, x) for y in range(0, height - 15, _SIDE) for x in range(0, width - _SIDE + 1, _SIDE)] or [
         (y, 0) for y in range(0, height - 15, _SIDE)

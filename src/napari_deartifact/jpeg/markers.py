@@ -89,6 +89,7 @@ class _Parser:
     jfif: bool = False
     adobe_transform: int | None = None
     orientation: int = 1
+    scan_start: int = 0
 
     def read_tables(self, stream: BinaryIO) -> None:
         """Take the quantization tables of an abbreviated stream."""
@@ -99,6 +100,7 @@ class _Parser:
                 self._define_tables(body)
 
     def read(self, stream: BinaryIO) -> JPEGHeader:
+        start = stream.tell()
         read_soi(stream)
         scanned = False
         while not (scanned and self._is_complete()):
@@ -113,7 +115,8 @@ class _Parser:
                     "progressive with Huffman coding"
                 )
             self._take(marker, segment_body(stream, marker))
-            scanned = scanned or marker == SOS
+            if marker == SOS and not scanned:
+                scanned, self.scan_start = True, stream.tell() - start
         return self._header()
 
     def _take(self, marker: int, body: bytes) -> None:
@@ -227,6 +230,7 @@ class _Parser:
             jfif=self.jfif,
             adobe_transform=self.adobe_transform,
             orientation=self.orientation,
+            scan_start=self.scan_start,
         )
 
 

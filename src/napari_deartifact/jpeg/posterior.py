@@ -84,7 +84,10 @@ def quantization_standard_error(decoded: ArrayLike, jpeg: JPEGInfo) -> NDArray[n
     >>> bool(3 < error[1] < 6), bool(error[0] < 0.5)
     (True, True)
     """
-    picture = with_cells(channels_first(decoded, jpeg), jpeg)
+    pixels = channels_first(decoded, jpeg)
+    if not pixels.numel():
+        return np.zeros(np.shape(decoded))
+    picture = with_cells(pixels, jpeg)
     planes = [
         upsample(pixel_variance(posterior_variance(cells)), *cells.ratio) for cells in picture.components
     ]

@@ -58,7 +58,7 @@ def repeat_samples(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
 
 
 def upsample(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
-    """Interpolate as libjpeg does: a triangle filter ("fancy upsampling") for a factor of 2, else copies.
+    """Interpolate as libjpeg does: a triangle filter ("fancy upsampling") for factors of 2, else copies.
 
     Parameters
     ----------
@@ -75,13 +75,20 @@ def upsample(plane: Tensor, vertical: int, horizontal: int) -> Tensor:
     >>> upsample(torch.tensor([[0.0, 8.0]]), 1, 2).tolist()
     [[0.0, 2.0, 6.0, 8.0]]
     """
+    if not is_interpolated(vertical, horizontal):
+        return repeat_samples(plane, vertical, horizontal)
     rows = _upsample_last_axis(plane.transpose(-2, -1), vertical).transpose(-2, -1)
     return _upsample_last_axis(rows, horizontal)
 
 
+def is_interpolated(vertical: int, horizontal: int) -> bool:
+    """Say whether libjpeg interpolates chroma of these factors: not where either is above 2."""
+    return max(vertical, horizontal) == 2
+
+
 def _upsample_last_axis(plane: Tensor, factor: int) -> Tensor:
-    if factor != 2:
-        return plane.repeat_interleave(factor, dim=-1)
+    if factor == 1:
+        return plane
     before = torch.cat([plane[..., :1], plane[..., :-1]], dim=-1)
     after = torch.cat([plane[..., 1:], plane[..., -1:]], dim=-1)
     return torch.stack([3 * plane + before, 3 * plane + after], dim=-1).flatten(-2) / 4

@@ -77,7 +77,7 @@ def simulate_jpeg(
         samples = settle(downsample(plane, vertical, horizontal), odd_up=ties_of_mean(horizontal))
         full = upsample(code(samples, table.to(batch)), vertical, horizontal)[..., :height, :width]
         if (vertical, horizontal) == (2, 1):
-            planes.append(settle(full.mT, odd_up=False).mT)
+            planes.append(settle(full.mT, odd_up=True).mT)
         else:
             planes.append(settle(full, odd_up=vertical == 1))
     return settle(ycbcr_to_rgb(torch.stack(planes, dim=-3), white=white))

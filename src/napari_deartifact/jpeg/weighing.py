@@ -46,6 +46,7 @@ def weighed(coefficients: torch.Tensor, middle: torch.Tensor, step: torch.Tensor
     # Twice the mass within the cell, as a difference of tails, which stay apart however far away it lies.
     mass = torch.special.erfc(near / math.sqrt(2)) - torch.special.erfc(far / math.sqrt(2))
     slope = math.sqrt(2 / math.pi) * (torch.exp(-far.square() / 2) - torch.exp(-near.square() / 2))
-    expected = distance + spread * slope / mass
+    # Far outside nothing is left of the mass, or too little to divide by: there the nearest wall is expected.
+    expected = torch.where(mass > 0, distance + spread * slope / mass, half)
     expected = torch.where(spread < _WIDEST * half, expected, 0.0)
     return middle + torch.minimum(expected.clamp(min=0), half) * change.sign()

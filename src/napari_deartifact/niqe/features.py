@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_deartifact.messages import refuse_masked
 from napari_deartifact.metrics import full_range_luma
 
 Floats = NDArray[np.float64]
@@ -112,6 +113,7 @@ def count_blocks(shape: tuple[int, ...], block_size: int) -> int:
 
 def _luma(image: ArrayLike, data_range: float) -> Floats:
     """Return a picture's intensities, 0 to 255."""
+    refuse_masked(image)
     picture = np.asarray(image)
     if not (picture.ndim == 2 or (picture.ndim == 3 and picture.shape[-1] == 3)):
         raise ValueError(f"shape {picture.shape} is neither (Y, X) nor (Y, X, 3)")

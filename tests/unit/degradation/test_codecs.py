@@ -169,3 +169,20 @@ def test_twelve_bits_come_back(image):
 def test_what_twelve_bits_cannot_hold_is_refused(image, quality, error, message):
     with pytest.raises(error, match=message):
         jpeg12_encode(image, quality)
+
+
+def test_12_bits_of_either_byte_order():
+    deep = GREY.astype(np.uint16) * 16
+    assert jpeg12_encode(deep.astype(">u2"), 50) == jpeg12_encode(deep.astype("<u2"), 50)
+
+
+def test_what_12_bit_jpeg_does_not_have():
+    with pytest.raises(ValueError, match="subsampling is '4:1:1'; expected one of 4:2:0"):
+        jpeg12_encode(COLOR.astype(np.uint16), 50, subsampling="4:1:1")
+    with pytest.raises(ValueError, match="8 bits; use jpeg_decode"):
+        jpeg12_decode(jpeg_encode(GREY, 50))
+
+
+def test_a_side_longer_than_libjpeg_writes():
+    with pytest.raises(ValueError, match=r"\(1, 70000\); libjpeg writes 65500 pixels a side"):
+        jpeg_encode(np.zeros((1, 70000), np.uint8), 50)

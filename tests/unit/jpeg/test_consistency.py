@@ -1,6 +1,7 @@
 """Projection onto the quantization cells: it holds, it survives libjpeg, it does no harm."""
 
 import io
+from dataclasses import replace
 
 import jpeglib
 import numpy as np
@@ -14,6 +15,7 @@ from skimage.data import astronaut, camera, coffee
 from napari_deartifact.jpeg.consistency import consistency_report, project
 from napari_deartifact.jpeg.finding import with_cells
 from napari_deartifact.jpeg.info import JPEGInfo
+from napari_deartifact.jpeg.simulation import simulate_jpeg
 
 
 def encoded(image, **options):
@@ -66,19 +68,24 @@ def psnr(image, restored):
     return 10 * np.log10(255**2 / np.mean((image.astype(float) - restored) ** 2))
 
 
+from_pixels_or_file = pytest.mark.parametrize("read", [False, True], ids=["from pixels", "from the file"])
+
+
+@from_pixels_or_file
 @pytest.mark.parametrize("quality", [10, 40, 75, 90])
 @pytest.mark.parametrize("shape", [(128, 128), (123, 101)], ids=["whole blocks", "odd"])
-def test_grey_is_inside(quality, shape):
+def test_grey_is_inside(quality, shape, read):
     clean = camera()[100 : 100 + shape[0], 180 : 180 + shape[1]]
     data = encoded(clean, quality=quality)
-    degraded, info = decoded(data), JPEGInfo.from_bytes(data)
+    degraded, info = decoded(data), JPEGInfo.from_bytes(data, coefficients=read)
     restored = smoothed(degraded)
     before, after = (
         consistency_report(image, info, degraded) for image in (restored, project(restored, degraded, info))
     )
     assert before.inside < 0.999
     assert after.inside > 0.9995
-    assert after.unknown < 0.1
+    # From pixels the last blocks of a picture that ends within them are not known.
+    assert after.unknown < (0.1 if read or shape == (128, 128) else 0.2)
 
 
 def test_a_report_by_the_files_name(tmp_path):
@@ -111,7 +118,7 @@ def quantized(data, tmp_path):
 
 @pytest.mark.parametrize("quality", [10, 40, 75, 90, 95])
 @pytest.mark.parametrize("clean", [camera()[:320, :320], astronaut()[:192, :256]], ids=["grey", "4:2:0"])
-@pytest.mark.parametrize("read", [False, True], ids=["from pixels", "from the file"])
+@from_pixels_or_file
 def test_compressed_again_it_is_the_same_jpeg(clean, quality, read, tmp_path):
     data = encoded(clean, quality=quality)
     degraded, info = decoded(data), JPEGInfo.from_bytes(data, coefficients=read)
@@ -134,10 +141,11 @@ def test_the_files_own_indices_are_what_is_found(subsampling):
     degraded = decoded(data)
     read, found = (
         with_cells(torch.from_numpy(np.moveaxis(degraded.astype(float), -1, 0).copy()), info)
-        for info in (JPEGInfo.from_bytes(data, coefficients=True), JPEGInfo.from_bytes(data))
+        for info in (JPEGInfo.from_bytes(data, coefficients=read) for read in (True, False))
     )
     for theirs, ours in zip(read.components, found.components, strict=True):
         assert theirs.known.double().mean() > 0.99
+        assert ours.known.double().mean() > 0.85
         both = theirs.known & ours.known
         assert (theirs.indices[both] == ours.indices[both]).double().mean() > 0.999
 
@@ -160,7 +168,8 @@ def test_clipped_pixels_hide_few_indices():
     degraded, info = decoded(data), JPEGInfo.from_bytes(data, coefficients=True)
     assert ((degraded == 0) | (degraded == 255)).mean() > 0.2
     picture = with_cells(
-        torch.from_numpy(np.moveaxis(degraded.astype(float), -1, 0).copy()), JPEGInfo.from_bytes(data)
+        torch.from_numpy(np.moveaxis(degraded.astype(float), -1, 0).copy()),
+        JPEGInfo.from_bytes(data, coefficients=False),
     )
     for part, truth in zip(picture.components, info.indices, strict=True):
         rows, columns = truth.shape[:2]
@@ -178,35 +187,51 @@ def test_indices_of_changed_blocks_do_not_count():
     assert consistency_report(answer, info, degraded).unknown > 0.003
 
 
+@from_pixels_or_file
 @pytest.mark.parametrize("quality", [10, 75])
 @pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:4"])
 @pytest.mark.parametrize("shape", [(160, 144), (131, 115)], ids=["whole units", "odd"])
-def test_colour_is_inside(quality, subsampling, shape):
+def test_colour_is_inside(quality, subsampling, shape, read):
     clean = coffee()[200 : 200 + shape[0], 100 : 100 + shape[1]]
     data = encoded(clean, quality=quality, subsampling=subsampling)
-    degraded, info = decoded(data), JPEGInfo.from_bytes(data)
+    degraded, info = decoded(data), JPEGInfo.from_bytes(data, coefficients=read)
     restored = smoothed(degraded)
     answer = project(restored, degraded, info)
     assert answer.shape == clean.shape
     assert consistency_report(restored, info, degraded).inside < 0.9995
     report = consistency_report(answer, info, degraded)
     assert report.inside > 0.999
-    assert report.unknown < 0.1
+    assert report.unknown < (0.1 if read or shape == (160, 144) else 0.25)
     assert report.coefficients > 0.8 * clean.size / 3
 
 
+@from_pixels_or_file
 @pytest.mark.parametrize("crop", [(0, 0), (3, 5), (8, 1)])
 @pytest.mark.parametrize("color", [False, True], ids=["grey", "4:2:0"])
-def test_a_cut_out_obeys_its_whole_blocks(crop, color):
+def test_a_cut_out_obeys_its_whole_blocks(crop, color, read):
     clean = astronaut()[:200, 150:350] if color else camera()[100:300, 150:350]
     data = encoded(clean, quality=20)
-    degraded, info = decoded(data), JPEGInfo.from_bytes(data)
+    degraded, info = decoded(data), JPEGInfo.from_bytes(data, coefficients=read)
     y, x = (slice(start, 171) for start in crop)
     whole = project(smoothed(degraded), degraded, info)
     part = project(smoothed(degraded)[y, x], degraded[y, x], info.crop(y, x))
     inner = np.s_[16:-32, 16:-32]
     np.testing.assert_allclose(part[inner], whole[y, x][inner], atol=1.0)
     assert consistency_report(part, info.crop(y, x), degraded[y, x]).inside > 0.99
+
+
+@from_pixels_or_file
+@pytest.mark.parametrize("color", [False, True], ids=["grey", "4:2:0"])
+@pytest.mark.parametrize("y", [slice(7, None), slice(None, 97), slice(None)])
+@pytest.mark.parametrize("x", [slice(3, None), slice(None, 97), slice(None)])
+def test_the_original_is_left_where_it_is_at_every_border(y, x, color, read):
+    clean = (coffee() if color else camera())[100:196, 200:300]
+    data = encoded(clean, quality=75)
+    info, degraded = JPEGInfo.from_bytes(data, coefficients=read).crop(y, x), decoded(data)[y, x]
+    clean = clean[y, x]
+    assert consistency_report(clean, info, degraded).worst_excess < (0.5 if color else 0.05)
+    moved = np.abs(project(clean, degraded, info, margin=0) - clean)
+    assert moved.max() < (1.5 if color else 0.1)
 
 
 @pytest.mark.parametrize("color", [False, True], ids=["grey", "4:2:0"])
@@ -224,11 +249,12 @@ def test_coded_units_do_not_depend_on_each_other_in_saturated_pictures(quality, 
     np.testing.assert_allclose(part[inner], whole[y, x][inner], atol=1e-9)
 
 
+@from_pixels_or_file
 @pytest.mark.parametrize("quality", [10, 50, 90])
 @pytest.mark.parametrize("clean", [camera()[:256, :256], astronaut()[:256, 100:356]], ids=["grey", "4:2:0"])
-def test_no_nearer_picture_is_lost(clean, quality):
+def test_no_nearer_picture_is_lost(clean, quality, read):
     data = encoded(clean, quality=quality)
-    degraded, info = decoded(data), JPEGInfo.from_bytes(data)
+    degraded, info = decoded(data), JPEGInfo.from_bytes(data, coefficients=read)
     restored = smoothed(degraded)
     assert psnr(clean, project(restored, degraded, info)) > psnr(clean, restored) - 0.01
     nearly_clean = project(clean, degraded, info)
@@ -298,3 +324,27 @@ def test_little_of_large_changes_is_believed_where_steps_are_fine(whole):
     plain, weighed = (project(restored, decoded, info, whole=whole, weigh=weigh) for weigh in (False, True))
     assert np.abs(weighed - decoded).mean() < 0.9 * np.abs(plain - decoded).mean()
     assert consistency_report(weighed, info, decoded).inside > (0.99 if whole else 0.9999)
+
+
+def test_no_rounds_at_all():
+    info = JPEGInfo.from_quality(50, height=8, width=8)
+    with pytest.raises(ValueError, match="iterations is 0; expected 1 or more"):
+        project(np.zeros((8, 8)), np.zeros((8, 8)), info, iterations=0)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("shape", [(0, 16), (16, 0), (0, 0)])
+def test_nothing_is_projected_to_nothing(shape, whole):
+    info = JPEGInfo.from_quality(50, height=shape[0], width=shape[1])
+    assert project(np.zeros(shape), np.zeros(shape), info, whole=whole).shape == shape
+
+
+def test_chroma_of_a_quarter_is_repeated_as_libjpeg_does():
+    image = np.ascontiguousarray(astronaut()[100:164, 100:196])
+    info = replace(
+        JPEGInfo.from_quality(60, height=64, width=96, subsampling="4:2:0"), sampling=((4, 2), (1, 1), (1, 1))
+    )
+    batch = torch.from_numpy(np.moveaxis(image.astype(float), -1, 0)[None].copy())
+    tables = [torch.from_numpy(info.table(index)) for index in range(3)]
+    picture = with_cells(simulate_jpeg(batch, tables, info.sampling)[0], info)
+    assert all(part.known.double().mean() > 0.95 for part in picture.components)

@@ -9,6 +9,7 @@ from PIL import Image
 from skimage.data import astronaut, camera, cell, chelsea, coffee
 from skimage.filters import gaussian
 
+from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.degradation.codecs import find_codec
 from napari_deartifact.jpeg.estimation import estimate_jpeg
 from napari_deartifact.jpeg.info import JPEGInfo
@@ -357,3 +358,13 @@ def test_chroma_is_known_where_it_is_libjpegs(clean):
 def test_masked_pixels_are_refused():
     with pytest.raises(TypeError, match="masked pixels"):
         estimate_jpeg(np.ma.masked_less(camera(), 20))
+
+
+@pytest.mark.parametrize("shape", [(10, 100_000), (100_000, 10)])
+def test_a_strip_is_too_low_to_tell(shape):
+    assert estimate_jpeg(np.zeros(shape, np.uint8)).history == "uncertain"
+
+
+def test_a_range_as_an_array_of_no_axes():
+    degraded = jpeg_round_trip(camera()[:128, :128], 20)
+    assert estimate_jpeg(degraded, data_range=np.array(255)) == estimate_jpeg(degraded, data_range=255)

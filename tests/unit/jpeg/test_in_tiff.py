@@ -189,6 +189,19 @@ def test_no_such_page_or_tile(tmp_path, arguments, message):
         JPEGInfo.from_tiff(tmp_path / "a.tif", *arguments)
 
 
+def test_a_tile_that_is_left_out(tmp_path):
+    path = tmp_path / "a.tif"
+    write(path, GREY, tile=(64, 80))
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        sizes = list(file.pages[0].databytecounts)
+        file.pages[0].tags["TileByteCounts"].overwrite([sizes[0], 0, *sizes[2:]])
+    assert JPEGInfo.from_tiff(path, tile=0).shape == (64, 80)
+    with pytest.raises(
+        ValueError, match=r"tile 1 of page 0 of .* is left out of the file; name one that has a JPEG"
+    ):
+        JPEGInfo.from_tiff(path, tile=1)
+
+
 def test_what_holds_no_jpeg(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", GREY, compression="zlib")
     with pytest.raises(ValueError, match=r"page 0 of .*a\.tif is compressed by .*; expected JPEG"):

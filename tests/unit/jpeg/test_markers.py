@@ -221,6 +221,10 @@ def test_height_in_a_dnl_marker():
             [table(), frame((1, 0x11, 0), height=65535, width=65535), scan(1)],
             "implausible size of 65535×65535",
         ),
+        (
+            [segment(0xFE, bytes(60_000)), table(), frame((1, 0x11, 0), height=2000, width=2000), scan(1)],
+            "implausible size of 2000×2000 pixels: 62500 blocks take more than 64 bytes",
+        ),
     ],
 )
 def test_damaged_headers(parts, message):

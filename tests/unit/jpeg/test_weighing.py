@@ -39,3 +39,15 @@ def test_it_stays_in_the_cell_whatever_the_change(change):
     answer = weighed(restored, torch.zeros(8, 8), torch.arange(1.0, 65).reshape(8, 8))
     assert answer.isfinite().all()
     assert (answer.abs() <= torch.arange(1.0, 65).reshape(8, 8) / 2).all()
+
+
+def test_it_is_finite_where_the_processor_knows_no_subnormal_numbers():
+    restored = torch.zeros(8, 8)
+    restored[2, 3] = 700.0
+    torch.set_flush_denormal(True)
+    try:
+        answer = weighed(restored[None, None], torch.zeros(1, 1, 8, 8), torch.full((8, 8), 11.0))
+    finally:
+        torch.set_flush_denormal(False)
+    assert answer.isfinite().all()
+    assert 0 < answer[0, 0, 2, 3] <= 5.5
