@@ -19,7 +19,8 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     Parameters
     ----------
     target : path
-        The file to be made or replaced.  Its folder must exist.  The temporary file has the
+        The file to be made, or replaced by one of the same permissions; the target of a link.  Its folder
+        must exist.  The temporary file has the
         same suffix, because writers choose the format by it.
 
     Yields
@@ -43,13 +44,13 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     >>> [item.name for item in folder.iterdir()]
     ['answer.txt']
     """
-    target = Path(target)
+    target = Path(os.path.realpath(target))  # a link stays one
     check_target(target)
     temporary = _new_file_beside(target)
-    mode = temporary.stat().st_mode
+    mode = (target if target.exists() else temporary).stat().st_mode
     try:
         yield temporary
-        if temporary.stat().st_mode != mode:  # some writers put a private file in its place
+        if temporary.stat().st_mode != mode:  # of what is replaced; and some writers make a private file
             with suppress(OSError):  # some file systems have no modes
                 temporary.chmod(mode)
         temporary.replace(target)

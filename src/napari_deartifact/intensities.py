@@ -68,17 +68,25 @@ class IntensityScale:
         picture = np.ascontiguousarray(picture)
         values = picture.astype(self.working_dtype)
         values += correction.astype(self.working_dtype, copy=False) * self.width
-        if picture.size and picture.min() >= self.black and picture.max() <= self.white:
+        if picture.size and float(picture.min()) >= self.black and float(picture.max()) <= self.white:
             values.clip(self.black, self.white, out=values)
         else:
-            values = values.clip(np.minimum(picture, self.black), np.maximum(picture, self.white))
+            own = picture.astype(self.working_dtype)
+            values = values.clip(np.minimum(own, self.black), np.maximum(own, self.white))
         if self.dtype.kind == "f":
-            return values.astype(self.dtype)
+            return self._as_floats(values, picture)
         limits = np.iinfo(self.dtype)
         # The largest 64-bit integers are no float64; the last float below them is.
         highest = limits.max if self.dtype.itemsize < 8 else np.nextafter(float(limits.max), 0)
         rounded = np.clip(np.rint(values), limits.min, highest).astype(self.dtype)
         return np.where(correction == 0, picture, rounded)
+
+    def _as_floats(self, values: NDArray[Any], picture: NDArray[Any]) -> NDArray[Any]:
+        """Return the picture's own dtype, in which nothing that was finite becomes infinite."""
+        least, most = float(np.finfo(self.dtype).min), float(np.finfo(self.dtype).max)
+        if self.white > most or self.black < least:
+            values = np.where(np.isfinite(picture), values.clip(least, most), values)
+        return values.astype(self.dtype)
 
 
 def intensity_scale(
@@ -191,7 +199,7 @@ def _check_against_jpeg(array: Any, white: float) -> None:
             raise ValueError(
                 f"a lazy array of floats does not tell whether white is 1 or {white:.0f}; give data_range="
             )
-        if dtype != np.min_scalar_type(int(white)):
+        if dtype.newbyteorder("=") != np.min_scalar_type(int(white)):
             raise ValueError(
                 f"a lazy array of {dtype} does not tell whether its JPEG's samples, 0 to {white:.0f}, were "
                 f"moved to another scale; give data_range=(0, {white:.0f}) if they were not"

@@ -93,7 +93,8 @@ class Request:
         """Refuse what makes no sense, before any work is done, and resolve what was left open."""
         strength = check_fraction("strength", self.strength)
         perceptual = check_fraction("perceptual", self.perceptual)
-        if self.consistency not in ("auto", True, False):
+        named = isinstance(self.consistency, bool | np.bool_ | str)
+        if not named or self.consistency not in ("auto", True, False):
             raise ValueError(f"consistency is {self.consistency!r}; expected 'auto', True or False")
         check_tile_size(self.tile_size)
         jpeg = JPEGInfo.from_file(self.jpeg) if isinstance(self.jpeg, str | os.PathLike) else self.jpeg

@@ -45,6 +45,10 @@ def side_by_side(most: int) -> Iterator[ThreadPoolExecutor]:
         threads = ThreadPoolExecutor(workers)
         try:
             list(threads.map(take_share, [count // workers] * workers, [all_have] * workers))
+        except BaseException:  # the others would wait for one that could not start
+            all_have.abort()
+            threads.shutdown(wait=False)
+            raise
         finally:
             torch.set_num_threads(count)
     with threads:

@@ -105,11 +105,11 @@ class TileGrid:
             stop = min(stop, length) if self.fixed is None else start + self.fixed
             yield Span(start, stop, first, last)
 
-    def padded(self, length: int) -> int:
+    def padded(self, length: int, begin: int = 0, end: int | None = None) -> int:
         """Length to which an axis must be continued so that every tile has a size the model takes."""
         if self.fixed is None:
             return _round_up(length, self.multiple)
-        return max(span.stop for span in self.spans(length, self.fixed))
+        return max(length, *(span.stop for span in self.spans(length, self.fixed, begin, end)))
 
 
 def _round_up(value: int, multiple: int) -> int:
@@ -174,11 +174,11 @@ def restore_in_tiles(
     place = tuple(
         slice(before, before + size) for before, size in zip(offset, picture.shape[1:], strict=True)
     )
-    size = [grid.padded(side.stop) for side in place]
+    wanted = [_on_grid(part, side, grid.alignment) for part, side in zip(region, place, strict=True)]
+    size = [grid.padded(side.stop, *part) for side, part in zip(place, wanted, strict=True)]
     around = [(side.start, length - side.stop) for side, length in zip(place, size, strict=True)]
     padded = np.pad(picture, [(0, 0), *around], mode="edge") if any(map(any, around)) else picture
     padded_jpeg = jpeg and replace(jpeg, height=size[0], width=size[1], offset=(0, 0))
-    wanted = [_on_grid(part, side, grid.alignment) for part, side in zip(region, place, strict=True)]
     restored = padded.copy()
     work = _Work(grid, padded.shape, tile_size, wanted)
     done = 0

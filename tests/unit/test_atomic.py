@@ -58,3 +58,23 @@ def test_targets_that_cannot_be(tmp_path):
         pass
     with pytest.raises(IsADirectoryError, match="is a folder"), replacing(tmp_path):
         pass
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+    target = tmp_path / "a.txt"
+    target.touch(mode=0o600)
+    with replacing(target) as path:
+        path.write_text("new")
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_stays_one(tmp_path):
+    (tmp_path / "there").mkdir()
+    real, link = tmp_path / "there" / "a.txt", tmp_path / "b.txt"
+    link.symlink_to(real)
+    for text in ("new", "newer"):
+        with replacing(link) as path:
+            path.write_text(text)
+        assert link.is_symlink()
+        assert real.read_text() == text

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import importlib
+import io
+import json
 import os
 import sys
 import warnings
@@ -13,7 +16,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from napari_deartifact.cli import console, lists, main
+from napari_deartifact.cli import console, lists, main, slides
 
 
 @pytest.fixture
@@ -342,3 +345,52 @@ def test_a_folder_that_cannot_be_listed_is_no_success(folder, monkeypatch, capsy
     assert main(["restore", "scans", "-o", "out", "--model", "spp", "--device", "cpu"]) == 1
     assert (folder / "out" / "photo.png").is_file()
     assert "closed cannot be listed (Permission denied); nothing in it is found" in capsys.readouterr().err
+
+
+@pytest.fixture
+def unread(monkeypatch):
+    """Make the standard output a pipe of which nobody reads the other end."""
+    receiving, sending = os.pipe()
+    os.close(receiving)
+    with open(sending, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        yield
+        monkeypatch.undo()
+
+
+def test_a_batch_goes_on_when_nobody_reads_what_it_says(folder, unread):
+    (folder / "second.jpg").write_bytes((folder / "photo.jpg").read_bytes())
+    assert code_of(["restore", "photo.jpg", "second.jpg", "empty/none.jpg", "-o", "o", "--model", "spp"]) == 1
+    assert {path.name for path in (folder / "o").iterdir()} == {"photo.png", "second.png", "deartifact.csv"}
+
+
+def test_measurements_are_written_when_nobody_reads_the_table(folder, unread):
+    assert code_of([*EVALUATE, "--qualities", "20", "--json", "e.json"]) == 0
+    assert json.loads((folder / "e.json").read_text())["mean"]
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_program_without_a_standard_stream(folder, monkeypatch, name):
+    monkeypatch.setattr(sys, name, None)
+    assert code_of(["restore", "photo.jpg", "-o", "a.png", "--model", "spp"]) == 0
+    assert (folder / "a.png").is_file()
+
+
+@pytest.mark.parametrize("target", ["a.png", "a.ome.zarr"])
+def test_an_answer_that_is_there_excuses_no_missing_source(folder, capsys, target):
+    (folder / target).touch()
+    assert code_of(["restore", "nosuch.png", "-o", target, "--model", "spp"]) != 0
+    assert "nosuch.png" in one_line(capsys.readouterr().err)
+
+
+def test_a_slash_makes_no_folder_of_a_zarr():
+    options = argparse.Namespace(output="a.ome.zarr/", inputs=["a.tif"])
+    assert slides.is_wanted(options)
+
+
+def test_json_of_a_terminal_that_knows_few_letters(folder, monkeypatch):
+    os.replace("photo.jpg", "ph\u00f6to.jpg")
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert code_of(["inspect", "--json", "ph\u00f6to.jpg"]) == 0
+    assert json.loads(stream.buffer.getvalue())[0]["path"] == "ph\u00f6to.jpg"

@@ -107,3 +107,11 @@ def test_holes_are_filled_from_near_and_only_from_near():
     np.testing.assert_allclose(filled[0, 0, 0], 0.25, rtol=1e-6)
     assert filled[0, 20, 20] == 0.5
     np.testing.assert_array_equal(filled[0, 31:], picture[0, 31:])
+
+
+def test_half_precision_does_not_overflow():
+    picture = np.array([[0, 65504, 60000]], np.float16)
+    scale = intensity_scale(picture, 65535)
+    answer = scale.corrected(picture, np.full((1, 3), 0.1, np.float32))
+    assert answer.dtype == np.float16
+    np.testing.assert_array_equal(answer, np.array([[6552, 65504, 65504]], np.float16))

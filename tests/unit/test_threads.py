@@ -1,7 +1,7 @@
 """Threads that share torch's out among them leave the numbers of all others alone."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Thread
 
 import pytest
 import torch
@@ -52,3 +52,20 @@ def test_two_at_once_do_not_lower_each_other(four_threads):
         assert list(users.map(use, range(2))) == [([2, 2], 4)] * 2
     with ThreadPoolExecutor(1) as others:
         assert numbers(others, 1) == [4]
+
+
+def test_a_thread_that_cannot_start_is_an_error_and_no_end(monkeypatch, four_threads):
+    start, started = Thread.start, []
+
+    def refuses(self):
+        started.append(self)
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(Thread, "start", refuses)
+    with pytest.raises(RuntimeError, match="can't start"), side_by_side(4):
+        pass
+    started[0].join(timeout=20)
+    assert not started[0].is_alive()
+    assert torch.get_num_threads() == 4

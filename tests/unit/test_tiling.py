@@ -220,6 +220,17 @@ def test_fixed_tiles_have_that_size(picture):
     assert {size for size, _ in model.seen} == {(48, 48)}
 
 
+@pytest.mark.parametrize("begin", [0, 8, 24, 40])
+def test_fixed_tiles_have_that_size_wherever_a_region_begins(picture, begin):
+    model = Blur(fixed_tile=48)
+    region = slice(begin, None), slice(begin, None)
+    part, _ = run(restore_in_tiles(picture, model, tile_size=999, region=region))
+    assert {size for size, _ in model.seen} == {(48, 48)}
+    whole, _ = run(restore_in_tiles(picture, Blur(), tile_size=999))
+    inner = np.s_[:, begin : picture.shape[1] - 48, begin : picture.shape[2] - 48]
+    np.testing.assert_allclose(part[inner], whole[inner], atol=1e-6)
+
+
 def test_each_tile_gets_its_part_of_the_jpeg(picture):
     info = JPEGInfo.from_quality(30, height=149, width=107, subsampling="4:2:0").crop(
         slice(3, None), slice(5, None)

@@ -14,6 +14,8 @@ import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from napari_deartifact._version import __version__
@@ -29,6 +31,7 @@ from napari_deartifact.cli.console import (
     complain,
     describe,
     say,
+    silence,
 )
 
 
@@ -45,9 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
+    with ExitStack() as stack:
+        if None in (sys.stdout, sys.stderr):  # as a daemon or pythonw may have it
+            nowhere = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+            stack.enter_context(redirect_stdout(sys.stdout or nowhere))
+            stack.enter_context(redirect_stderr(sys.stderr or nowhere))
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(words: list[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # names and arrows that an old code page does not have
         sys.stdout.reconfigure(errors="backslashreplace")
-    words = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(words, argparse.Namespace(debug=False))
     options.command_line = "deartifact " + shlex.join(words)
     with warnings.catch_warnings():
@@ -59,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say("interrupted")
             return INTERRUPTED
         except BrokenPipeError:  # the reader of a pipe has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return OK
+            silence(sys.stdout)
+            return FAILED if lines.incomplete else OK
         except Exception as error:
             if options.debug:
                 raise

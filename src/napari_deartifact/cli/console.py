@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -47,7 +48,7 @@ class _NoBar:
         self.n += count
 
     def write(self, text: str, file: TextIO | None = None) -> None:
-        print(text, file=file, flush=True)
+        tell(text, file)
 
 
 class _Lines(_NoBar):
@@ -143,4 +144,20 @@ def complain(message: str) -> None:
 
 
 def say(message: str) -> None:
-    print(f"deartifact: {message}", file=sys.stderr, flush=True)
+    tell(f"deartifact: {message}", sys.stderr)
+
+
+def tell(text: str, file: TextIO | None = None) -> None:
+    """Print a line; the work goes on when nobody reads it any more."""
+    stream = file or sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        silence(stream)
+
+
+def silence(stream: TextIO) -> None:
+    """Let what is printed to a closed pipe go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

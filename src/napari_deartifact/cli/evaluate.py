@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from napari_deartifact._version import __version__
-from napari_deartifact.cli.console import FAILED, OK, bar, complain, one_line
+from napari_deartifact.cli.console import FAILED, OK, bar, complain, one_line, tell
 from napari_deartifact.cli.options import add_model_options, chosen_model
 
 if TYPE_CHECKING:
@@ -129,9 +129,9 @@ def run(options: argparse.Namespace) -> int:
         )
     for reason in evaluation.skipped.values():
         complain(one_line(reason))
-    print(format_table(evaluation))
     if options.json is not None:
         with replacing(options.json) as temporary:
             text = to_json(evaluation, version=__version__, command=options.command_line)
             temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+    tell(format_table(evaluation))
     return FAILED if evaluation.skipped else OK

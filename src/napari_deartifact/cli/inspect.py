@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
-from napari_deartifact.cli.console import FAILED, OK, complain, describe
+from napari_deartifact.cli.console import FAILED, OK, complain, describe, tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +31,9 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         import json
 
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        encoding = str(getattr(sys.stdout, "encoding", "")).lower()
+        tell(json.dumps(found, indent=2, ensure_ascii=not encoding.startswith("utf")))
     elif found:
         tables = options.tables or len(options.inputs) == 1
-        print("\n".join(format_facts(facts, tables=tables) for facts in found))
+        tell("\n".join(format_facts(facts, tables=tables) for facts in found))
     return code

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_deartifact.cli import cluster, slides
-from napari_deartifact.cli.console import FAILED, OK, bar, in_words_of_options, one_line
+from napari_deartifact.cli.console import FAILED, OK, bar, in_words_of_options, one_line, tell
 from napari_deartifact.cli.options import add_model_options, chosen_model
 from napari_deartifact.messages import printable
 
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         shown = [
             status for status in ("restored", "unchanged", "skipped", "failed") if _is_told(status, counts)
         ]
-        print(", ".join(f"{counts[status]} {status}" for status in shown))
+        tell(", ".join(f"{counts[status]} {status}" for status in shown))
     return FAILED if counts["failed"] else OK
 
 

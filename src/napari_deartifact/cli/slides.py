@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
-from napari_deartifact.cli.console import OK, bar
+from napari_deartifact.cli.console import OK, bar, tell
 from napari_deartifact.cli.options import chosen_model
 from napari_deartifact.messages import printable
 
@@ -14,7 +15,7 @@ _FOR_FILES_ONLY = ("uncertainty", "suffix", "report", "reference", "scheduler")
 
 def is_wanted(options: argparse.Namespace) -> bool:
     """Tell by the output's name, and of OME-TIFF by the input too, whether a slide is to be made."""
-    name = options.output.lower()
+    name = options.output.rstrip("/" + os.sep).lower()
     if name.endswith(".zarr"):
         return True
     if len(options.inputs) != 1 or not name.endswith((".ome.tif", ".ome.tiff")):
@@ -30,9 +31,11 @@ def run(options: argparse.Namespace) -> int:
 
     _check(options)
     (source,), target = options.inputs, Path(options.output)
+    if not Path(source).exists():
+        raise FileNotFoundError(f"no file at {source}; check the name")
     remove_spent_folder(target)
     if target.exists() and not options.overwrite:
-        print(f"{printable(str(target))} exists, skipped; --overwrite restores it again")
+        tell(f"{printable(str(target))} exists, skipped; --overwrite restores it again")
         return OK
     steps = restore_slide(
         source,
@@ -49,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         for step in steps:
             pieces.total = step.total
             pieces.update(step.done - pieces.n)
-    print(f"{printable(str(source))} → {printable(str(target))}")
+    tell(f"{printable(str(source))} → {printable(str(target))}")
     return OK
 
 

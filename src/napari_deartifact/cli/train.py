@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from napari_deartifact.cli.console import OK
+from napari_deartifact.cli.console import OK, tell
 from napari_deartifact.cli.options import add_device_option
 
 
@@ -78,9 +78,9 @@ def run(options: argparse.Namespace) -> int:
         return OK
     done = f"{result.steps} steps in {result.seconds:.0f} s"
     if not result.new_steps:
-        print(f"{result.model} was at its end, {done}; ask for more --minutes or --steps, or --restart")
+        tell(f"{result.model} was at its end, {done}; ask for more --minutes or --steps, or --restart")
         return OK
-    print(f"{result.model}: {done}; curves in {result.curves}")
+    tell(f"{result.model}: {done}; curves in {result.curves}")
     if result.validation:
-        print("  ".join(f"{name} {value:.2f}" for name, value in result.validation.items()))
+        tell("  ".join(f"{name} {value:.2f}" for name, value in result.validation.items()))
     return OK

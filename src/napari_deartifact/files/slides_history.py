@@ -15,6 +15,7 @@ from napari_deartifact.request import Request
 
 _CANDIDATES, _CHOSEN = 8, 5
 _LOOK, _EXAMINED = 128, 1024
+_TILES_ASKED = 64
 _READ_AT_ONCE = 1024
 _GRID = 16
 
@@ -48,14 +49,15 @@ class Judgement:
     def of(cls, slide: Slide, request: Request) -> Judgement:
         """Look at a slide: at the headers of some tiles, or else at the pixels of some regions."""
         tables, scale = has_tables(slide), levels_of(slide)
-        known = tables or request.force
-        gains, origin, message = (True, (0, 0), None) if known else history_of(slide)
+        gains, origin, message = (True, (0, 0), None) if tables else history_of(slide)
+        if request.force:
+            gains, message = True, None
         black, white = (scale.black, scale.white) if scale else (0.0, 0.0)
         restore = gains and scale is not None and request.strength > 0
         return cls(restore, tables, black, white, origin, [message] if message else [])
 
 
-def has_tables(slide: Slide, count: int = 64) -> bool:
+def has_tables(slide: Slide, count: int = _TILES_ASKED) -> bool:
     """Say whether any of some evenly chosen tiles of a slide is a JPEG with tables that fit its colours."""
     return any(slide.record(0, row, column) is not None for row, column in slide.evenly_chosen(count))
 
@@ -95,15 +97,21 @@ def busiest(slide: Slide) -> list[tuple[int, Window]]:
     for top in _starts(slide.shape[0], _LOOK, _CANDIDATES):
         for left in _starts(slide.shape[1], _LOOK, _CANDIDATES):
             window = _window(slide, top, left, _LOOK)
-            for plane in range(slide.planes):
-                contrast = float(np.std(_colors(slide, plane, window).astype(np.float64)))
-                found.append((contrast, plane, top, left))
+            found += [
+                (_contrast(_colors(slide, plane, window)), plane, top, left) for plane in range(slide.planes)
+            ]
     found.sort(reverse=True)
     shift = (_EXAMINED - _LOOK) // 2
     return [
         (plane, _window(slide, top - shift, left - shift, _EXAMINED))
         for _, plane, top, left in found[:_CHOSEN]
     ]
+
+
+def _contrast(pixels: NDArray[Any]) -> float:
+    values = pixels.astype(np.float64)
+    finite = values[np.isfinite(values)]
+    return float(finite.std()) if finite.size else 0.0
 
 
 def _starts(length: int, size: int, count: int) -> list[int]:
@@ -138,7 +146,8 @@ def levels_of(slide: Slide) -> IntensityScale | None:
     """
     if slide.dtype == np.uint8:
         return IntensityScale(0.0, 255.0, slide.dtype)
-    record = slide.sampled_record(1)
+    records = (slide.record(0, row, column) for row, column in slide.evenly_chosen(_TILES_ASKED))
+    record = next((record for record in records if record is not None), None)
     if record is not None:
         return IntensityScale(0.0, 2.0**record.precision - 1, slide.dtype)
     black, white = np.inf, -np.inf

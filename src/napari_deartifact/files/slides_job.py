@@ -21,6 +21,7 @@ from napari_deartifact.atomic import replacing
 SUFFIX = ".part"
 _JOB, _JOURNAL, _LOCK, _OLD = "job.json", "journal", "lock", "replaced"
 _PUBLISHED = "published"
+_OURS = {_JOB, _JOURNAL, _LOCK, _OLD, "pyramid", "pyramid.ome.tif"}
 _SOURCE = {"source size", "source modified"}
 """What of an identity tells one state of the source from another, in numbers that say nothing to people."""
 
@@ -67,7 +68,7 @@ class SlideJob:
         ValueError
             When an unfinished restoration differs, or another process is at work on it.
         OSError
-            When the folder cannot be made.
+            When the folder cannot be made, or somebody else's files are in it.
         """
         folder = working_folder(target)
         _make(folder)
@@ -95,7 +96,7 @@ class SlideJob:
     def publish(self, product: Path) -> None:
         """Give a finished file or folder the target's name; the working folder disappears."""
         old = self.folder / _OLD
-        if self.target.is_dir():
+        if self.target.is_dir() or (product.is_dir() and self.target.exists()):
             remove_folder(old)
             self.target.replace(old)
         self.finish(_PUBLISHED, product=product.name)
@@ -170,11 +171,22 @@ def _check_identity(folder: Path, identity: Mapping[str, Any], *, overwrite: boo
             f"{folder} holds an unfinished restoration that is another one ({_difference(found, wanted)}); "
             "repeat its command to go on with it, name another target, or begin anew with overwrite=True"
         )
+    if found is None:
+        _refuse_foreign(folder)
     for entry in folder.iterdir():
         if entry.name != _LOCK:
             remove_folder(entry) if entry.is_dir() else entry.unlink()
     with replacing(folder / _JOB) as path:
         path.write_text(json.dumps(wanted, indent=1))
+
+
+def _refuse_foreign(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.name not in _OURS and not entry.name.startswith(f".{Path(_JOB).stem}-"):
+            raise FileExistsError(
+                f"{folder} is where the work would be done, and holds {entry.name}, which is not ours; move "
+                "it away, or choose another target"
+            )
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -105,5 +105,5 @@ def _halved(slide: Slide, level: Any) -> Any:
     spatial = (0, 1) if slide.rgb else (1, 2)
     mean = da.coarsen(np.mean, level, dict.fromkeys(spatial, 2), trim_excess=True)
     if slide.dtype.kind in "iu":
-        mean = (mean + 0.5).astype(slide.dtype)
+        mean = da.floor(mean + 0.5).astype(slide.dtype)
     return mean.rechunk(dict.fromkeys(spatial, _CHUNK))

@@ -7,6 +7,7 @@ entry on.  Reading and writing may run in threads of their own, within
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -104,7 +105,7 @@ class Stages:
         wanted = tuple(
             target for target in targets if self.overwrite or target in self.missing or not target.exists()
         )
-        if not wanted:
+        if not wanted and os.path.lexists(entry.job.source):
             return replace(entry, status="skipped", message=f"{entry.job.target} exists")
         image = read_image(entry.job.source)
         check_fits(entry.job.target, image.pixels, image)

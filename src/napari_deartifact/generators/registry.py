@@ -51,5 +51,5 @@ def construct(
     network_class = getattr(import_module(f"{package}.{module}"), class_name)
     try:
         return network_class(**(arguments or {}))
-    except TypeError as error:
+    except (TypeError, RuntimeError, LookupError, AttributeError) as error:
         raise ValueError(f"{kind} {name!r} cannot be built: {error}") from error

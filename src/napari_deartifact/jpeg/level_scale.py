@@ -91,7 +91,8 @@ def scale_of(channels: NDArray[np.generic], data_range: float | Sequence[float] 
     if channels.dtype == np.uint8:
         return LevelScale(0.0, 255.0, 8)
     sample = _without_rare(sample)
-    if channels.dtype.kind in "ui" or (_share_whole(sample) == 1 and 1 < sample.max() < _MOST_WHOLE):
+    whole = _share_whole(sample) == 1 and sample.max() > 1 and np.abs(sample).max() < _MOST_WHOLE
+    if channels.dtype.kind in "ui" or whole:
         return _of_whole_numbers(sample)
     even = _evenly_spaced(np.unique(sample), tolerance=_WHOLE)
     if even is not None:

@@ -137,7 +137,7 @@ def _facts(generator: Generator, card: ModelCard, authors: Sequence[str], model_
         "cite": citations(card.architecture),
         "license": _licence(card.licence),
         "tags": [*TAGS, "rgb" if generator.channels == 3 else "luma"],
-        "version": card.version,
+        "version": _version(card.version),
         "documentation": {"source": FILES["documentation"]},
         "covers": [{"source": FILES["cover"]}],
         "attachments": [{"source": model_file}],
@@ -158,6 +158,17 @@ def _licence(licence: str) -> str | None:
         return str(LicenseId(licence))
     except ValueError:
         return None
+
+
+def _version(version: str) -> str:
+    from bioimageio.spec.generic.v0_3 import Version
+
+    try:
+        return str(Version(version))
+    except ValueError as error:
+        raise ValueError(
+            f"the model's version is {version!r}; expected one of numbers, such as '1.2', in its card"
+        ) from error
 
 
 def _tensors(generator: Generator) -> dict[str, Any]:

@@ -74,9 +74,13 @@ def documentation(generator: Generator, card: ModelCard) -> str:
         else f"Heights and widths are multiples of {generator.size_multiple} pixels, and pixels farther away "
         f"than {generator.receptive_radius} have no influence.",
         licence=card.licence,
-        data="\n".join(f"- {source['name']} ({source['licence']})" for source in card.data) or "Not stated.",
+        data="\n".join(map(_source, card.data)) or "Not stated.",
         results="\n".join(_result(entry) for entry in card.results),
     )
+
+
+def _source(entry: dict[str, str]) -> str:
+    return f"- {entry.get('name', 'not stated')} ({entry.get('licence', 'licence not stated')})"
 
 
 def _result(entry: dict[str, object]) -> str:

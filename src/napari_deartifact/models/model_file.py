@@ -23,6 +23,19 @@ TWIN_MARK = "-perceptual"
 """The perceptual twin of ``general.safetensors`` is ``general-perceptual.safetensors`` beside it."""
 
 
+_KINDS = {
+    "name": str,
+    "architecture": str,
+    "arguments": dict,
+    "color": str,
+    "description": str,
+    "recipe": dict,
+    "data": list,
+    "results": list,
+    "format_version": int,
+}
+
+
 @dataclass(frozen=True)
 class ModelCard:
     """What a model file says about itself.
@@ -69,8 +82,14 @@ class ModelCard:
     def from_json(cls, text: str) -> ModelCard:
         """Read a header; entries that a newer minor version added are ignored."""
         entries = json.loads(text)
+        if not isinstance(entries, dict):
+            raise TypeError(f"it is a {type(entries).__name__}; expected an object")
         known = {entry.name for entry in fields(cls)}
-        return cls(**{key: value for key, value in entries.items() if key in known})
+        card = cls(**{key: value for key, value in entries.items() if key in known})
+        for name, kind in _KINDS.items():
+            if not isinstance(value := getattr(card, name), kind):
+                raise TypeError(f"{name} is {value!r}; expected a {kind.__name__}")
+        return card
 
 
 def save_model(path: str | os.PathLike[str], generator: nn.Module, card: ModelCard) -> None:
@@ -121,7 +140,7 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
         )
     try:
         card = ModelCard.from_json(metadata[HEADER_KEY])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} has a damaged header: {error}") from error
     if card.format_version > FORMAT_VERSION:
         raise ValueError(

@@ -82,8 +82,8 @@ def models_folder() -> Path:
     where programs of this system keep their data.
     """
     if chosen := os.environ.get(FOLDER_VARIABLE):
-        return Path(chosen).expanduser()
-    home = Path.home()
+        return _expanded(chosen)
+    home = _expanded("~")
     if sys.platform == "win32":
         data = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
     elif sys.platform == "darwin":
@@ -91,6 +91,11 @@ def models_folder() -> Path:
     else:
         data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     return data / "napari-deartifact" / "models"
+
+
+def _expanded(path: str) -> Path:
+    """Put the home directory in place of ``~``, which stays where there is none, as in some containers."""
+    return Path(os.path.expanduser(path))
 
 
 def list_models() -> list[ModelSummary]:
@@ -157,7 +162,7 @@ def find_model(model: str | os.PathLike[str]) -> Path | None:
         named = folder / f"{name}{SUFFIX}"
         if os.path.basename(name) == name and named.is_file():
             return named
-    path = Path(model).expanduser()
+    path = _expanded(name)
     if path.is_file():
         return path
     if path.suffix == SUFFIX or path.name != name:
@@ -227,7 +232,9 @@ def load_model(
         return ShiftedRecompression(device=device)
     number_format = resolve_precision(precision, device)
     files = [path, twin_file(path)] if perceptual > 0 else [path]
-    versions = tuple((file.absolute(), file.resolve(), file.stat().st_mtime_ns) for file in files)
+    versions = tuple(
+        (file.absolute(), file.resolve(), (state := file.stat()).st_mtime_ns, state.st_size) for file in files
+    )
     return _load_network(versions, float(perceptual), device, number_format)
 
 
@@ -269,9 +276,9 @@ def check_device(model: Restorer, device: str) -> None:
 
 @lru_cache(maxsize=8)
 def _load_network(
-    versions: tuple[tuple[Path, Path, int], ...], perceptual: float, device: str, precision: Precision
+    versions: tuple[tuple[Path, Path, int, int], ...], perceptual: float, device: str, precision: Precision
 ) -> Restorer:
-    """Read a model, or mix it with its twin; the files are told by their place, where it leads, and age."""
+    """Read a model, or mix it with its twin; the files are told by place, where it leads, age and size."""
     from napari_deartifact.models.network import NetworkRestorer
     from napari_deartifact.models.twin import read_mixed
 

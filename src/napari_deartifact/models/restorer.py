@@ -17,7 +17,8 @@ class Restorer(Protocol):
     Attributes
     ----------
     name : str
-        As it is listed, and how far it has gone towards its perceptual twin.
+        What its file calls it, and how far it has gone towards its perceptual twin.  It is listed by the name
+        of the file, which may be another.
     color : {"rgb", "luma", "any"}
         Channels that a tile must have: three, one, or either.
     size_multiple : int

@@ -49,3 +49,29 @@ def test_a_torn_line_costs_no_more_than_its_own_work(tmp_path, torn):
         stream.write(torn + b'{"piece": "0/0/1024"}\n{"piece": "0/512/0"}\n')
     with SlideJob.opened(target, {}, overwrite=False) as job:
         assert list(job.done) == ["0/0/0", *(["0/0/1024"] if torn.endswith(b"\n") else []), "0/512/0"]
+
+
+def test_a_folder_of_somebody_else_is_left_as_it_is(tmp_path):
+    target = tmp_path / "a.ome.zarr"
+    folder = working_folder(target)
+    (folder / "sub").mkdir(parents=True)
+    (folder / "precious.txt").write_text("mine")
+    for overwrite in (False, True):
+        opened = SlideJob.opened(target, {}, overwrite=overwrite)
+        with (
+            pytest.raises(FileExistsError, match=r"a\.ome\.zarr\.part .* which is not ours; move it"),
+            opened,
+        ):
+            pass
+    assert (folder / "precious.txt").read_text() == "mine"
+    assert (folder / "sub").is_dir()
+
+
+def test_a_folder_takes_the_place_of_a_file(tmp_path):
+    target = tmp_path / "a.ome.zarr"
+    target.write_text("old")
+    with SlideJob.opened(target, {}, overwrite=True) as job:
+        (job.folder / "pyramid").mkdir()
+        job.publish(job.folder / "pyramid")
+    assert target.is_dir()
+    assert not working_folder(target).exists()

@@ -368,3 +368,10 @@ def test_a_strip_is_too_low_to_tell(shape):
 def test_a_range_as_an_array_of_no_axes():
     degraded = jpeg_round_trip(camera()[:128, :128], 20)
     assert estimate_jpeg(degraded, data_range=np.array(255)) == estimate_jpeg(degraded, data_range=255)
+
+
+@pytest.mark.parametrize("hole", [np.finfo(np.float32).min, -1e30, -9999.0])
+def test_pixels_without_data_are_no_levels(hole):
+    degraded = jpeg_round_trip(camera()[100:228, 200:328], 10).astype(np.float32)
+    degraded[:10, :10] = hole
+    assert estimate_jpeg(degraded).history in ("jpeg", "uncertain", "none")

@@ -14,7 +14,14 @@ from napari_deartifact.models.model_file import (
     read_model,
     save_model,
 )
-from napari_deartifact.models.registry import find_model, list_models, load_model, model_card, models_folder
+from napari_deartifact.models.registry import (
+    FOLDER_VARIABLE,
+    find_model,
+    list_models,
+    load_model,
+    model_card,
+    models_folder,
+)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -62,6 +69,24 @@ def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
         (None, {}, "no 'napari_deartifact' header"),
         (None, {HEADER_KEY: "{"}, "damaged header"),
         (None, {HEADER_KEY: '{"name": "x"}'}, "damaged header"),
+        (None, {HEADER_KEY: "[]"}, "damaged header: it is a list; expected an object"),
+        (None, {HEADER_KEY: "null"}, "damaged header: it is a NoneType"),
+        (None, {HEADER_KEY: "[" * 100_000}, "damaged header"),
+        (
+            None,
+            {HEADER_KEY: '{"name": "x", "architecture": ["y"]}'},
+            r"\[.y.\]; expected a str",
+        ),
+        (
+            None,
+            {HEADER_KEY: '{"name": "x", "architecture": "y", "format_version": "1"}'},
+            "format_version is",
+        ),
+        (
+            None,
+            {HEADER_KEY: '{"name": "x", "architecture": "unet", "arguments": {"widths": [-1, 2, 3, 4]}}'},
+            "'unet' cannot be built",
+        ),
         (None, {HEADER_KEY: '{"name": "x", "architecture": "y", "format_version": 99}'}, "update"),
     ],
 )
@@ -167,3 +192,16 @@ def test_where_own_models_lie(monkeypatch, tmp_path, platform, variable, place):
     monkeypatch.setenv(variable, str(tmp_path))
     monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
     assert models_folder() == tmp_path / place
+
+
+def test_models_are_found_where_nobody_has_a_home(monkeypatch):
+    def nobody(uid):
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    for name in ("HOME", "XDG_DATA_HOME", FOLDER_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    pwd = pytest.importorskip("pwd")
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    assert load_model("compact-cnn", device="cpu").name == "compact-cnn"
+    with pytest.raises(FileNotFoundError, match="no model file at ~nobody-here"):
+        load_model("~nobody-here/a.safetensors", device="cpu")
