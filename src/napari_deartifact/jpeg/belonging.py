@@ -17,23 +17,29 @@ def blocks_that_tell(picture: CodedPicture, *, luma_alone: bool = False) -> tupl
     """Count the blocks that tell whether it is the right picture, and those of them that are known.
 
     A cut-out knows no block that it cuts, nor those beside them whose chroma is interpolated with theirs.
-    Where there are no others, a single known block tells.
+    Where there are no others, a single known block tells; where none is whole, nothing speaks against it.
     """
-    parts = [
-        (_telling(picture, part), part.known) for part in picture.components[: 1 if luma_alone else None]
-    ]
-    shown = sum(int(telling.sum()) for telling, _ in parts)
+    components = picture.components[: 1 if luma_alone else None]
+    whole = [_whole(picture, part) for part in components]
+    telling = [_telling(picture, mask) for mask in whole]
+    shown = sum(int(mask.sum()) for mask in telling)
     if not shown:
-        return 1, int(any(bool(known.any()) for _, known in parts))
-    return shown, sum(int((telling & known).sum()) for telling, known in parts)
+        known = any(bool(part.known.any()) for part in components)
+        return 1, int(known or not any(bool(mask.any()) for mask in whole))
+    return shown, sum(int((mask & part.known).sum()) for mask, part in zip(telling, components, strict=True))
 
 
-def _telling(picture: CodedPicture, part: Cells) -> torch.Tensor:
-    """Mark the blocks of a component that would be known of any cut-out, shape (rows, columns)."""
+def _whole(picture: CodedPicture, part: Cells) -> torch.Tensor:
+    """Mark the blocks of a component that do not reach beyond the picture, shape (rows, columns)."""
     seen = torch.ones_like(picture.pixels[0], dtype=torch.bool)
     (top, bottom), (left, right) = picture.margins
     cut = torch.nn.functional.pad(~seen, (left, right, top, bottom), value=True)
-    mask = ~any_in_block(cut, 8 * part.ratio[0], 8 * part.ratio[1])
+    return ~any_in_block(cut, 8 * part.ratio[0], 8 * part.ratio[1])
+
+
+def _telling(picture: CodedPicture, whole: torch.Tensor) -> torch.Tensor:
+    """Of the whole blocks of a component mark those that would be known of any cut-out."""
+    mask = whole.clone()
     for axis, units in enumerate(grid_of(picture)):
         if max(other.ratio[axis] for other in picture.components) > 1:
             length = mask.shape[axis]

@@ -348,3 +348,12 @@ def test_chroma_of_a_quarter_is_repeated_as_libjpeg_does():
     tables = [torch.from_numpy(info.table(index)) for index in range(3)]
     picture = with_cells(simulate_jpeg(batch, tables, info.sampling)[0], info)
     assert all(part.known.double().mean() > 0.95 for part in picture.components)
+
+
+@pytest.mark.parametrize("shape", [(6, 30), (30, 6), (3, 3)])
+def test_a_picture_without_a_whole_block_is_nobodys_and_anybodys(shape):
+    clean = camera()[100 : 100 + shape[0], 200 : 200 + shape[1]]
+    data = encoded(clean, quality=50)
+    info = JPEGInfo.from_bytes(data, coefficients=False)
+    answer = project(clean, decoded(data), info)  # without a warning that it is of another picture
+    np.testing.assert_array_equal(answer, clean)
