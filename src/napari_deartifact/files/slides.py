@@ -174,12 +174,13 @@ def _identity(slide: Slide, request: Request, consistency: bool, chunk_size: int
 
 def _model_identity(request: Request) -> str:
     model = request.model
-    if not isinstance(model, str | os.PathLike):
-        return str(model.name)
-    path = find_model(model)
+    if isinstance(model, str | os.PathLike):
+        name, path, share = str(model), find_model(model), request.perceptual
+    else:
+        name, path, share = model.name, getattr(model, "path", None), getattr(model, "perceptual", 0.0)
     if path is None:
-        return str(model)
-    files = [path, find_twin(model)] if request.perceptual > 0 else [path]
+        return name
+    files = [path, find_twin(path)] if share > 0 else [path]
     digests = (hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in files)
     return " ".join([path.stem, *digests])
 

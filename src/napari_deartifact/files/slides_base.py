@@ -259,6 +259,10 @@ def _overlap(
     return (into[0], into[1]), (taken[0], taken[1])
 
 
+_SIZE_OF_AN_ENTRY = 1024
+"""Bytes, about: a slide may have millions of tiles that are left out of its file."""
+
+
 class _TileCache:
     """The tiles that were decoded last, up to a number of bytes."""
 
@@ -283,4 +287,4 @@ class _TileCache:
 
 
 def _size(tile: tuple[NDArray[Any] | None, str]) -> int:
-    return 0 if tile[0] is None else tile[0].nbytes
+    return _SIZE_OF_AN_ENTRY + (0 if tile[0] is None else tile[0].nbytes)

@@ -53,8 +53,8 @@ def export_model(
     Raises
     ------
     ValueError
-        For an unknown model, format or suffix, a classical method, or a package that does not pass
-        the check.
+        For an unknown model, format or suffix, a classical method, the model's own file as output, or a
+        package that does not pass the check.
     FileNotFoundError
         When the model file or the folder of `output` does not exist.
     FileExistsError
@@ -77,6 +77,8 @@ def export_model(
     path, output = _network_file(model), Path(output)
     chosen = _format(output) if format is None else _checked(format)
     check_target(output)
+    if output.exists() and output.samefile(path):
+        raise ValueError(f"{output} is the model itself; name another file")
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists; name another file, or replace it with overwrite=True")
     generator, card = read_model(path)

@@ -435,11 +435,11 @@ def test_an_unfinished_restoration_is_as_perceptual_as_it_was_begun(tmp_path, pa
         other, changed = chosen(share)
         with pytest.raises(ValueError, match=rf"perceptual was 0\.5 and is {float(share)}"):
             begun(source, target, other, **changed)
-    if as_name:
-        save_tiny(pair.with_name("pair-perceptual.safetensors"), 2)
-        with pytest.raises(ValueError, match=r"\(model was 'pair \w+ \w+' and is"):
-            begun(source, target, model, **options)
-    run(source, target, model, device="cpu", overwrite=as_name, **options)
+    save_tiny(pair.with_name("pair-perceptual.safetensors"), 2)
+    model, options = chosen(0.5)
+    with pytest.raises(ValueError, match=r"\(model was 'pair \w+ \w+' and is"):
+        begun(source, target, model, **options)
+    run(source, target, model, device="cpu", overwrite=True, **options)
     told = zarr.open_group(target, mode="r").attrs["napari-deartifact"]
     assert (told["model"], told["perceptual"]) == ("pair, perceptual 0.5", 0.5)
 

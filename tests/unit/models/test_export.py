@@ -210,3 +210,11 @@ def test_the_command(exported, tmp_path, capsys):
     assert main([*words, "--overwrite"]) == 0
     assert capsys.readouterr() == (f"{source} → {output}\n", "")
     assert output.read_bytes() == expected.read_bytes()
+
+
+def test_a_model_is_not_replaced_by_its_export(tmp_path):
+    source = model_file(tmp_path)
+    before = source.read_bytes()
+    with pytest.raises(ValueError, match="is the model itself; name another file"):
+        export_model(source, source, format="onnx", overwrite=True)
+    assert source.read_bytes() == before
