@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from skimage.data import cell, immunohistochemistry
 from napari_deartifact import JPEGInfo, deartifact
 from napari_deartifact.degradation import jpeg_decode, jpeg_encode
 from napari_deartifact.metrics import psnr
-from napari_deartifact.training import train
+from napari_deartifact.training import read_recipe, train
 from napari_deartifact.training.data import Picture, find_pictures, load_pictures
 
 QUALITIES = (10, 30, 75)
@@ -83,7 +84,13 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
 
     folder = arguments.folder or cut_fields(arguments.output / "fields")
-    found = load_pictures(find_pictures(folder), patch_size=96)
+    recipe = read_recipe("microscopy")
+    if arguments.folder is None:
+        recipe = replace(recipe, data=replace(recipe.data, patch_size=FIELD))
+    try:
+        found = load_pictures(find_pictures(folder), patch_size=recipe.data.patch_size)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
     print(found.summary())
     pictures, held_out = found.split(HELD_OUT, seed=0)
     fields = [middle(picture) for picture in held_out[:: -(-len(held_out) // MOST_MEASURED)]]
@@ -91,7 +98,7 @@ def main() -> None:
     before = {quality: gain(fields, quality, "general") for quality in QUALITIES}
     model = arguments.output / "micrographs.safetensors"
     result = train(
-        "microscopy",
+        recipe,
         pictures,
         model,
         init="general",
@@ -100,7 +107,7 @@ def main() -> None:
         progress=sys.stderr.isatty(),
     )
     print(f"{result.steps} steps in {result.seconds / 60:.1f} minutes on {len(pictures)} pictures")
-    print(f"gain over the JPEG on {len(fields)} held-out fields, dB")
+    print(f"gain over the JPEG on {len(fields)} held-out field(s), dB")
     print("quality  general  fine-tuned")
     for quality in QUALITIES:
         print(f"{quality:7}  {before[quality]:+7.2f}  {gain(fields, quality, str(model)):+10.2f}")

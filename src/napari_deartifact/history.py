@@ -116,7 +116,8 @@ def no_history(
         reason, remedy = f"{reason} and model {without_tables!r} needs a JPEG's tables", "choose a network"
     if len(estimates) < count:
         reason = f"{reason} in {len(estimates)} of its {count} pictures"
-    return f"the image {reason}, so it is returned unchanged; name its JPEG if you know it, or {remedy}"
+    advice = f"give its JPEG with jpeg= if you have it, or {remedy}"
+    return f"the image {reason}, so it is returned unchanged; {advice}"
 
 
 def warn_of_doubt(estimates: Mapping[int, JPEGEstimate]) -> None:

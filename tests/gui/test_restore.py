@@ -161,6 +161,15 @@ def test_what_would_be_added_up_is_hidden(viewer, restore, qtbot):
     assert "is hidden" in restore.status.text()
 
 
+def test_a_tile_that_is_too_small_is_refused_before_the_work(viewer, restore):
+    viewer.add_image(STACK, name="stack")
+    restore.tile_size.setValue(5)
+    assert not restore.run_button.isEnabled()
+    assert "Tile size is 5; expected" in restore.status.text()
+    restore.tile_size.setValue(8)
+    assert restore.run_button.isEnabled()
+
+
 def test_provenance_is_json(viewer, restore, qtbot):
     source = viewer.add_image(STACK, name="stack")
     restore.strength.setValue(0.5)

@@ -17,8 +17,18 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _LONGEST = 1000
 _EVERY = 60.0
 """Seconds between two lines about work that goes on, where no bar is shown."""
-_SWITCH, _NUMBER = re.compile(r"\b(force|overwrite)=True\b"), re.compile(r"\btile_size\b(?= is )")
-_SHARE = re.compile(r"\bperceptual=(?=[01])")
+_WORDS = (
+    (r"\b(force|overwrite)=True\b", r"--\1"),
+    (r"\bperceptual=(?=[01])", "--perceptual "),
+    (r"\btile_size\b(?= is )", "--tile-size"),
+    (r"\b(strength|perceptual|shares|init|encoder)\b(?= (is|has) )", r"--\1"),
+    (r"\bsuffix\b(?= is )", "--format"),
+    (r"\bjpeg_info and consistency\b", "--jpeg-info and --consistency"),
+    (r"\bwithout color\b", "without --color"),
+    (r"\bpass resume=False \(--restart\)", "begin anew with --restart"),
+    (r"\bwith poisoned=\"keep\" \(--keep-jpegs\)", "with --keep-jpegs"),
+    (r"\bgive its JPEG with jpeg= if you have it\b", "restore the JPEG file itself if you have it"),
+)
 # What says that the command, not the machine, is at fault.
 USAGE_ERRORS = (
     ValueError,
@@ -115,7 +125,9 @@ def in_words_of_options(message: str) -> str:
     >>> in_words_of_options("name model 'general' with perceptual=1")
     "name model 'general' with --perceptual 1"
     """
-    return _SHARE.sub("--perceptual ", _NUMBER.sub("--tile-size", _SWITCH.sub(r"--\1", message)))
+    for of_the_library, of_the_command in _WORDS:
+        message = re.sub(of_the_library, of_the_command, message)
+    return message
 
 
 class WarningLines:

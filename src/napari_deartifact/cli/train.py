@@ -22,8 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "count alike",
     )  # fmt: skip
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the model, *.safetensors")
-    parser.add_argument("--minutes", type=float, metavar="N", help="length of the run")
-    parser.add_argument("--steps", type=int, metavar="N", help="length of the run, over all phases")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        help="length of the run; by default the recipe's own steps, which may take hours",
+    )
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="length over all phases; with --minutes, whichever ends first"
+    )
     parser.add_argument("--init", metavar="M", help="a model, by its name or its file, to start from")
     parser.add_argument(
         "--encoder", metavar="FILE", help="weights of the generator's encoder alone to start from"

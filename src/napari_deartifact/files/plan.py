@@ -175,6 +175,11 @@ def _only_file(inputs: Sequence[FilePath], output: Path) -> Path:
         raise ValueError(
             f"{output} has the suffix {output.suffix!r}; expected one of {', '.join(writable_suffixes())}"
         )
+    for name in inputs:
+        if os.fspath(name).rstrip("/" + os.sep).lower().endswith(".zarr") and os.path.isdir(name):
+            raise ValueError(
+                f"{name} is a Zarr store, which is written and not read; name the original slide"
+            )
     if len(inputs) != 1 or not is_single_file(inputs[0]):
         raise ValueError(f"{output} names one file, and the input may be several; name a folder")
     return Path(inputs[0])

@@ -104,7 +104,7 @@ def list_models() -> list[ModelSummary]:
     Returns
     -------
     list of ModelSummary
-        The default first; those of the user behind those that ship, under the names of their files.
+        The default first; those of the user after the networks that ship, under the names of their files.
 
     Warns
     -----

@@ -17,8 +17,14 @@ if TYPE_CHECKING:
     from napari_deartifact.models.restorer import Restorer
 
 
-def find_twin(model: str | os.PathLike[str]) -> Path:
+def find_twin(model: str | os.PathLike[str], perceptual: float = 1.0) -> Path:
     """Return the file of a model's perceptual twin, ``NAME-perceptual.safetensors`` beside its own.
+
+    Parameters
+    ----------
+    model : str or path
+    perceptual : float
+        For messages: the share that was asked for.
 
     Raises
     ------
@@ -33,7 +39,9 @@ def find_twin(model: str | os.PathLike[str]) -> Path:
         check_alike(path, twin_file(path))
         return twin_file(path)
     if faithful is not None:
-        advice = f": it is that of {Path(faithful).stem!r}; name model {faithful!r} with perceptual=1"
+        advice = (
+            f": it is that of {Path(faithful).stem!r}; name model {faithful!r} with perceptual={perceptual:g}"
+        )
     else:
         names = [summary.name for summary in list_models() if summary.twin]
         lack = "it has no weights" if path is None else f"there is no file {twin_file(path).name} beside it"
@@ -61,7 +69,7 @@ def check_perceptual(model: str | os.PathLike[str] | Restorer, perceptual: float
             f"perceptual is {perceptual:g}, and model {model.name!r} is loaded already; give the number to "
             "load_model, or name the model instead"
         )
-    find_twin(model)
+    find_twin(model, perceptual)
 
 
 def share_of(model: str | os.PathLike[str] | Restorer, perceptual: float = 0.0) -> float:

@@ -113,6 +113,7 @@ def _load(generator: Generator, recipe: Recipe, init: str | os.PathLike[str]) ->
     if (card.architecture, start.arguments) != (recipe.generator.architecture, generator.arguments):
         raise ValueError(
             f"init is a {card.architecture!r} with {start.arguments}; the recipe {recipe.name!r} trains "
-            f"a {recipe.generator.architecture!r} with {generator.arguments}"
+            f"a {recipe.generator.architecture!r} with {generator.arguments}; name a model like that, "
+            "or leave init out"
         )
     generator.load_state_dict(start.state_dict())

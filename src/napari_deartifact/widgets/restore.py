@@ -99,7 +99,9 @@ class RestoreWidget(WorkWidget):
         self.tile_size.setSpecialValueText("auto")
         self.tile_size.setSuffix(" px")
         self.tile_size.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.tile_size.setToolTip("Edge of a tile; smaller takes less memory, the answer stays the same")
+        self.tile_size.setToolTip(
+            "Edge of a tile; smaller takes less memory, the answer is the same but for rounding"
+        )
         self.force.setToolTip(
             "Restore also what shows no JPEG history or was restored before; otherwise it is left as it is"
         )
@@ -139,7 +141,8 @@ class RestoreWidget(WorkWidget):
         self._viewer.layers.events.removed.connect(self._on_removed)
         self.model.currentIndexChanged.connect(self.update_state)
         model_news().trained.connect(self.update_state)  # it may be a twin
-        self.perceptual.valueChanged.connect(self.update_state)
+        for number in (self.perceptual, self.tile_size):
+            number.valueChanged.connect(self.update_state)
         self.data_range.textChanged.connect(self.update_state)
         self.uncertainty.toggled.connect(self.update_state)
         self.run_button.clicked.connect(self.run)
@@ -282,7 +285,7 @@ def _range_hint(image: LayerImage) -> str:
         return "0 255"
     if image.jpeg is not None:
         return f"0 {2**image.jpeg.precision - 1}"
-    return "minimum to maximum"
+    return "of the JPEG's levels, or minimum to maximum"
 
 
 def _history_hint(image: LayerImage) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_deartifact.axes import check_dtype
+from napari_deartifact.request import check_tile_size
 from napari_deartifact.widgets.answer_layer import provenance_record
 from napari_deartifact.widgets.layers import LayerImage, finest
+from napari_deartifact.widgets.wording import in_words_of_the_widget
 
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
@@ -74,6 +76,10 @@ class RestoreInputs:
             parse_range(self.range_text)
         except (TypeError, ValueError) as error:
             return str(error)
+        try:
+            check_tile_size(self.tile_size)
+        except ValueError as error:
+            return in_words_of_the_widget(str(error))
         if image.is_lazy and self.needs_tables and image.jpeg is None:
             return (
                 f"{self.model} works from the JPEG's tables, and this lazy layer does not know them; "

@@ -10,6 +10,8 @@ FORCE = "Images that show no JPEG history too"
 _WORDS = (
     (r"\bwith force=True\b", f"by ticking {FORCE!r}"),
     (r"\bperceptual=(?=[01])", "Perceptual "),
+    (r"\bgive its JPEG with jpeg= if you have it\b", "open the JPEG file itself if you have it"),
+    (r"\btile_size\b(?= is )", "Tile size"),
     (r", delete it, or pass resume=False \(--restart\)", ", or delete it"),
     (r"\bgive data_range=(?=\d)", "write in Range "),
     (r"\bgive data_range=", "write black and white in Range"),

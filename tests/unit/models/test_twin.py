@@ -141,7 +141,7 @@ NONE_BESIDE = (
         (nothing, "pear", 0.5, "did you mean 'pair'"),
         (nothing, "compact-cnn", 0.5, NONE_BESIDE.format("compact-cnn", ".*pair", "compact-cnn")),
         (nothing, "spp", 0.5, r"'spp' has no perceptual twin; models .*pair; .* \(it has no weights\)"),
-        (nothing, "pair-perceptual", 0.5, "it is that of 'pair'; name model 'pair' with perceptual=1"),
+        (nothing, "pair-perceptual", 0.5, "it is that of 'pair'; name model 'pair' with perceptual=0.5"),
         (missing, "pair", 0.5, NONE_BESIDE.format("pair", ".*", "pair")),
         (broken, "pair", 0.5, r"pair-perceptual\.safetensors is not a model file"),
         (
