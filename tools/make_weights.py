@@ -74,7 +74,7 @@ class Training:
 
 
 TRAININGS = {
-    "general": Training(783),
+    "general": Training(877),
     "general-fast": Training(593),
     "microscopy": Training(36, MICROGRAPHS, init="general"),
     "medical": Training(36, MEDICAL, init="general"),
