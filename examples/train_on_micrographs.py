@@ -107,7 +107,7 @@ def main() -> None:
         progress=sys.stderr.isatty(),
     )
     print(f"{result.steps} steps in {result.seconds / 60:.1f} minutes on {len(pictures)} pictures")
-    print(f"gain over the JPEG on {len(fields)} held-out field(s), dB")
+    print(f"gain over the JPEG on {len(fields)} held-out fields, dB")
     print("quality  general  fine-tuned")
     for quality in QUALITIES:
         print(f"{quality:7}  {before[quality]:+7.2f}  {gain(fields, quality, str(model)):+10.2f}")

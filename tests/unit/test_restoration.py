@@ -353,7 +353,7 @@ def test_options_of_the_steps_are_those_of_deartifact():
         ({"channel_axis": 5}, ValueError, "channel_axis is 5"),
         ({"channel_axis": 1.0}, TypeError, "channel_axis is 1.0"),
         ({"channel_axis": True}, TypeError, "channel_axis is True"),
-        ({"data_range": np.array(3)}, TypeError, "white level"),
+        ({"data_range": np.array([3])}, TypeError, "white level"),
         ({"data_range": (3, 1)}, ValueError, "data_range"),
     ],
 )

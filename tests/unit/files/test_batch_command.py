@@ -92,7 +92,7 @@ def test_reference_and_format(folder, grey):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--format", "gif"], "suffix is '.gif'; expected one of .dcm"),
+        (["--format", "gif"], "--format is '.gif'; expected one of .dcm"),
         (["--reference", "missing"], "no folder at missing"),
         (["--report", "in/clean.png"], "is not a report"),
         (["--report", "in"], "is a folder"),
