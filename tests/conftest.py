@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from napari_deartifact.models.registry import FOLDER_VARIABLE
@@ -43,3 +46,19 @@ def pair(own_models, save_tiny):
     """The file of a model called `pair`, which has a perceptual twin, among the models of the user."""
     save_tiny(own_models / "pair-perceptual.safetensors", 1, results=[{}])
     return save_tiny(own_models / "pair.safetensors", 0)
+
+
+@pytest.fixture
+def not_listed(monkeypatch):
+    """Make the folders of a name fail with an error number when they are listed."""
+    scan = os.scandir
+
+    def choose(name, number):
+        def fails(path):
+            if not isinstance(path, int) and Path(path).name == name:
+                raise OSError(number, os.strerror(number), str(path))
+            return scan(path)
+
+        monkeypatch.setattr("os.scandir", fails)
+
+    return choose

@@ -334,17 +334,10 @@ def test_short_work_is_silent_in_a_pipe(capsys):
 
 
 @pytest.mark.filterwarnings("always:.*cannot be listed")
-def test_a_folder_that_cannot_be_listed_is_no_success(folder, monkeypatch, capsys):
-    scan = os.scandir
+def test_a_folder_that_cannot_be_listed_is_no_success(folder, not_listed, capsys):
     (folder / "scans" / "closed").mkdir(parents=True)
     (folder / "photo.jpg").rename(folder / "scans" / "photo.jpg")
-
-    def fails(path):
-        if not isinstance(path, int) and Path(path).name == "closed":
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return scan(path)
-
-    monkeypatch.setattr("os.scandir", fails)
+    not_listed("closed", errno.EACCES)
     assert main(["restore", "scans", "-o", "out", "--model", "spp", "--device", "cpu"]) == 1
     assert (folder / "out" / "photo.png").is_file()
     assert "closed cannot be listed (Permission denied); nothing in it is found" in capsys.readouterr().err

@@ -170,15 +170,8 @@ def test_nothing_to_do(tree, inputs, output, message):
         plan_jobs(inputs, output)
 
 
-def test_a_folder_that_cannot_be_listed_is_named(tree, monkeypatch):
-    scan = os.scandir
-
-    def fails(path):
-        if Path(path).name == "deep":
-            raise OSError(errno.EIO, "Input/output error", str(path))
-        return scan(path)
-
-    monkeypatch.setattr("os.scandir", fails)
+def test_a_folder_that_cannot_be_listed_is_named(tree, not_listed):
+    not_listed("deep", errno.EIO)
     with pytest.warns(UserWarning, match=r"tree/sub/deep cannot be listed \(Input/output error\)"):
         assert set(targets(["tree"], "out")) == {"tree/a.jpg", "tree/b.png", "tree/sub/a.jpg"}
 

@@ -200,7 +200,7 @@ def test_models_are_found_where_nobody_has_a_home(monkeypatch):
 
     for name in ("HOME", "XDG_DATA_HOME", FOLDER_VARIABLE):
         monkeypatch.delenv(name, raising=False)
-    pwd = pytest.importorskip("pwd")
+    pwd = pytest.importorskip("pwd", reason="users are numbers without a name on POSIX alone")
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     assert load_model("compact-cnn", device="cpu").name == "compact-cnn"
     with pytest.raises(FileNotFoundError, match="no model file at ~nobody-here"):

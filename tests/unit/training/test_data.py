@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,17 +53,10 @@ def test_hidden_files_are_passed_over(pictures, tmp_path):
     assert find_pictures(tmp_path) == [tmp_path / "a.png"]
 
 
-def test_a_folder_that_cannot_be_listed_is_named(pictures, monkeypatch):
+def test_a_folder_that_cannot_be_listed_is_named(pictures, not_listed):
     (pictures / "closed").mkdir()
     expected = find_pictures(pictures)
-    scan = os.scandir
-
-    def fails(path):
-        if Path(path).name == "closed":
-            raise OSError(errno.EACCES, "Permission denied", str(path))
-        return scan(path)
-
-    monkeypatch.setattr("os.scandir", fails)
+    not_listed("closed", errno.EACCES)
     with pytest.warns(UnlistedFolderWarning, match=r"closed cannot be listed \(Permission denied\)"):
         assert find_pictures(pictures) == expected
 
