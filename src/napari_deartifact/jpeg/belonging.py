@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch  # noqa: TID253  (nothing loads this module before there is something to project)
 
-from napari_deartifact.jpeg.cells import Cells, any_in_block
 from napari_deartifact.jpeg.coded import CodedPicture
 from napari_deartifact.jpeg.strips import grid_of
 from napari_deartifact.warned import warn_caller
@@ -20,21 +19,13 @@ def blocks_that_tell(picture: CodedPicture, *, luma_alone: bool = False) -> tupl
     Where there are no others, a single known block tells; where none is whole, nothing speaks against it.
     """
     components = picture.components[: 1 if luma_alone else None]
-    whole = [_whole(picture, part) for part in components]
+    whole = [picture.whole_blocks(part) for part in components]
     telling = [_telling(picture, mask) for mask in whole]
     shown = sum(int(mask.sum()) for mask in telling)
     if not shown:
         known = any(bool(part.known.any()) for part in components)
         return 1, int(known or not any(bool(mask.any()) for mask in whole))
     return shown, sum(int((mask & part.known).sum()) for mask, part in zip(telling, components, strict=True))
-
-
-def _whole(picture: CodedPicture, part: Cells) -> torch.Tensor:
-    """Mark the blocks of a component that do not reach beyond the picture, shape (rows, columns)."""
-    seen = torch.ones_like(picture.pixels[0], dtype=torch.bool)
-    (top, bottom), (left, right) = picture.margins
-    cut = torch.nn.functional.pad(~seen, (left, right, top, bottom), value=True)
-    return ~any_in_block(cut, 8 * part.ratio[0], 8 * part.ratio[1])
 
 
 def _telling(picture: CodedPicture, whole: torch.Tensor) -> torch.Tensor:

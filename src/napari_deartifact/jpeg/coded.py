@@ -9,7 +9,7 @@ import numpy as np
 import torch  # noqa: TID253  (nothing loads this module before there is something to project)
 from numpy.typing import ArrayLike
 
-from napari_deartifact.jpeg.cells import Cells
+from napari_deartifact.jpeg.cells import Cells, any_in_block
 from napari_deartifact.jpeg.dct import block_dct, block_idct, extend_edges, ties_of_mean, whole_levels
 from napari_deartifact.jpeg.resampling import downsample, repeat_samples, upsample
 from napari_deartifact.jpeg.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
@@ -75,6 +75,16 @@ class CodedPicture:
         height, width = self.pixels.shape[1:]
         (top, _), (left, _) = self.margins
         return state[:, top : top + height, left : left + width]
+
+    def on_whole_units(self, mask: torch.Tensor) -> torch.Tensor:
+        """Continue a mask of the pixels, by False, to whole coded units."""
+        (top, bottom), (left, right) = self.margins
+        return torch.nn.functional.pad(mask, (left, right, top, bottom))
+
+    def whole_blocks(self, part: Cells) -> torch.Tensor:
+        """Mark the blocks of a component that do not reach beyond the picture, shape (rows, columns)."""
+        beyond = ~self.on_whole_units(torch.ones_like(self.pixels[0], dtype=torch.bool))
+        return ~any_in_block(beyond, 8 * part.ratio[0], 8 * part.ratio[1])
 
     def refolded(self, state: torch.Tensor) -> torch.Tensor:
         """Make what lies beyond the bottom and right edge a repetition of the edge again."""

@@ -64,7 +64,7 @@ def _without_changed(picture: CodedPicture) -> CodedPicture:
     again = picture.cut(picture.decoded()).clamp(0, picture.white)
     wrong = ((again - picture.pixels).abs() > _DECODERS_DIFFER).any(dim=0)
     (top, _), (left, _) = picture.margins
-    seen, wrong = _on_whole_units(picture, torch.ones_like(wrong)), _on_whole_units(picture, wrong)
+    seen, wrong = picture.on_whole_units(torch.ones_like(wrong)), picture.on_whole_units(wrong)
     wrong[:top], wrong[:, :left] = True, True
 
     def checked(part: Cells) -> Cells:
@@ -78,18 +78,8 @@ def _without_changed(picture: CodedPicture) -> CodedPicture:
 
 def _without_partly_seen(picture: CodedPicture) -> CodedPicture:
     """Forget the blocks that reach beyond the picture."""
-    beyond = ~_on_whole_units(picture, torch.ones_like(picture.pixels[0], dtype=torch.bool))
-
-    def whole(part: Cells) -> Cells:
-        return replace(part, known=part.known & ~any_in_block(beyond, 8 * part.ratio[0], 8 * part.ratio[1]))
-
-    return replace(picture, components=tuple(map(whole, picture.components)))
-
-
-def _on_whole_units(picture: CodedPicture, mask: torch.Tensor) -> torch.Tensor:
-    """Continue a mask of the pixels, by False, to whole coded units."""
-    (top, bottom), (left, right) = picture.margins
-    return torch.nn.functional.pad(mask, (left, right, top, bottom))
+    components = (replace(part, known=part.known & picture.whole_blocks(part)) for part in picture.components)
+    return replace(picture, components=tuple(components))
 
 
 def _guessed(picture: CodedPicture, jpeg: JPEGInfo) -> CodedPicture:
