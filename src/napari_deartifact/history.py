@@ -15,6 +15,8 @@ from napari_deartifact.warned import warn_caller
 if TYPE_CHECKING:
     from napari_deartifact.jpeg.estimate import JPEGEstimate
 
+CLEAN_QUALITY = 95
+"""The JPEG quality from which a picture passes for an original: what it lost, noise hides."""
 _MOST_PICTURES = 5
 _EVEN_ODDS = 0.5
 """The probability of compression that an estimate gives where there is too little to see."""

@@ -20,10 +20,9 @@ from napari_deartifact.degradation import jpeg_round_trip
 from napari_deartifact.generators import build
 from napari_deartifact.models.model_file import ModelCard, read_card, read_model, save_model
 from napari_deartifact.models.registry import list_models, load_model
-from napari_deartifact.training.data_history import CLEAN_QUALITY
 from napari_deartifact.training.feature_weights import SQUEEZENET_CAFFE
 from napari_deartifact.training.loop import Trainer
-from napari_deartifact.training.recipe import list_recipes, read_recipe
+from napari_deartifact.training.recipe import NEW_WEIGHTS, list_recipes, read_recipe
 from napari_deartifact.training.reporting import COLUMNS, table_rows
 from napari_deartifact.widgets import recipe_choice, train_inputs
 from napari_deartifact.widgets.model_choice import ModelChoice
@@ -56,7 +55,8 @@ ema_decay = 0.5
 """
 OTHER = TINY.replace('"tiny"', '"other"').replace("[8]", "[4]")
 COMPARING = TINY.replace("l1 = 1.0", "l1 = 1.0, feature = 1.0") + '[features]\nnetwork = "vgg19"\n'
-RECIPES = {"tiny": TINY, "other": OTHER, "comparing": COMPARING}
+TUNING = 'init = "base"\n' + TINY
+RECIPES = {"tiny": TINY, "tuning": TUNING, "other": OTHER, "comparing": COMPARING}
 PICTURES = {"astronaut": astronaut, "camera": camera, "cell": cell, "moon": moon}
 
 
@@ -543,17 +543,28 @@ def names_of(layers):
     return [layers.item(row).text() for row in range(layers.count())]
 
 
-def test_the_quality_that_passes_is_that_of_the_training():
-    assert train_inputs.CLEAN_QUALITY == CLEAN_QUALITY
+def test_new_weights_are_called_what_the_training_calls_them():
+    assert train_inputs.NEW_WEIGHTS == NEW_WEIGHTS
 
 
 def test_inputs_become_the_arguments_of_a_training():
     recipe = RecipeSummary("tiny", "tiny")
     inputs = TrainInputs((), "here", recipe, model_path("mine"), None, 2.5, None, "cpu")
     assert inputs.options() == {
-        "recipe": "tiny", "output": model_path("mine"), "init": None, "minutes": 2.5, "steps": None,
-        "device": "cpu", "features": None,
+        "recipe": "tiny", "output": model_path("mine"), "init": NEW_WEIGHTS, "minutes": 2.5,
+        "steps": None, "device": "cpu", "features": None,
     }  # fmt: skip
+
+
+def test_the_model_that_a_recipe_fine_tunes_is_offered_first(train, own_models, recipes):
+    own_models.mkdir()
+    arguments = {"widths": [8], "dilations": [1, 1], "channels": 3}
+    for name in ("another", "base"):
+        model = build("compact-cnn", arguments)
+        save_model(own_models / f"{name}.safetensors", model, ModelCard(name, "compact-cnn", arguments))
+    train.recipe.setCurrentText("tuning")
+    assert names(train.start_from) == ["new weights", "another", "base"]
+    assert train.start_from.currentText() == "base"
 
 
 def test_a_long_curve_keeps_its_shape():

@@ -31,7 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=int, metavar="N", help="length over all phases; with --minutes, whichever ends first"
     )
-    parser.add_argument("--init", metavar="M", help="a model, by its name or its file, to start from")
+    parser.add_argument(
+        "--init", metavar="M",
+        help="a model, by its name or its file, to start from, or 'new' for new weights; by default the "
+        "model that the recipe fine-tunes, if any",
+    )  # fmt: skip
     parser.add_argument(
         "--encoder", metavar="FILE", help="weights of the generator's encoder alone to start from"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deartifact.files.read import SUFFIXES, read_image
+from napari_deartifact.history import CLEAN_QUALITY
 from napari_deartifact.metrics import full_range_luma, studio_range_luma
 
 Luma = Literal["full", "studio"]
@@ -59,8 +61,20 @@ def read_original(
     ------
     ValueError
         For other pictures, and for grey ones when `color` is set.
+
+    Warns
+    -----
+    UserWarning
+        For a JPEG of low quality, which is no original.
     """
     image = read_image(path)
+    if image.jpeg is not None and image.jpeg.quality < CLEAN_QUALITY:
+        warnings.warn(
+            f"{path} is a JPEG of quality {image.jpeg.quality} itself: whoever keeps its artifacts measures "
+            "best; give what it was made from",
+            UserWarning,
+            stacklevel=3,
+        )
     pixels = image.pixels
     if pixels.dtype != np.uint8:
         raise ValueError(f"{path} has {pixels.dtype} pixels; JPEG evaluations need 8 bits")

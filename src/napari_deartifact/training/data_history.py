@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact.history import CLEAN_QUALITY
 from napari_deartifact.training.data_planes import Planes
 
-CLEAN_QUALITY = 95
-"""The JPEG quality from which a picture passes for clean: what it lost, noise hides."""
 CROP = 512
 """Pixels along Y and X of the part that is looked at."""
 

@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from napari_deartifact.training.data_history import CLEAN_QUALITY, PoisonedDataError, compressed_before
+from napari_deartifact.history import CLEAN_QUALITY
+from napari_deartifact.training.data_history import PoisonedDataError, compressed_before
 from napari_deartifact.training.data_pictures import Picture, PictureSet
 from napari_deartifact.training.data_planes import Planes, opened_planes, planes_of_array
 from napari_deartifact.training.data_window import Windows, is_blank

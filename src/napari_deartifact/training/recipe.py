@@ -18,6 +18,8 @@ from napari_deartifact.training.phase_recipe import PhaseRecipe
 from napari_deartifact.training.schema import RecipeError, check_choice, check_range, convert
 
 RECIPES = Path(__file__).parent / "recipes"
+NEW_WEIGHTS = "new"
+"""Given as the model to start from: none, whatever the recipe names."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ class Recipe:
         In their order.
     discriminator : DiscriminatorRecipe, optional
     features : FeaturesRecipe, optional
+    init : str
+        The model from which a run begins that names none, for recipes that fine-tune; empty for new weights.
 
     Examples
     --------
@@ -105,6 +109,7 @@ class Recipe:
     description: str = ""
     discriminator: DiscriminatorRecipe | None = None
     features: FeaturesRecipe | None = None
+    init: str = ""
 
     def __post_init__(self) -> None:
         if not self.phases:
@@ -124,6 +129,28 @@ class Recipe:
     def steps(self) -> int:
         """Optimiser steps over all phases."""
         return sum(phase.steps for phase in self.phases)
+
+    def start(
+        self, init: str | os.PathLike[str] | None, *, other: bool = False
+    ) -> str | os.PathLike[str] | None:
+        """Return the model that a run begins from: the one asked for, the recipe's own, or none.
+
+        Parameters
+        ----------
+        init : str or path, optional
+            What is asked for; ``"new"`` for new weights whatever the recipe names.
+        other : bool
+            Whether the run begins from something else unless it is asked for a model.
+
+        Examples
+        --------
+        >>> recipe = read_recipe("microscopy")
+        >>> recipe.start(None), recipe.start("mine.safetensors"), recipe.start("new")
+        ('general', 'mine.safetensors', None)
+        """
+        if init is None:
+            return None if other else self.init or None
+        return None if init == NEW_WEIGHTS else init
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON types."""

@@ -84,16 +84,19 @@ def _is_whole(row: dict[str, str]) -> bool:
 
 
 def reporter(
-    progress: bool | Callable[[StepRecord], None] | None, found: PictureSet
+    progress: bool | Callable[[StepRecord], None] | None, found: PictureSet, begins: str
 ) -> Callable[[StepRecord], None]:
-    """Return what is told of each step: `progress` itself, a line, or nothing."""
+    """Return what is told of each step: `progress` itself, a line, or nothing.
+
+    Lines begin with the pictures `found`, and with what the run `begins` from.
+    """
     if callable(progress):
         return progress
     if not progress:
         return lambda record: None
     for path, reason in {**found.skipped, **found.poisoned}.items():
         print(f"skipped {path}: {reason}", file=sys.stderr)
-    print(found.summary(), file=sys.stderr)
+    print(f"{found.summary()}; {begins}", file=sys.stderr)
     told = [0.0]
 
     def report(record: StepRecord) -> None:

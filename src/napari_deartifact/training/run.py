@@ -92,7 +92,8 @@ def train(
     output : path
         The model file, ``*.safetensors``.  It is written over only where its checkpoint lies beside it.
     init : str or path, optional
-        A model that ships, or a model file, of the same architecture, to start from.
+        A model that ships, or a model file, of the same architecture, to start from; ``"new"`` for new
+        weights.  By default the model that the recipe fine-tunes, or new weights where it names none.
     encoder : path, optional
         Weights of the generator's encoder to start from, such as timm's of the same network.
     minutes : float, optional
@@ -178,7 +179,7 @@ def train(
             ranks=ranks,
         )
         first = run.trainer.step
-        report = reporter(progress if ranks.is_first else None, run.found)
+        report = reporter(progress if ranks.is_first else None, run.found, run.begins)
         with _interrupts() as received:
             for record in run.steps():
                 report(record)

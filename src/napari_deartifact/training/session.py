@@ -103,6 +103,8 @@ validate_every, features, poisoned, compiled, shares
         sources_found = Sources.of(data, shares)
         device_used = torch.device(resolve_device(device))
         network = make_features(recipe, features)
+        # A run that goes on has its weights from the checkpoint.
+        init = recipe.start(init, other=self._resumed or encoder is not None)
         self._origin = Origin.of(init, encoder, None if network is None else network.name)
         generator, discriminator = make_networks(recipe, init, encoder, seed)
         patch = recipe.data.patch_size
@@ -202,6 +204,13 @@ validate_every, features, poisoned, compiled, shares
     def measure(self) -> dict[str, float]:
         """Measure the averaged weights now: see `napari_deartifact.training.validation.validate`."""
         return self.trainer.validate(self._crops)
+
+    @property
+    def begins(self) -> str:
+        """What it begins from, in words: new weights, a model, or its own checkpoint."""
+        if self._resumed:
+            return f"goes on from {self.checkpoint.name}"
+        return f"begins from {self._origin.init or self._origin.encoder or 'new weights'}"
 
     def _go_on(self) -> None:
         """Load the checkpoint; what the run began from is told there, and cannot be changed any more."""

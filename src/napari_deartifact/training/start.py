@@ -18,7 +18,7 @@ from napari_deartifact.training.discriminators.base import Discriminator
 from napari_deartifact.training.features import FeatureNetwork, load_features
 from napari_deartifact.training.pairs import PairSource
 from napari_deartifact.training.ranks import Ranks
-from napari_deartifact.training.recipe import Recipe
+from napari_deartifact.training.recipe import NEW_WEIGHTS, Recipe
 
 
 def make_networks(
@@ -114,6 +114,6 @@ def _load(generator: Generator, recipe: Recipe, init: str | os.PathLike[str]) ->
         raise ValueError(
             f"init is a {card.architecture!r} with {start.arguments}; the recipe {recipe.name!r} trains "
             f"a {recipe.generator.architecture!r} with {generator.arguments}; name a model like that, "
-            "or leave init out"
+            f"or {NEW_WEIGHTS!r} for new weights"
         )
     generator.load_state_dict(start.state_dict())

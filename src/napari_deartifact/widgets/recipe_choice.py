@@ -110,7 +110,7 @@ class RecipeChoice(ListWithFile):
 class StartChoice(QComboBox):
     """Choose whose weights a training starts from: nobody's, or those of a model that the recipe fits.
 
-    The first model that fits is chosen, as a trained one needs less time.
+    The model that the recipe fine-tunes is chosen, or the first that fits, as a trained one needs less time.
 
     Parameters
     ----------
@@ -148,7 +148,8 @@ class StartChoice(QComboBox):
             if recipe.can_start_from(card.architecture, card.arguments):
                 self._paths.append(path)
                 self.addItem(path.stem)
-        self.setCurrentIndex(min(1, self.count() - 1))
+        first = min(1, self.count() - 1)
+        self.setCurrentIndex(max(self.findText(recipe.init), first) if recipe.init else first)
 
     def _keep_up(self) -> None:
         chosen = self.currentText()

@@ -34,6 +34,8 @@ class RecipeSummary:
         Whether any phase compares features.
     features : str
         The network of features that the recipe names, or "".
+    init : str
+        The model that the recipe fine-tunes, or "".
     """
 
     name: str
@@ -43,6 +45,7 @@ class RecipeSummary:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     needs_features: bool = False
     features: str = ""
+    init: str = ""
 
     def can_start_from(self, architecture: str, arguments: Mapping[str, Any]) -> bool:
         """Tell whether a model's weights fit the recipe's generator."""
@@ -103,4 +106,5 @@ def _read(path: Path, source: str | Path) -> RecipeSummary:
         generator.get("arguments", {}),
         any(COMPARES_FEATURES in phase.get("losses", {}) for phase in entries.get("phases", ())),
         entries.get("features", {}).get("network", ""),
+        entries.get("init", ""),
     )

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_deartifact.history import CLEAN_QUALITY
 from napari_deartifact.models.model_file import SUFFIX, read_card
 from napari_deartifact.models.registry import SPP, WEIGHTS, models_folder
 from napari_deartifact.widgets.layers import PROVENANCE_KEY, LayerImage, known_jpeg
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from napari_deartifact.jpeg.info import JPEGInfo
 
 NO_IMAGES = "Tick layers with clean images, or choose a folder of them."
-CLEAN_QUALITY = 95
-"""The JPEG quality from which a layer passes for clean, as `napari_deartifact.training` has it."""
+NEW_WEIGHTS = "new"
+"""As `napari_deartifact.training.recipe` names them."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ class TrainInputs:
         return {
             "recipe": self.recipe.source,
             "output": self.output,
-            "init": None if self.is_resumed else self.init,  # the checkpoint knows what it began from
+            # The checkpoint knows what it began from.
+            "init": None if self.is_resumed else self.init or NEW_WEIGHTS,
             "minutes": self.minutes,
             "steps": self.steps,
             "device": self.device,

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -229,6 +230,14 @@ def test_other_warnings_are_told(folder):
 
     with pytest.warns(UserWarning, match="the CPU does the rest"):
         evaluate(Slow(), folder, [20])
+
+
+@pytest.mark.parametrize(("quality", "passes"), [(60, False), (97, True)])
+def test_a_jpeg_is_no_original(tmp_path, model, quality, passes):
+    Image.fromarray(data.camera()[100:228, 150:278]).save(tmp_path / "a.jpg", quality=quality)
+    expected = nullcontext() if passes else pytest.warns(UserWarning, match="a JPEG of quality 60 itself")
+    with expected:
+        evaluate(model, tmp_path, [20])
 
 
 def test_the_worst_picture_is_the_one_that_lost_most(folder):

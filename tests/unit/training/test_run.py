@@ -137,12 +137,27 @@ def test_fine_tuning_starts_from_a_model_that_ships(make_recipe, pictures, tmp_p
         train(parse_recipe(entries), pictures, tmp_path / "n.safetensors", init="spp")
 
 
+def test_a_recipe_names_the_model_that_it_fine_tunes(recipe, make_recipe, pictures, tmp_path):
+    first = train(recipe, pictures, tmp_path / "first.safetensors").model
+    tuning = replace(make_recipe(learning_rate=1e-12), init=str(first))
+    output = tmp_path / "second.safetensors"
+    train(tuning, pictures, output, steps=1)
+    assert read_card(output).recipe["run"]["init"] == "first.safetensors"
+    for one, other in zip(read_model(first)[0].parameters(), read_model(output)[0].parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+    assert train(tuning, pictures, output, steps=2).new_steps == 1  # whatever it would begin from now
+    new = train(tuning, pictures, tmp_path / "new.safetensors", init="new", steps=1).model
+    assert read_card(new).recipe["run"]["init"] is None
+    with pytest.raises(ValueError, match="unknown model 'nowhere'"):
+        train(replace(recipe, init="nowhere"), pictures, tmp_path / "third.safetensors", steps=1)
+
+
 def test_fine_tuning_another_architecture_is_refused(recipe, pictures, tmp_path):
     first = train(recipe, pictures, tmp_path / "first.safetensors", steps=1).model
     wider = replace(
         recipe, generator=replace(recipe.generator, arguments={"widths": [9], "dilations": [1, 1]})
     )
-    with pytest.raises(ValueError, match=r"\[8\].*'tiny' trains.*\[9\]"):
+    with pytest.raises(ValueError, match=r"\[8\].*'tiny' trains.*\[9\].*'new' for new weights"):
         train(wider, pictures, tmp_path / "second.safetensors", init=first)
 
 
