@@ -50,7 +50,7 @@ def resolve_device(device: str = "auto") -> str:
     Parameters
     ----------
     device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``; ``"gpu"`` is the first that is no CPU.
 
     Returns
     -------
@@ -75,6 +75,14 @@ def resolve_device(device: str = "auto") -> str:
     available = available_devices()
     if device == "auto":
         return available[0]
+    if device == "gpu":
+        matches = available[:-1]
+        if not matches:
+            raise ValueError(
+                "device is 'gpu', and PyTorch finds none that it can use; leave it out to compute on the "
+                "CPU, or install a PyTorch for your GPU: https://pytorch.org/get-started/locally"
+            )
+        return matches[0]
     matches = [name for name in available if device in (name, name.split(":")[0])]
     if not matches:
         raise ValueError(

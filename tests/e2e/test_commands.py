@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import tifffile
@@ -64,6 +65,12 @@ def test_inspect_estimates_what_no_header_tells(run, pictures, tmp_path):
     assert "estimate" in readable
 
 
+def test_inspect_a_folder(run, pictures):
+    found = json.loads(run("inspect", pictures, "--json").stdout)
+    paths = [Path(facts["path"]).relative_to(pictures).as_posix() for facts in found]
+    assert sorted(paths) == ["grey.jpg", "originals/grey.png", "originals/photo.png", "photo.jpg"]
+
+
 def test_inspect_goes_on_after_a_bad_file(run, pictures):
     done = run("inspect", "missing.jpg", pictures / "photo.jpg")
     assert done.returncode == 1
@@ -96,7 +103,7 @@ def test_train_writes_a_model_that_restores(run, pictures, tmp_path):
     done = run("train", "compact-cnn", "clean", "-o", "mine.safetensors", "--steps", "3")
     assert done.returncode == 0
     pictures_line, last_line = done.stderr.splitlines()
-    assert pictures_line == "3 pictures of 3 files"
+    assert pictures_line == "3 pictures of 3 files; begins from new weights"
     assert "step 3" in last_line
     assert "gain_q10" in last_line
     assert "3 steps" in done.stdout
@@ -105,6 +112,7 @@ def test_train_writes_a_model_that_restores(run, pictures, tmp_path):
     }
     again = run("train", "compact-cnn", "clean", "-o", "mine.safetensors", "--steps", "3")
     assert again.stdout.startswith("mine.safetensors was at its end, 3 steps in ")
+    assert again.stderr.splitlines()[0].endswith("; goes on from mine.checkpoint")
     done = run("restore", pictures / "photo.jpg", "-o", "a.png", "--model", "mine.safetensors")
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -80,6 +80,8 @@ TRAIN = ["train", "compact-cnn", "missing", "-o", "m.safetensors"]
         (["restore", "photo.jpg", "photo.jpg", "-o", "a.png", "--model", "spp"], 2, "name a folder"),
         (["inspect", "missing.jpg"], 1, "no file at missing.jpg"),
         (["inspect", "file"], 1, "file is not a picture"),
+        (["inspect", "empty"], 2, "no picture found in empty"),
+        ([*RESTORE, "--data-range", "9", "5"], 2, "--data-range is [9.0, 5.0]; the white level must be"),
         (["evaluate"], 2, "required: --images"),
         ([*EVALUATE, "--images", "missing"], 2, "no folder at missing"),
         ([*EVALUATE, "--images", "empty"], 2, "holds no pictures"),

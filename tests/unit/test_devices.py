@@ -27,7 +27,8 @@ def two_gpus(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"), [("auto", "cuda:0"), ("cuda", "cuda:0"), ("cuda:1", "cuda:1"), ("cpu", "cpu")]
+    ("asked", "found"),
+    [("auto", "cuda:0"), ("cuda", "cuda:0"), ("cuda:1", "cuda:1"), ("gpu", "cuda:0"), ("cpu", "cpu")],
 )
 def test_resolve_device(asked, found, two_gpus):
     assert resolve_device(asked) == found
@@ -38,6 +39,13 @@ def test_resolve_device(asked, found, two_gpus):
 def test_devices_that_are_not_there(device, error, two_gpus):
     with pytest.raises(error, match=str(device)):
         resolve_device(device)
+
+
+def test_no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="finds none that it can use; leave it out"):
+        resolve_device("gpu")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ _WORDS = (
     (r"\btile_size\b(?= is )", "--tile-size"),
     (r"\b(strength|perceptual|shares|init|encoder)\b(?= (is|has) )", r"--\1"),
     (r"\bsuffix\b(?= is )", "--format"),
+    (r"\bdata_range\b(?= is )", "--data-range"),
+    (r"\bdata_range=\(([-\d.e+]+), ([-\d.e+]+)\)", r"--data-range \1 \2"),
     (r"\bjpeg_info and consistency\b", "--jpeg-info and --consistency"),
     (r"\bwithout color\b", "without --color"),
     (r"\bpass resume=False \(--restart\)", "begin anew with --restart"),

@@ -9,7 +9,7 @@ from napari_deartifact.cli.console import FAILED, OK, complain, describe, tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="+", metavar="IN", help="picture files")
+    parser.add_argument("inputs", nargs="+", metavar="IN", help="files, folders, or patterns in quotes")
     parser.add_argument(
         "--tables", action="store_true", help="show the quantization tables of several files too"
     )
@@ -18,9 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from napari_deartifact.files.inspect import format_facts, inspect_file
+    from napari_deartifact.files.sources import find_sources
 
+    paths = list(find_sources(options.inputs))
     found, code = [], OK
-    for path in options.inputs:
+    for path in paths:
         try:
             found.append(inspect_file(path))
         except (OSError, ValueError, ImportError) as error:
@@ -34,6 +36,6 @@ def run(options: argparse.Namespace) -> int:
         encoding = str(getattr(sys.stdout, "encoding", "")).lower()
         tell(json.dumps(found, indent=2, ensure_ascii=not encoding.startswith("utf")))
     elif found:
-        tables = options.tables or len(options.inputs) == 1
+        tables = options.tables or len(paths) == 1
         tell("\n".join(format_facts(facts, tables=tables) for facts in found))
     return code

@@ -28,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     parser.add_argument("--strength", type=float, default=1.0, metavar="S", help="0 (input) to 1 (default)")
     parser.add_argument(
+        "--data-range", nargs=2, type=float, metavar=("LOW", "HIGH"),
+        help="black and white of files of more than 8 bits, or of floats, that hold no JPEG, such as 0 4095; "
+        "by default the intensities tell",
+    )  # fmt: skip
+    parser.add_argument(
         "--uncertainty", action="store_true",
         help="write the standard error of every pixel too, as STEM_standard_error.tif beside each answer",
     )  # fmt: skip
@@ -78,6 +83,7 @@ def run(options: argparse.Namespace) -> int:
             strength=options.strength,
             perceptual=options.perceptual,
             force=options.force,
+            data_range=options.data_range,
             device=options.device,
             tile_size=options.tile_size,
             overwrite=options.overwrite,

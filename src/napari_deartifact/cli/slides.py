@@ -10,7 +10,7 @@ from napari_deartifact.cli.console import OK, bar, tell
 from napari_deartifact.cli.options import chosen_model
 from napari_deartifact.messages import printable
 
-_FOR_FILES_ONLY = ("uncertainty", "suffix", "report", "reference", "scheduler")
+_FOR_FILES_ONLY = ("uncertainty", "suffix", "report", "reference", "scheduler", "data_range")
 
 
 def is_wanted(options: argparse.Namespace) -> bool:
@@ -68,7 +68,7 @@ def _check(options: argparse.Namespace) -> None:
         )
     for name in _FOR_FILES_ONLY:
         if getattr(options, name):
-            option = {"suffix": "format"}.get(name, name)
+            option = {"suffix": "format", "data_range": "data-range"}.get(name, name)
             raise ValueError(
                 f"--{option} is for files that are restored whole, and not for slides; leave it out"
             )

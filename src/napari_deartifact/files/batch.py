@@ -21,6 +21,7 @@ from napari_deartifact.files.report import Report
 from napari_deartifact.files.result import FileResult
 from napari_deartifact.files.sources import FilePath
 from napari_deartifact.files.stages import Stages, file_number
+from napari_deartifact.intensities import DataRange
 from napari_deartifact.models.registry import DEFAULT_MODEL, loaded
 from napari_deartifact.tiling import Progress
 from napari_deartifact.warned import sorted_warnings
@@ -44,6 +45,7 @@ def restore_files(
     strength: float = 1.0,
     perceptual: float = 0.0,
     force: bool = False,
+    data_range: DataRange = None,
     device: str = "auto",
     tile_size: int | None = None,
     overwrite: bool = False,
@@ -66,6 +68,8 @@ def restore_files(
         answers gain on them is told.
     strength, perceptual, force, device, tile_size
         As for :func:`~napari_deartifact.deartifact`.
+    data_range : number or (number, number), optional
+        Black and white of the files that hold no JPEG, which says so itself.
     overwrite : bool
         Restore again where a target exists.
     uncertainty : bool
@@ -112,6 +116,7 @@ def restore_files(
         strength=strength,
         perceptual=perceptual,
         force=force,
+        data_range=data_range,
         device=device,
         tile_size=tile_size,
         overwrite=overwrite,

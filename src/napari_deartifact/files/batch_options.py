@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from napari_deartifact.files.plan import Job, error_targets
 from napari_deartifact.files.report import Report
 from napari_deartifact.files.sources import FilePath, identity
+from napari_deartifact.intensities import DataRange
+from napari_deartifact.jpeg.level_scale import range_ends
 from napari_deartifact.messages import check_fraction, check_options
 from napari_deartifact.models.twin import check_faithful, check_perceptual
 from napari_deartifact.request import check_tile_size
@@ -33,6 +35,7 @@ class BatchOptions:
     strength: float = 1.0
     perceptual: float = 0.0
     force: bool = False
+    data_range: DataRange = None
     device: str = "auto"
     tile_size: int | None = None
     overwrite: bool = False
@@ -56,6 +59,8 @@ class BatchOptions:
         for name in ("strength", "perceptual"):
             object.__setattr__(self, name, check_fraction(name, getattr(self, name)))
         check_tile_size(self.tile_size)
+        if self.data_range is not None:
+            range_ends(self.data_range)
 
     def check_model(self, model: FilePath | Restorer) -> None:
         """Refuse a model that has no perceptual twin where one is wanted, or of which no errors are known.
@@ -91,7 +96,11 @@ class BatchOptions:
 
     def warn_of_slides(self, jobs: Sequence[Job]) -> None:
         """Say which of the options slides do not have."""
-        options = {"standard errors": self.uncertainty, "gains on references": self.reference is not None}
+        options = {
+            "standard errors": self.uncertainty,
+            "gains on references": self.reference is not None,
+            "data ranges": self.data_range is not None,
+        }
         lacking = " and ".join(name for name, is_wanted in options.items() if is_wanted)
         slides = sum(job.is_slide for job in jobs)
         if slides and lacking:
@@ -102,7 +111,12 @@ class BatchOptions:
     @property
     def for_pictures(self) -> dict[str, Any]:
         """Options of :func:`~napari_deartifact.restoration.restoration_steps` with a loaded model."""
-        return {"strength": self.strength, "force": self.force, "tile_size": self.tile_size}
+        return {
+            "strength": self.strength,
+            "force": self.force,
+            "tile_size": self.tile_size,
+            "data_range": self.data_range,
+        }
 
 
 def _is_same(one: Path, other: Path) -> bool:

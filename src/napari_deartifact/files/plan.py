@@ -14,7 +14,6 @@ from napari_deartifact.files.signatures import DICOM_SUFFIXES, starts_as_dicom
 from napari_deartifact.files.sources import (
     SLIDE_SUFFIXES,
     UNREAD_SUFFIXES,
-    WANTED_SUFFIXES,
     FilePath,
     find_sources,
     identity,
@@ -109,11 +108,6 @@ def plan_jobs(
         source = _only_file(inputs, output)
         return [Job(source, output, Path(source.name))]
     sources = find_sources(inputs, output)
-    if not sources:
-        raise ValueError(
-            f"no picture found in {', '.join(map(str, inputs)) or 'an empty list'}; "
-            f"expected files such as {', '.join(sorted(WANTED_SUFFIXES))}"
-        )
     targets = {source: output / _renamed(source, place, suffix) for source, place in sources.items()}
     targets = _distinct(targets, sources)
     jobs = [Job(source, target, sources[source], is_slide(source)) for source, target in targets.items()]

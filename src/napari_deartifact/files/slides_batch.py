@@ -55,6 +55,7 @@ def _restored(
         return replace(entry, status="skipped", message=f"{job.target} exists")
     facts = _facts_of(open_slide(job.source))
     options = {"overwrite": stages.overwrite, "perceptual": perceptual, **stages.options}
+    options.pop("data_range", None)
     restored = stages.run(job, restore_slide(job.source, job.target, model, **options)).restored
     status: Status = "restored" if restored else "unchanged"
     return replace(entry, status=status, facts=facts, method=stages.note(changed=restored))

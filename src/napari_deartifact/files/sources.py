@@ -57,15 +57,20 @@ def is_single_file(name: FilePath) -> bool:
     return not os.path.isdir(name) and (os.path.lexists(name) or not _WILDCARDS & set(str(name)))
 
 
-def find_sources(inputs: Sequence[FilePath], output: Path) -> dict[Path, Path]:
+def find_sources(inputs: Sequence[FilePath], output: Path | None = None) -> dict[Path, Path]:
     """Map each file to its place below the output, every file once.
 
     Parameters
     ----------
     inputs : sequence of path
         Files, folders and patterns.
-    output : Path
+    output : Path, optional
         What lies in this folder is none of them.
+
+    Raises
+    ------
+    ValueError
+        When there are none.
 
     Warns
     -----
@@ -96,6 +101,11 @@ def find_sources(inputs: Sequence[FilePath], output: Path) -> dict[Path, Path]:
                 sources[file] = place
     if unread:
         _warn_of_unread(unread)
+    if not sources:
+        raise ValueError(
+            f"no picture found in {', '.join(map(str, inputs)) or 'an empty list'}; "
+            f"expected files such as {', '.join(sorted(WANTED_SUFFIXES))}"
+        )
     return sources
 
 
@@ -113,9 +123,9 @@ def _is_wanted(path: Path) -> bool:
     return is_slide(path) or may_be_picture(path)
 
 
-def _files_below(folder: Path, output: Path) -> Iterator[Path]:
+def _files_below(folder: Path, output: Path | None) -> Iterator[Path]:
     """Walk in a stable order; hidden files and the output folder itself are left out."""
-    inside = identity(output)
+    inside = None if output is None else identity(output)
     for root, folders, names in os.walk(folder, onerror=warn_of_folder):
         here = Path(root)
         folders[:] = sorted(
@@ -130,11 +140,11 @@ def _may_hold_pictures(folder: str) -> bool:
     return not (folder.startswith(".") or folder.lower().endswith(_NO_FOLDERS_OF_PICTURES))
 
 
-def _matches(pattern: Path, base: Path, output: Path) -> Iterator[Path]:
+def _matches(pattern: Path, base: Path, output: Path | None) -> Iterator[Path]:
     # Unlike the module glob, pathlib follows no links below "**", which may lead round and round.
     wanted = pattern.relative_to(base)
     hidden = any(part.startswith(".") for part in wanted.parts)
-    inside = identity(output)
+    inside = None if output is None else identity(output)
     for path in sorted(base.glob(str(wanted))):
         place = path.relative_to(base)
         shown = hidden or not any(part.startswith(".") for part in place.parts)

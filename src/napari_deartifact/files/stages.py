@@ -26,6 +26,7 @@ from napari_deartifact.files.reference import References, psnr_pair
 from napari_deartifact.files.result import FileFacts, Status
 from napari_deartifact.files.write import check_fits, write_image
 from napari_deartifact.history import estimates_of
+from napari_deartifact.intensities import DataRange
 from napari_deartifact.progress import Answer, run_steps
 from napari_deartifact.restoration import restoration_steps
 from napari_deartifact.tiling import Progress
@@ -126,10 +127,18 @@ class Stages:
         has_grey_and_alpha = image.alpha and not image.rgb and channel_axis is not None
         if has_grey_and_alpha:
             pixels, channel_axis = np.take(pixels, 0, axis=channel_axis), None
-        estimates = None if image.jpeg else _histories(pixels, channel_axis, rgb=image.rgb)
+        # A JPEG says itself what is white.
+        data_range = None if image.jpeg else self.options.get("data_range")
+        estimates = None if image.jpeg else _histories(pixels, channel_axis, data_range, rgb=image.rgb)
         entry = replace(entry, facts=FileFacts.of(image, estimates or {}))
         restored, error = self._answer(
-            entry.job, pixels, channel_axis=channel_axis, rgb=image.rgb, jpeg=image.jpeg, estimates=estimates
+            entry.job,
+            pixels,
+            channel_axis=channel_axis,
+            rgb=image.rgb,
+            jpeg=image.jpeg,
+            estimates=estimates,
+            data_range=data_range,
         )
         if has_grey_and_alpha:
             restored = _with_grey(image, restored, image.pixels)
@@ -163,7 +172,7 @@ class Stages:
     ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
         start: Callable[..., Generator[Progress, None, Any]]
         start = uncertainty_steps if self.error_targets else restoration_steps
-        answer = self.run(job, start(pixels, self.model, **known, **self.options))
+        answer = self.run(job, start(pixels, self.model, **{**self.options, **known}))
         if isinstance(answer, Restoration):
             return answer.image, answer.standard_error
         return answer, None
@@ -216,10 +225,12 @@ def file_number(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _histories(pixels: NDArray[Any], channel_axis: int | None, *, rgb: bool) -> dict[int, JPEGEstimate]:
+def _histories(
+    pixels: NDArray[Any], channel_axis: int | None, data_range: DataRange, *, rgb: bool
+) -> dict[int, JPEGEstimate]:
     check_dtype(pixels.dtype)
     layout = PictureLayout.of(pixels.shape, channel_axis, rgb=rgb)
-    return estimates_of(list(layout.pictures(pixels)))
+    return estimates_of(list(layout.pictures(pixels)), data_range)
 
 
 def _with_grey(image: ImageFile, grey: NDArray[Any], beside: NDArray[Any]) -> NDArray[Any]:

@@ -264,7 +264,11 @@ def test_unknown_model_fails_at_once(tree):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"strength": 2}, "strength is 2"), ({"tile_size": 3}, "tile_size is 3; expected .*at least 8")],
+    [
+        ({"strength": 2}, "strength is 2"),
+        ({"tile_size": 3}, "tile_size is 3; expected .*at least 8"),
+        ({"data_range": (5, 1)}, "white level must be above"),
+    ],
 )
 def test_bad_options_fail_at_once(tree, model, options, message):
     with pytest.raises(ValueError, match=message):
@@ -320,6 +324,23 @@ def test_alpha_passes_through(tmp_path, rgb, model, mode):
     before, after = (read_image(tmp_path / name).pixels for name in ("a.png", "b.png"))
     assert (after[..., -1] == alpha).all()
     assert (after[..., 0] == np.clip(before[..., 0].astype(int) + 10, 0, 255)).all()
+
+
+def test_a_range_is_that_of_files_without_a_jpeg(tree, grey, model):
+    dull = grey.astype(np.uint16) * 4 + 100
+    for path in tree.rglob("*.tif"):
+        path.unlink()
+    tifffile.imwrite(tree / "dull.tif", dull)
+    found = {path.source.name: path for path in restore_files(
+        "tree", "out", model, force=True, data_range=(100, 1120), report="out/report.csv"
+    )}  # fmt: skip
+    assert {result.status for result in found.values()} == {"restored"}
+    expected = deartifact(dull, model=model, force=True, data_range=(100, 1120))
+    np.testing.assert_array_equal(read_image(found["dull.tif"].target).pixels, expected)
+    assert (expected != deartifact(dull, model=model, force=True)).any()
+    image = read_image(tree / "a.jpg")
+    expected = deartifact(image.pixels, model=model, force=True, jpeg=image.jpeg)
+    np.testing.assert_array_equal(read_image("out/a.png").pixels, expected)
 
 
 def test_a_warning_of_many_planes_is_told_once(tmp_path):
