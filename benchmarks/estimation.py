@@ -3,7 +3,8 @@
 ``python benchmarks/estimation.py FOLDER… [--crops 60] [--groups jpeg clean …] [--fit]``
 
 Prints how often quality, grid, sampling and history are right, what double compression shows, the
-calibration of `confidence`, and the time.  ``--fit`` prints the constants of `jpeg/calibration.py`.
+calibration of `confidence`, and the time.  ``--fit`` prints the constants of the lattice in
+`jpeg/calibration.py`.
 """
 
 from __future__ import annotations
@@ -28,11 +29,9 @@ from napari_deartifact.jpeg.estimate import JPEGEstimate
 from napari_deartifact.jpeg.estimation import estimate_jpeg
 from napari_deartifact.jpeg.grid import find_grid
 from napari_deartifact.jpeg.levels import picture_levels
-from napari_deartifact.jpeg.traces import find_traces
 
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".webp", ".jpg")
 SIDE = 256
-SMALL = 128
 REGION = 640
 GROUPS = ("clean", "jpeg", "colour", "copies", "low", "double", "aligned", "resampled", "smeared")
 SHIFTED = ((10, 30), (30, 50), (50, 75), (75, 90), (30, 75), (50, 90), (75, 50), (90, 75))
@@ -423,22 +422,13 @@ def seconds(pixels: Picture, channel_axis: int | None) -> float:
 def print_fit(folders: list[Path], count: int, seed: int) -> None:
     """Fit and print the constants of `jpeg/calibration.py`."""
     rng = np.random.default_rng(seed)
-    lattice, traces = [], []
+    lattice = []
     for _, region in regions(folders, count, rng):
         for case in cases(region, ("clean", "jpeg", "low", "resampled"), rng):
-            for pixels in (case.pixels, case.pixels[:SMALL, :SMALL]):
-                levels = picture_levels(pixels, -1 if pixels.ndim == 3 else None, None)
-                margin = find_grid(levels.luma()).margin
-                if pixels is case.pixels:
-                    lattice.append((calibration.lattice_features(margin), case.history == "jpeg"))
-                # Enlarging alone leaves traces that are no codec's; it is no example of either.
-                if margin < 20 and case.name != ENLARGED:
-                    found = find_traces(levels.luma_parts())
-                    if found is not None:
-                        features = calibration.trace_features(found)
-                        traces.append((tuple(features.values()), case.history != "none"))
+            levels = picture_levels(case.pixels, -1 if case.pixels.ndim == 3 else None, None)
+            margin = find_grid(levels.luma()).margin
+            lattice.append((calibration.lattice_features(margin), case.history == "jpeg"))
     print("_LATTICE =", tuple(fitted(lattice).round(3).tolist()))
-    print("_TRACES =", dict(zip(features, fitted(traces).round(3).tolist(), strict=True)))
 
 
 def fitted(examples: list[tuple[tuple[float, ...], bool]], ridge: float = 1e-4) -> NDArray[np.float64]:

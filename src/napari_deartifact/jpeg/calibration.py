@@ -1,26 +1,20 @@
 """How sure to be: log odds that were fitted once, on pictures of known history.
 
-``python benchmarks/estimation.py FOLDER… --fit`` prints the constants, and without ``--fit`` how well
-they hold.  The odds are those of its mix of histories, with one half of the weight on originals.
+``python benchmarks/estimation.py FOLDER… --fit`` prints the constants of the lattice, and without ``--fit``
+how well all odds hold.  They are those of a mix of histories, with one half of the weight on originals.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from napari_deartifact.jpeg.trace_network import log_odds
 from napari_deartifact.jpeg.traces import Traces
 
 _LATTICE = (-2.454, 1.4)
 """Constant, and weight of the log of the lattice's nats."""
-_TRACES = {
-    "constant": -2.293,
-    "grid": 0.404,
-    "halved_grid": 0.264,
-    "quiet_noise": -0.86,
-    "noise": -0.34,
-    "fineness": -0.467,
-    "flatness": -5.659,
-}
 _LEAST_SUPPORT = 100
 """Coefficients without which the absence of a lattice says nothing."""
 _MOST_CONTRAST, _MOST_HALVED_CONTRAST = 14.0, 8.0
@@ -35,9 +29,8 @@ def lattice_features(margin: float) -> tuple[float, ...]:
 
 
 def trace_features(traces: Traces) -> dict[str, float]:
-    """Return what `_TRACES` weighs."""
+    """Return what is weighed beside the positions, by name."""
     return {
-        "constant": 1.0,
         "grid": min(traces.grid, _MOST_CONTRAST),
         "halved_grid": min(max(traces.halved_grid, 0.0), _MOST_HALVED_CONTRAST),
         "quiet_noise": traces.quiet_noise,
@@ -61,7 +54,7 @@ def probability_of_jpeg(margin: float) -> float:
 
 def probability_of_compression(traces: Traces) -> float:
     """Return the probability that a picture without a lattice was ever compressed by a lossy codec."""
-    return _logistic(sum(_TRACES[name] * value for name, value in trace_features(traces).items()))
+    return _logistic(log_odds(traces.positions, np.array(list(trace_features(traces).values()))))
 
 
 def _logistic(log_odds: float) -> float:

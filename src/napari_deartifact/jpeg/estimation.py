@@ -29,7 +29,7 @@ from napari_deartifact.jpeg.restored import KeptCells, kept_cells, spread_over_l
 from napari_deartifact.jpeg.tables import nearest_quality, quality_table
 from napari_deartifact.jpeg.traces import Traces, find_traces
 
-_MOST_PROBABLE_FOR_NONE = 0.4
+_MOST_PROBABLE_FOR_NONE = 0.5
 """Probability of compression up to which a picture passes for clean."""
 _ANSWER = JPEGEstimate(False, 0.95, is_restored=True)
 """So sure, if of the pictures that keep to their cells every second one is an answer: see `jpeg.restored`."""

@@ -1,4 +1,4 @@
-"""Traces of a codec that outlast resampling: a periodic grid of any size and angle, and missing noise.
+"""Traces of a codec that outlast resampling: a grid of any size and angle, lattices, and missing noise.
 
 The grid of a resized or rotated JPEG shows as peaks in the spectrum of differences, where resampling
 forensics looks for the period of an interpolation.  Differences along both axes leave little of a picture
@@ -13,6 +13,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deartifact.jpeg.positions import position_maps
+
 SIDE = 256
 LEAST_SIDE = 64
 
@@ -22,7 +24,7 @@ _RING = 17
 _MOST_TILES = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Traces:
     """What a picture shows of codecs.
 
@@ -41,6 +43,9 @@ class Traces:
         Log of the noise against that of the picture at half size; low where details were lost.
     flatness : float
         Share of neighbours that are equal.
+    positions : ndarray of float32, shape (14, 8, 8)
+        How rough the picture is at each place within squares of 8×8, by several filters: see
+        :func:`~napari_deartifact.jpeg.positions.position_maps`.
     """
 
     grid: float
@@ -49,6 +54,7 @@ class Traces:
     noise: float
     fineness: float
     flatness: float
+    positions: NDArray[np.float32]
 
 
 def find_traces(planes: list[NDArray[np.float32]]) -> Traces | None:
@@ -57,7 +63,7 @@ def find_traces(planes: list[NDArray[np.float32]]) -> Traces | None:
     Parameters
     ----------
     planes : list of ndarray, shape (Y, X)
-        Luma of a picture, or of parts of it; NaN where unknown.
+        Luma of a picture, or of parts of it that begin on multiples of 8 pixels; NaN where unknown.
 
     Returns
     -------
@@ -90,7 +96,7 @@ def find_traces(planes: list[NDArray[np.float32]]) -> Traces | None:
         for roughness in (_across_lines, _along_axes, _along_diagonals)
     )
     grid = max(map(_square_grid, (lines, corners, turned)))
-    return Traces(grid, _halved_grid(corners), *_noise(tiles))
+    return Traces(grid, _halved_grid(corners), *_noise(tiles), position_maps(tiles))
 
 
 def _tiles(plane: NDArray[np.float32]) -> list[NDArray[np.float32]]:
