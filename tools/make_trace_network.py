@@ -12,6 +12,7 @@ import io
 import json
 import math
 import multiprocessing
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,8 @@ REGION = 1100
 TEMPLATES, NEURONS, EPOCHS, BATCH, RATE, DECAY = 24, 24, 25, 64, 3e-3, 3e-2
 FOLDS = 5
 FALSE_ALARMS = 0.05
+SLOPES = 0.3, 3.0
+"""Beyond these a fit has failed."""
 
 SHIFTS = torch.from_numpy(shifts(np.arange(len(FILTERS) * PERIOD**2).reshape(-1, PERIOD, PERIOD)))
 """Which place of all maps each number of each shift comes from, shape (64, 896)."""
@@ -340,7 +343,12 @@ def main() -> None:
     found = told(answers, examples)
     for name, share in found.items():
         print(f"{name:10} {sum(example.history == name for example in examples):5} {share:6.1f} %")
-    weights = fitted(stacked).arrays(*straightened(answers, stacked.target))
+    line = straightened(answers, stacked.target)
+    if not SLOPES[0] < line[0] < SLOPES[1]:
+        sys.exit(
+            f"log odds of unseen pictures would have to be multiplied by {line[0]:.2g}: nothing is written"
+        )
+    weights = fitted(stacked).arrays(*line)
     card = {"examples": len(examples), "data": sources(list(SHARES)), "found at 5 % false alarms": found}
     with replacing(options.write) as temporary:
         np.savez_compressed(temporary, card=np.array(json.dumps(card)), **weights)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from PIL import Image
 from skimage.data import camera
 
 from napari_deartifact.jpeg import trace_network
+from napari_deartifact.jpeg.calibration import probability_of_compression
 from napari_deartifact.jpeg.positions import FILTERS, TRANSPOSED, position_maps
 from napari_deartifact.jpeg.trace_network import log_odds, shifts, tamed
+from napari_deartifact.jpeg.traces import find_traces
 
 CLEAN = camera()[:256, 128:384].astype(np.float32) - 128
 NOISE = np.random.default_rng(0).normal(0, 9, (256, 256)).astype(np.float32)
@@ -97,6 +100,13 @@ def test_all_shifts_are_tried_once():
 def test_strong_signs_are_tamed():
     np.testing.assert_allclose(tamed(np.array([-2.0, 0, 2], np.float32)), [-np.log(2), 0, np.log(2)])
     assert tamed(np.array(1e4)) < 10
+
+
+def test_a_plain_grid_tells_by_itself():
+    """Noise speaks for an original, and here against a grid that nobody could miss."""
+    traces = find_traces([halved(None)])
+    assert probability_of_compression(traces) < 0.5
+    assert probability_of_compression(replace(traces, grid=13.0)) > 0.9
 
 
 def test_the_weights_say_what_they_were_fitted_to():
