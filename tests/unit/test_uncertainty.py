@@ -201,7 +201,7 @@ def test_nothing_to_restore(image):
 
 
 def test_a_clean_picture_of_16_bits_is_as_sure_as_its_own_levels():
-    clean = STACK[0].astype(np.uint16) * 256 + np.random.default_rng(0).integers(0, 256, STACK[0].shape)
+    clean = GREY.astype(np.uint16) * 256 + np.random.default_rng(0).integers(0, 256, GREY.shape)
     with pytest.warns(UserWarning, match="no JPEG history"):
         answer = restore_with_uncertainty(clean.astype(np.uint16), "compact-cnn", **OPTIONS)
     np.testing.assert_array_equal(answer.standard_error, SMALLEST_ERROR)
