@@ -233,9 +233,9 @@ def test_the_adversarial_loss_moves_the_generator_towards_what_the_judge_takes_f
 ):
     critic = {"learning_rate": 2e-3}
     alone = {**GAN, "steps": 60, "turns": {"discriminator": 1, "generator": 0}, "critic": critic}
-    fooling = {"losses": {"adversarial": 1.0}, "steps": 60, "learning_rate": 1e-3}
+    fooling = {"losses": {"adversarial": 1.0}, "steps": 120, "learning_rate": 1e-2}
     trainer = start(make_gan(alone, fooling))
     doubts = [record.losses["adversarial"] for record in trainer.steps() if record.phase == 1]
-    assert sum(doubts[-10:]) < 0.9 * sum(doubts[:10])
+    assert sum(doubts[-40:]) < 0.8 * sum(doubts[:40])  # each is of other pairs
     (degraded, _), *_ = validation_pairs(loaded.pictures, 10, 3)
     assert not torch.equal(trainer.restore(degraded), degraded)
