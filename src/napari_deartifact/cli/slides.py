@@ -68,7 +68,7 @@ def _check(options: argparse.Namespace) -> None:
         )
     for name in _FOR_FILES_ONLY:
         if getattr(options, name):
-            option = {"suffix": "format", "data_range": "data-range"}.get(name, name)
+            option = "format" if name == "suffix" else name.replace("_", "-")
             raise ValueError(
                 f"--{option} is for files that are restored whole, and not for slides; leave it out"
             )
